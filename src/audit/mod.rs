@@ -1,0 +1,1 @@
+//! Configuration, waivers, the engine that runs rules, the score. Pure.

@@ -1,0 +1,1 @@
+//! A live cluster: connect, list, dry-run, apply, wait.

@@ -1,0 +1,4 @@
+//! The only code that reads or writes the world.
+
+pub mod cluster;
+pub mod manifests;

@@ -1,0 +1,1 @@
+//! What a rule says about one object: verdict, severity, evidence. Pure.

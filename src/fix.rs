@@ -1,0 +1,1 @@
+//! What a fix is: steps, inputs, applicability. Pure.

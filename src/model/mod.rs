@@ -1,0 +1,1 @@
+//! One Kubernetes object and all of them: parsed, related, indexed. Pure.

@@ -1,0 +1,1 @@
+//! From findings to ordered, guarded steps; inverses and diffs. Pure.
