@@ -154,7 +154,8 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
                     .unwrap_or_default()
                     .max(1)
             };
-            (nodes, format!("{nodes} nodes"))
+            let surge = workload.daemon_surge(nodes);
+            (nodes + surge, format!("{nodes} nodes + surge {surge}"))
         }
         "CronJob" => {
             let parallel = workload

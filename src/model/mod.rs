@@ -20,6 +20,8 @@ pub mod inventory;
 pub mod environment;
 pub mod references;
 pub mod capacity;
+pub mod allowance;
+pub mod exposure;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};
