@@ -158,6 +158,16 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// An inventory without objects.
+    pub fn new(world: World, scope: Scope, taken_at: jiff::Timestamp) -> Self {
+        Self {
+            world,
+            scope,
+            taken_at,
+            ..Self::default()
+        }
+    }
+
     /// Puts everything in order and relates it. Must follow the last change.
     #[must_use]
     pub fn finish(mut self) -> Self {

@@ -51,9 +51,10 @@ pub fn has_url_password(text: &str) -> bool {
         .any(|found| found[2].contains(':'))
 }
 
-/// The value of `key` as it may be shown.
+/// The value of `key` as it may be shown. Switches such as `"false"` are no credentials.
 pub fn mask(key: &str, value: &str) -> String {
-    if is_masked_key(key) && !value.is_empty() || has_credential_shape(value) {
+    let switch = super::environment::parse_switch(value).is_some();
+    if is_masked_key(key) && !switch || has_credential_shape(value) {
         return MASK.to_owned();
     }
     let value = USERINFO.replace_all(value, format!("${{1}}{MASK}@"));

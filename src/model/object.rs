@@ -294,6 +294,42 @@ fn reduce_last_applied(text: &str) -> String {
     Value::Object(reduced).to_string()
 }
 
+/// True for kinds whose objects belong to no namespace. Custom kinds count as namespaced.
+pub fn is_cluster_wide(api_version: &str, kind: &str) -> bool {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    match kind {
+        "Namespace" | "Node" | "PersistentVolume" => group.is_empty(),
+        "IngressClass"
+        | "StorageClass"
+        | "PriorityClass"
+        | "RuntimeClass"
+        | "VolumeAttachment"
+        | "CSIDriver"
+        | "CSINode"
+        | "ClusterRole"
+        | "ClusterRoleBinding"
+        | "APIService"
+        | "CustomResourceDefinition"
+        | "ValidatingWebhookConfiguration"
+        | "MutatingWebhookConfiguration"
+        | "ValidatingAdmissionPolicy"
+        | "ValidatingAdmissionPolicyBinding"
+        | "CertificateSigningRequest"
+        | "FlowSchema"
+        | "PriorityLevelConfiguration"
+        | "VolumeSnapshotClass"
+        | "VolumeSnapshotContent"
+        | "GatewayClass"
+        | "AdminNetworkPolicy"
+        | "BaselineAdminNetworkPolicy" => group.ends_with("k8s.io"),
+        "ClusterIssuer" => group == "cert-manager.io",
+        "CiliumClusterwideNetworkPolicy" => group == "cilium.io",
+        "GlobalNetworkPolicy" => group.ends_with("projectcalico.org"),
+        "ClusterPolicy" => group == "kyverno.io",
+        _ => false,
+    }
+}
+
 /// Joins pointer segments below `base`, escaped as RFC 6901 says.
 pub fn pointer(base: &str, segments: &[&str]) -> String {
     let mut out = base.to_owned();
@@ -316,7 +352,7 @@ mod tests {
         }))
         .unwrap();
         let kept = meta.annotation(LAST_APPLIED).unwrap();
-        assert_eq!(kept, r#"{"masked":true,"spec":{"replicas":1}}"#);
+        assert_eq!(kept, r#"{"spec":{"replicas":1},"masked":true}"#);
     }
 
     #[test]

@@ -175,6 +175,29 @@ impl Inventory {
         kinds!(dispatch)
     }
 
+    /// The projection of an object as JSON, with the fields where the API has them.
+    pub fn projection(&self, subject: &ObjectRef) -> Option<Value> {
+        let (namespace, kind, name) = (
+            subject.namespace(),
+            subject.kind.as_str(),
+            subject.name.as_str(),
+        );
+        macro_rules! dispatch {
+            ($($known:literal => $store:ident),* $(,)?) => {
+                match kind {
+                    $($known if is_built_in_group(&subject.api_version) => {
+                        body_of(self.$store.get(namespace, kind, name)?)
+                    })*
+                    _ => {
+                        let resource = other_key(&subject.api_version, kind);
+                        body_of(self.others.get(&resource)?.get(namespace, kind, name)?)
+                    }
+                }
+            };
+        }
+        kinds!(dispatch)
+    }
+
     /// Takes over everything that another, unfinished inventory holds.
     pub fn absorb(&mut self, other: &Self) {
         absorb_stores(self, other);
@@ -216,6 +239,10 @@ impl Inventory {
             });
         }
     }
+}
+
+fn body_of<T: serde::Serialize>(item: &Item<T>) -> Option<Value> {
+    serde_json::to_value(&item.body).ok()
 }
 
 /// The name under which objects of a custom kind are kept: the plural as definitions name it is not
@@ -366,6 +393,54 @@ impl Inventory {
         self.others
             .values_mut()
             .for_each(|store| store.remove(subject));
+    }
+}
+
+impl Inventory {
+    /// The metadata of an object, wherever it is.
+    pub fn meta(&self, subject: &ObjectRef) -> Option<&Meta> {
+        let (namespace, kind, name) = (
+            subject.namespace(),
+            subject.kind.as_str(),
+            subject.name.as_str(),
+        );
+        macro_rules! dispatch {
+            ($($known:literal => $store:ident),* $(,)?) => {
+                match kind {
+                    $($known if is_built_in_group(&subject.api_version) => {
+                        self.$store.get(namespace, kind, name).map(|item| item.body.meta())
+                    })*
+                    _ => {
+                        let resource = other_key(&subject.api_version, kind);
+                        self.others.get(&resource)?.get(namespace, kind, name).map(|item| item.body.meta())
+                    }
+                }
+            };
+        }
+        kinds!(dispatch)
+    }
+
+    /// Where an object stands in the manifests.
+    pub fn origin(&self, subject: &ObjectRef) -> Option<Origin> {
+        let (namespace, kind, name) = (
+            subject.namespace(),
+            subject.kind.as_str(),
+            subject.name.as_str(),
+        );
+        macro_rules! dispatch {
+            ($($known:literal => $store:ident),* $(,)?) => {
+                match kind {
+                    $($known if is_built_in_group(&subject.api_version) => {
+                        self.$store.get(namespace, kind, name).and_then(|item| item.origin)
+                    })*
+                    _ => {
+                        let resource = other_key(&subject.api_version, kind);
+                        self.others.get(&resource)?.get(namespace, kind, name).and_then(|item| item.origin)
+                    }
+                }
+            };
+        }
+        kinds!(dispatch)
     }
 }
 
