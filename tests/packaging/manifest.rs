@@ -115,7 +115,10 @@ fn platform_violations(platform: &Value) -> Vec<String> {
             uri.starts_with("https://") && uri.ends_with(".tar.gz"),
         ),
         ("sha256", sha256(text(platform, "/sha256"))),
-        ("bin", clean(bin) && bin.ends_with(".exe") == windows),
+        (
+            "bin",
+            clean(bin) && bin.strip_suffix(".exe").is_some() == windows,
+        ),
         ("bin is installed", installs(bin)),
         ("files", !files.is_empty()),
         ("file operation", files.iter().all(moves)),
@@ -150,72 +153,59 @@ fn the_manifest_follows_the_rules_of_krew() {
     assert_eq!(violations(&krew_manifest()), Vec::<String>::new());
 }
 
+/// Changes one value of the manifest and expects the rule to say so.
+fn assert_broken(pointer: &str, value: Value, rule: &str) {
+    let mut broken = krew_manifest();
+    *broken.pointer_mut(pointer).expect(pointer) = value;
+    let found = violations(&broken);
+    assert!(found.iter().any(|v| v == rule), "{pointer}: {found:?}");
+}
+
 #[test]
-fn every_rule_of_krew_can_fail() {
-    let platform = "/spec/platforms/0";
+fn every_rule_of_a_manifest_can_fail() {
     for (pointer, value, rule) in [
+        ("/apiVersion", json!("v1"), "version of the format"),
         ("/kind", json!("Plug"), "kind"),
         ("/metadata/name", json!("Progrc_x"), "name"),
         ("/metadata/name", json!("con"), "reserved name"),
         ("/spec/version", json!("0.1.0"), "version"),
         ("/spec/version", json!("v0.1"), "version"),
+        ("/spec/version", json!("v0.01.0"), "version"),
         (
             "/spec/shortDescription",
             json!("two\nlines"),
             "short description",
         ),
-        (
-            "/spec/shortDescription",
-            json!("Ends with a period."),
-            "final period",
-        ),
+        ("/spec/shortDescription", json!("Ends so."), "final period"),
         ("/spec/description", json!("x".repeat(81)), "description"),
         ("/spec/homepage", json!("example.com"), "homepage"),
         ("/spec/platforms", json!([]), "platforms"),
-        ("/spec/platforms/0/selector", json!({}), "selector"),
+    ] {
+        assert_broken(pointer, value, rule);
+    }
+}
+
+#[test]
+fn every_rule_of_a_platform_can_fail() {
+    for (pointer, value, rule) in [
+        ("selector", json!({}), "selector"),
+        ("selector/matchLabels", json!({"os": "plan9"}), "selector"),
+        ("selector/matchLabels", json!({"cpu": "amd64"}), "selector"),
+        ("selector/matchLabels", json!({"os": "linux"}), "overlap"),
+        ("uri", json!("http://example.com/a.tar.gz"), "uri"),
+        ("sha256", json!("A".repeat(64)), "sha256"),
+        ("bin", json!("../kubectl-progrc"), "bin"),
+        ("bin", json!("kubectl-progrc.exe"), "bin"),
+        ("bin", json!("other"), "bin is installed"),
+        ("files", json!([]), "files"),
         (
-            "/spec/platforms/0/selector",
-            json!({"matchLabels": {"os": "plan9"}}),
-            "selector",
-        ),
-        (
-            "/spec/platforms/0/selector",
-            json!({"matchLabels": {"cpu": "amd64"}}),
-            "selector",
-        ),
-        (
-            "/spec/platforms/0/selector",
-            json!({"matchLabels": {"os": "linux"}}),
-            "overlap",
-        ),
-        (
-            "/spec/platforms/0/uri",
-            json!("http://example.com/a.tar.gz"),
-            "uri",
-        ),
-        ("/spec/platforms/0/sha256", json!("A".repeat(64)), "sha256"),
-        ("/spec/platforms/0/bin", json!("../kubectl-progrc"), "bin"),
-        ("/spec/platforms/0/bin", json!("other"), "bin is installed"),
-        ("/spec/platforms/0/files", json!([]), "files"),
-        (
-            "/spec/platforms/0/files",
+            "files",
             json!([{"from": "kubectl-progrc", "to": "."}]),
             "licence",
         ),
-        (
-            "/spec/platforms/0/files/0/to",
-            json!("a/../b"),
-            "file operation",
-        ),
+        ("files/0/to", json!("a/../b"), "file operation"),
     ] {
-        let mut broken = krew_manifest();
-        assert!(broken.pointer(platform).is_some());
-        *broken.pointer_mut(pointer).unwrap() = value;
-        assert!(
-            violations(&broken).iter().any(|v| v == rule),
-            "{pointer}: {:?}",
-            violations(&broken)
-        );
+        assert_broken(&format!("/spec/platforms/0/{pointer}"), value, rule);
     }
 }
 
