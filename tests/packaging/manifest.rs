@@ -251,7 +251,8 @@ fn the_manifest_is_of_this_package() {
 fn the_template_fills_to_the_manifest() {
     let manifest = krew_manifest();
     let call = Regex::new(r#"\{\{addURIAndSha "(.+)" \.TagName \| indent 6 \}\}"#).unwrap();
-    let mut filled = read(".krew.yaml");
+    let comment = Regex::new(r"(?s)^\{\{- /\*.*?\*/ -\}\}\n").unwrap();
+    let mut filled = comment.replace(&read(".krew.yaml"), "").into_owned();
     for platform in list(&manifest, "/spec/platforms") {
         let pair = format!("uri: $1\n      sha256: \"{}\"", text(platform, "/sha256"));
         filled = call.replace(&filled, pair.as_str()).into_owned();
