@@ -12,7 +12,8 @@
 #          Refuses while a platform has no sum, or an archive does not match it.
 #
 # The archive depends on its files alone: fixed order, owner, modes and times
-# (SOURCE_DATE_EPOCH, else the last commit). It needs GNU tar for that.
+# (SOURCE_DATE_EPOCH, else the last commit of the sources, so that a commit of
+# the sum changes nothing). It needs GNU tar for that.
 set -eu
 
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
@@ -141,7 +142,9 @@ pack() {
     shift 2
     tar=tar
     command -v gtar >/dev/null 2>&1 && tar=gtar
-    epoch=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)}
+    sources="src completions Cargo.toml Cargo.lock LICENSE"
+    # shellcheck disable=SC2086
+    epoch=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct -- $sources 2>/dev/null || echo 0)}
     "$tar" --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$epoch" \
         -C "$dir" -cf "$dir/archive.tar" "$@"
     gzip -n <"$dir/archive.tar" >"$file"
