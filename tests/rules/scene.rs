@@ -9,7 +9,7 @@ use kubectl_progrc::rules::settings::{Answer, Environment, Settings};
 use serde_json::Value;
 
 /// A fixture: objects as written, and the scene they stand in.
-pub struct Scene {
+pub(crate) struct Scene {
     pub objects: Vec<Value>,
     pub settings: Settings,
     pub world: World,
@@ -19,7 +19,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut scene = Self {
             objects: documents(text),
             settings: Settings::default(),
@@ -78,7 +78,7 @@ impl Scene {
         }
     }
 
-    pub fn inventory(&self, order: impl Iterator<Item = usize>) -> Inventory {
+    pub(crate) fn inventory(&self, order: impl Iterator<Item = usize>) -> Inventory {
         let mut inventory = Inventory::new(self.world.clone(), self.scope.clone(), self.now);
         inventory.gaps.clone_from(&self.gaps);
         for index in order {
@@ -90,13 +90,13 @@ impl Scene {
         inventory.finish()
     }
 
-    pub fn audit(&self, rule: &'static Rule) -> (Inventory, audit::Audit) {
+    pub(crate) fn audit(&self, rule: &'static Rule) -> (Inventory, audit::Audit) {
         let inventory = self.inventory(0..self.objects.len());
         let audit = audit::run(&inventory, &self.settings, &[rule]);
         (inventory, audit)
     }
 
-    pub fn raw(&self, wanted: &ObjectRef) -> Option<&Value> {
+    pub(crate) fn raw(&self, wanted: &ObjectRef) -> Option<&Value> {
         self.objects.iter().find(|object| {
             let (version, kind) = kind_of(object);
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
