@@ -1,11 +1,15 @@
 //! Plain requests to the API server: a path in, a status code and JSON out.
 
+use std::path::Path;
+
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+
+use super::wait::WAIT;
 
 /// What the server answered.
 #[derive(Debug, Clone)]
@@ -20,7 +24,12 @@ impl Answer {
     /// The body of a successful answer; panics with the server's message otherwise.
     #[track_caller]
     pub(crate) fn success(self) -> Value {
-        assert!((200..300).contains(&self.code), "the server answered {}: {}", self.code, self.body);
+        assert!(
+            (200..300).contains(&self.code),
+            "the server answered {}: {}",
+            self.code,
+            self.body
+        );
         self.body
     }
 }
@@ -33,7 +42,7 @@ pub(crate) struct Api {
 
 impl Api {
     /// A client with the credentials of a kubeconfig file.
-    pub(crate) fn new(kubeconfig: &std::path::Path) -> Self {
+    pub(crate) fn new(kubeconfig: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -42,18 +51,29 @@ impl Api {
         let client = runtime.block_on(async {
             let file = Kubeconfig::read_from(kubeconfig).expect("the harness wrote it");
             let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
-            Client::try_from(config.expect("the kubeconfig is whole")).expect("the CA is readable")
+            let mut config = config.expect("the kubeconfig is whole");
+            // A 429 is an answer that tests look for; kube repeats it for minutes.
+            config.default_retry = false;
+            config.read_timeout = Some(WAIT);
+            Client::try_from(config).expect("the CA is readable")
         });
         Self { runtime, client }
     }
 
     /// Sends one request. A refusal is an answer; `Err` says that there was none.
-    pub(crate) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, String> {
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, String> {
         let kind = match method {
             Method::PATCH => "application/merge-patch+json",
             _ => "application/json",
         };
-        let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let bytes = body
+            .map(|body| body.to_string().into_bytes())
+            .unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -61,9 +81,17 @@ impl Api {
             .body(bytes.into())
             .expect("method and path are valid");
         self.runtime.block_on(async {
-            let answer = self.client.send(request).await.map_err(|error| format!("{error:?}"))?;
+            let answer = self
+                .client
+                .send(request)
+                .await
+                .map_err(|error| format!("{error:?}"))?;
             let code = answer.status().as_u16();
-            let bytes = answer.into_body().collect().await.map_err(|error| error.to_string())?;
+            let bytes = answer
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| error.to_string())?;
             let body = serde_json::from_slice(&bytes.to_bytes()).unwrap_or(Value::Null);
             Ok(Answer { code, body })
         })
@@ -80,7 +108,10 @@ pub(crate) fn full_path(namespace: &str, short: &str) -> String {
     match parts.as_slice() {
         ["v1", rest @ ..] => format!("/api/v1/namespaces/{namespace}/{}", rest.join("/")),
         [group, version, rest @ ..] => {
-            format!("/apis/{group}/{version}/namespaces/{namespace}/{}", rest.join("/"))
+            format!(
+                "/apis/{group}/{version}/namespaces/{namespace}/{}",
+                rest.join("/")
+            )
         }
         _ => panic!("{short} is no path such as v1/pods/x or apps/v1/deployments/x"),
     }

@@ -37,7 +37,10 @@ pub(crate) fn stages() -> Vec<PathBuf> {
             })
         })
         .map(|entry| entry.expect("a listed folder stays readable").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
         .collect();
     files.sort();
     files

@@ -37,7 +37,10 @@ pub(crate) struct Identities {
 impl Identities {
     /// Draws the tokens and writes `tokens.csv` into `directory`.
     pub(crate) fn write(directory: &Path) -> Self {
-        let draw = |name: String| User { name, token: Ulid::generate().to_string() };
+        let draw = |name: String| User {
+            name,
+            token: Ulid::generate().to_string(),
+        };
         let all = Self {
             admin: draw("harness".into()),
             component: draw("component".into()),
@@ -46,7 +49,10 @@ impl Identities {
         };
         let masters = [&all.admin, &all.component].into_iter().chain(&all.testers);
         let mut file = String::new();
-        for (users, group) in [(masters.collect::<Vec<_>>(), ",\"system:masters\""), (all.users.iter().collect(), "")] {
+        for (users, group) in [
+            (masters.collect::<Vec<_>>(), ",\"system:masters\""),
+            (all.users.iter().collect(), ""),
+        ] {
             for User { name, token } in users {
                 writeln!(file, "{token},{name},{name}{group}").expect("a String takes all");
             }
@@ -61,15 +67,22 @@ pub(crate) fn write_certificates(directory: &Path) {
     let key = || KeyPair::generate().expect("a key can be generated");
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    authority.distinguished_name.push(DnType::CommonName, "progrc test authority");
+    authority.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "progrc test authority");
     let issuer = CertifiedIssuer::self_signed(authority, key()).expect("an authority signs itself");
     save(directory, "ca.crt", &issuer.pem());
 
     let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(String::from);
     let server = CertificateParams::new(names).expect("the names are valid");
     let server_key = key();
-    let signed = server.signed_by(&server_key, &issuer).expect("the authority can sign");
+    let signed = server
+        .signed_by(&server_key, &issuer)
+        .expect("the authority can sign");
     save(directory, "server.crt", &signed.pem());
     save(directory, "server.key", &server_key.serialize_pem());
     let accounts = key();
@@ -78,7 +91,12 @@ pub(crate) fn write_certificates(directory: &Path) {
 }
 
 /// Writes the kubeconfig of a user and a namespace and returns its path.
-pub(crate) fn write_kubeconfig(directory: &Path, server: &str, user: &User, namespace: &str) -> PathBuf {
+pub(crate) fn write_kubeconfig(
+    directory: &Path,
+    server: &str,
+    user: &User,
+    namespace: &str,
+) -> PathBuf {
     let User { name, token } = user;
     let authority = directory.join("ca.crt");
     let text = serde_json::json!({
@@ -89,12 +107,17 @@ pub(crate) fn write_kubeconfig(directory: &Path, server: &str, user: &User, name
         "users": [{"name": name, "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": name, "namespace": namespace}}],
     });
-    save(directory, &format!("{name}.{namespace}.kubeconfig"), &format!("{text:#}\n"))
+    save(
+        directory,
+        &format!("{name}.{namespace}.kubeconfig"),
+        &format!("{text:#}\n"),
+    )
 }
 
 /// Writes one file and returns its path.
 pub(crate) fn save(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
-    fs::write(&path, text).unwrap_or_else(|error| panic!("failed to write {}: {error}", path.display()));
+    fs::write(&path, text)
+        .unwrap_or_else(|error| panic!("failed to write {}: {error}", path.display()));
     path
 }

@@ -17,8 +17,8 @@ mod process;
 mod users;
 mod wait;
 
-pub(crate) use plane::ControlPlane;
 pub(crate) use namespace::TestNamespace;
+pub(crate) use plane::ControlPlane;
 pub(crate) use process::{Process, Scratch};
 pub(crate) use users::Rule;
 pub(crate) use wait::{WAIT, wait_until};

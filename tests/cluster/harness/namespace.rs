@@ -29,18 +29,27 @@ pub(crate) struct TestNamespace {
 }
 
 impl TestNamespace {
-    /// Makes the namespace and the default ServiceAccount without which no pod is admitted.
+    /// Makes the namespace and the default `ServiceAccount` without which no pod is admitted.
     pub(crate) fn new(plane: &'static ControlPlane, name: String, tester: User) -> Self {
         let born = plane.mark();
         let home = tempfile::Builder::new().prefix("progrc-home-").tempdir();
         let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        plane.request(Method::POST, "/api/v1/namespaces", Some(&made)).success();
-        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        plane
+            .request(Method::POST, "/api/v1/namespaces", Some(&made))
+            .success();
+        let account =
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
         let path = full_path(&name, "v1/serviceaccounts");
         // The controller may have been faster.
         let answer = plane.request(Method::POST, &path, Some(&account));
         assert!(matches!(answer.code, 201 | 409), "{answer:?}");
-        Self { plane, name, tester, home: home.expect("a temporary directory can be made"), born }
+        Self {
+            plane,
+            name,
+            tester,
+            home: home.expect("a temporary directory can be made"),
+            born,
+        }
     }
 
     /// The home and working directory of the programs that this test runs.
@@ -56,7 +65,10 @@ impl TestNamespace {
     /// Applies manifests with kubectl, as the harness.
     #[track_caller]
     pub(crate) fn apply(&self, yaml: &str) {
-        self.kubectl(&["apply", "-f", "-"]).stdin(yaml).run().expect_code(0);
+        self.kubectl(&["apply", "-f", "-"])
+            .stdin(yaml)
+            .run()
+            .expect_code(0);
     }
 
     /// kubectl in this namespace, as the harness.
@@ -83,7 +95,8 @@ impl TestNamespace {
 
     /// One request, as the harness. A refusal is an answer.
     pub(crate) fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        self.plane.request(method, &full_path(&self.name, path), body)
+        self.plane
+            .request(method, &full_path(&self.name, path), body)
     }
 
     /// What the server holds; panics if it holds nothing there.
@@ -94,8 +107,8 @@ impl TestNamespace {
 
     /// Sends a JSON merge patch.
     #[track_caller]
-    pub(crate) fn patch(&self, path: &str, patch: &Value) -> Value {
-        self.request(Method::PATCH, path, Some(patch)).success()
+    pub(crate) fn patch(&self, path: &str, change: &Value) -> Value {
+        self.request(Method::PATCH, path, Some(change)).success()
     }
 
     /// Deletes an object.
@@ -106,22 +119,36 @@ impl TestNamespace {
 
     /// Waits until an object is as wanted and returns it.
     #[track_caller]
-    pub(crate) fn wait_for(&self, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(
+        &self,
+        path: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         wait_until(WAIT, &format!("{path} in {}: {what}", self.name), || {
             let answer = self.request(Method::GET, path, None);
-            if answer.code == 200 && wanted(&answer.body) { Ok(answer.body) } else { Err(self.plane.state(&answer.body)) }
+            if answer.code == 200 && wanted(&answer.body) {
+                Ok(answer.body)
+            } else {
+                Err(self.plane.state(&answer.body))
+            }
         })
     }
 
     /// Waits until a Deployment has rolled out its newest template with all replicas available.
     #[track_caller]
     pub(crate) fn wait_for_rollout(&self, deployment: &str) -> Value {
-        self.wait_for(&format!("apps/v1/deployments/{deployment}"), "rolled out", |object| {
-            let status = |field: &str| object["status"][field].as_i64().unwrap_or(0);
-            let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
-            object["status"]["observedGeneration"] == object["metadata"]["generation"]
-                && ["replicas", "updatedReplicas", "availableReplicas"].map(status) == [wanted; 3]
-        })
+        self.wait_for(
+            &format!("apps/v1/deployments/{deployment}"),
+            "rolled out",
+            |object| {
+                let status = |field: &str| object["status"][field].as_i64().unwrap_or(0);
+                let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
+                object["status"]["observedGeneration"] == object["metadata"]["generation"]
+                    && ["replicas", "updatedReplicas", "availableReplicas"].map(status)
+                        == [wanted; 3]
+            },
+        )
     }
 
     /// The requests of [`Self::tester`]: all that the plugin sent in this test, nothing else.
@@ -131,6 +158,7 @@ impl TestNamespace {
 
     /// The requests of one user since this namespace was made.
     pub(crate) fn requests_of(&self, user: &User) -> Vec<AuditEntry> {
-        self.plane.requests(self.born, |entry| entry.user == user.name)
+        self.plane
+            .requests(self.born, |entry| entry.user == user.name)
     }
 }

@@ -36,11 +36,13 @@ exit "$code"
 const JANITOR: &str = r#"read -r _; rm -rf "$1""#;
 
 /// A new directory that is removed after the test process and all its children have ended.
+/// Drop it after the processes that use it.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
     /// The janitor's input: it stays open as long as somebody uses the directory.
-    open: OwnedFd,
+    open: Option<OwnedFd>,
+    janitor: Child,
 }
 
 impl Scratch {
@@ -57,13 +59,31 @@ impl Scratch {
             .stdout(Stdio::null())
             .spawn()
             .expect("sh can be started");
-        let open = janitor.stdin.take().expect("its input is piped").into();
-        Self { path, open }
+        let open = janitor.stdin.take().map(OwnedFd::from);
+        Self {
+            path,
+            open,
+            janitor,
+        }
     }
 
     /// The directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A pipe that holds the directory as long as it is open.
+    fn hold(&self) -> OwnedFd {
+        let open = self.open.as_ref().expect("it is open until the drop");
+        open.try_clone().expect("a pipe can be duplicated")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(self.open.take());
+        // Its children were dropped before it, so the janitor has nothing to wait for.
+        let _ = self.janitor.wait();
     }
 }
 
@@ -79,7 +99,6 @@ impl Process {
     /// Starts `program`; its output goes to `NAME.log` in `scratch`.
     pub(crate) fn start(scratch: &Scratch, name: &str, program: &Path, args: &[String]) -> Self {
         let log = scratch.path().join(format!("{name}.log"));
-        let held = scratch.open.try_clone().expect("a pipe can be duplicated");
         let watchdog = shell(WATCHDOG)
             .arg(&log)
             .arg(program)
@@ -89,10 +108,14 @@ impl Process {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", scratch.path())
             .stdin(Stdio::piped())
-            .stdout(held)
+            .stdout(scratch.hold())
             .spawn()
             .expect("sh can be started");
-        Self { name: name.to_owned(), log, watchdog: Mutex::new(watchdog) }
+        Self {
+            name: name.to_owned(),
+            log,
+            watchdog: Mutex::new(watchdog),
+        }
     }
 
     /// The id of the child, not of its watchdog.
@@ -100,7 +123,10 @@ impl Process {
         let file = self.log.with_extension("log.pid");
         wait_until(WAIT, "the id of a child", || {
             let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
-            text.strip_suffix('\n').ok_or("half a line")?.parse().map_err(|_| text.clone())
+            text.strip_suffix('\n')
+                .ok_or("half a line")?
+                .parse()
+                .map_err(|_| text.clone())
         })
     }
 
@@ -117,7 +143,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let watchdog = self.watchdog.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let watchdog = self
+            .watchdog
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         drop(watchdog.stdin.take());
         // It only fails if the watchdog was waited for before.
         let _ = watchdog.wait();
@@ -127,6 +156,9 @@ impl Drop for Process {
 /// A shell in a process group of its own: Ctrl-C at the terminal ends the test process alone.
 fn shell(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", script, "sh"]).process_group(0).stderr(Stdio::null());
+    command
+        .args(["-c", script, "sh"])
+        .process_group(0)
+        .stderr(Stdio::null());
     command
 }

@@ -7,7 +7,7 @@ use super::credentials::User;
 use super::plane::ControlPlane;
 use super::wait::{WAIT, wait_until};
 
-/// One rule of a Role or ClusterRole.
+/// One rule of a Role or `ClusterRole`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     /// The API group; the core group is `""`.
@@ -52,13 +52,22 @@ pub(crate) fn grant(plane: &ControlPlane, user: &User, rules: &[Rule], namespace
     );
     // One role in one binding: when its first right holds, all do.
     if let Some(rule) = rules.first() {
-        wait_until(WAIT, &format!("the rights of {name}"), || allowed(plane, name, *rule, namespace));
+        wait_until(WAIT, &format!("the rights of {name}"), || {
+            allowed(plane, name, *rule, namespace)
+        });
     }
 }
 
 /// Whether the server allows the first verb of a rule on its first resource.
-fn allowed(plane: &ControlPlane, user: &str, rule: Rule, namespace: Option<&str>) -> Result<(), String> {
-    let (resource, subresource) = rule.resources[0].split_once('/').unwrap_or((rule.resources[0], ""));
+fn allowed(
+    plane: &ControlPlane,
+    user: &str,
+    rule: Rule,
+    namespace: Option<&str>,
+) -> Result<(), String> {
+    let (resource, subresource) = rule.resources[0]
+        .split_once('/')
+        .unwrap_or((rule.resources[0], ""));
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -69,5 +78,9 @@ fn allowed(plane: &ControlPlane, user: &str, rule: Rule, namespace: Option<&str>
     });
     let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
     let status = &plane.request(Method::POST, path, Some(&review)).success()["status"];
-    if status["allowed"] == true { Ok(()) } else { Err(status.to_string()) }
+    if status["allowed"] == true {
+        Ok(())
+    } else {
+        Err(status.to_string())
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something that takes a second on an idle machine.
-pub(crate) const WAIT: Duration = Duration::from_secs(60);
+pub(crate) const WAIT: Duration = Duration::from_mins(1);
 
 /// Pause between two looks at a condition.
 const PAUSE: Duration = Duration::from_millis(25);
