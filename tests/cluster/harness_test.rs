@@ -252,7 +252,9 @@ fn kubectl_finds_the_plugin() {
         "{}",
         listed.stdout
     );
-    ns.progrc(&["--help"]).run().expect_code(0);
+    let dispatched = ns.kubectl_as(&ns.tester, &["progrc", "--help"]);
+    let direct = ns.progrc(&["--help"]).run().expect_code(0);
+    assert_eq!(dispatched.run().expect_code(0).stdout, direct.stdout);
 }
 
 /// The name of the test that starts itself again, as the process that is killed.

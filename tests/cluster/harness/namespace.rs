@@ -24,7 +24,7 @@ pub(crate) struct TestNamespace {
     pub(crate) name: String,
     /// Who the plugin is in this namespace, with all rights and no other use.
     pub(crate) tester: User,
-    home: tempfile::TempDir,
+    home: PathBuf,
     born: Mark,
 }
 
@@ -32,7 +32,7 @@ impl TestNamespace {
     /// Makes the namespace and the default `ServiceAccount` without which no pod is admitted.
     pub(crate) fn new(plane: &'static ControlPlane, name: String, tester: User) -> Self {
         let born = plane.mark();
-        let home = tempfile::Builder::new().prefix("progrc-home-").tempdir();
+        let home = plane.new_home(&name);
         let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         plane
             .request(Method::POST, "/api/v1/namespaces", Some(&made))
@@ -47,14 +47,14 @@ impl TestNamespace {
             plane,
             name,
             tester,
-            home: home.expect("a temporary directory can be made"),
+            home,
             born,
         }
     }
 
     /// The home and working directory of the programs that this test runs.
     pub(crate) fn home(&self) -> &Path {
-        self.home.path()
+        &self.home
     }
 
     /// A kubeconfig of a user, with this namespace in its context.
@@ -73,7 +73,12 @@ impl TestNamespace {
 
     /// kubectl in this namespace, as the harness.
     pub(crate) fn kubectl(&self, args: &[&str]) -> Invocation {
-        Invocation::kubectl(&self.kubeconfig(self.plane.admin()), self.home(), args)
+        self.kubectl_as(self.plane.admin(), args)
+    }
+
+    /// kubectl in this namespace, as another user: `["progrc", …]` runs the plugin through it.
+    pub(crate) fn kubectl_as(&self, user: &User, args: &[&str]) -> Invocation {
+        Invocation::kubectl(&self.kubeconfig(user), self.home(), args)
     }
 
     /// The plugin in this namespace, as [`Self::tester`].

@@ -145,6 +145,13 @@ impl ControlPlane {
         TestNamespace::new(self, format!("{prefix}-{number}"), tester)
     }
 
+    /// A home directory that vanishes with the plane.
+    pub(crate) fn new_home(&self, name: &str) -> PathBuf {
+        let home = self.scratch.path().join("homes").join(name);
+        std::fs::create_dir_all(&home).expect("the scratch directory can be written");
+        home
+    }
+
     /// A fresh user with these rights in the whole cluster.
     pub(crate) fn user_with(&self, rules: &[Rule]) -> User {
         let user = self.spare_user();
