@@ -1,12 +1,13 @@
 //! Throw-away certificates, tokens and kubeconfig files.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
+use tempfile::NamedTempFile;
 use ulid::Ulid;
 
 /// How many identities of a kind a plane can hand out.
@@ -114,10 +115,13 @@ pub(crate) fn write_kubeconfig(
     )
 }
 
-/// Writes one file and returns its path.
+/// Writes one file, whole or not at all for those who read it meanwhile, and returns its path.
 pub(crate) fn save(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
-    fs::write(&path, text)
-        .unwrap_or_else(|error| panic!("failed to write {}: {error}", path.display()));
+    let saved = NamedTempFile::new_in(directory).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.persist(&path).map_err(|error| error.error)
+    });
+    saved.unwrap_or_else(|error| panic!("failed to write {}: {error}", path.display()));
     path
 }
