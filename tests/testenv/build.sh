@@ -17,6 +17,7 @@ dir=$(CDPATH= cd -- "$dir" && pwd)
 cd "$here"
 part=$dir/.part.$$
 trap 'rm -rf "$part"' EXIT
+trap 'exit 130' HUP INT TERM
 
 # The stamp says for which go.sum the binaries are. It is written before the
 # first of them, and none takes its name before it is whole.
