@@ -21,15 +21,7 @@ pub(crate) struct Law {
     paths: &'static [&'static [&'static str]],
 }
 
-const PURE: &[&str] = &[
-    "src/model",
-    "src/fix",
-    "src/finding",
-    "src/rules",
-    "src/audit",
-    "src/plan",
-    "src/report",
-];
+const PURE: &[&str] = &["src/model", "src/fix", "src/finding", "src/rules", "src/audit", "src/plan", "src/report"];
 
 pub(crate) const LAWS: [Law; 5] = [
     Law {
@@ -123,21 +115,11 @@ impl Law {
         }
         let tokens = &source.tokens;
         let written = (0..tokens.len())
-            .filter(|at| {
-                self.tokens
-                    .iter()
-                    .any(|texts| starts_with(&tokens[*at..], texts))
-            })
+            .filter(|at| self.tokens.iter().any(|texts| starts_with(&tokens[*at..], texts)))
             .map(|at| tokens[at].line);
-        let named = source
-            .paths()
-            .into_iter()
-            .filter(|n| self.names(&n.segments))
-            .map(|n| n.line);
+        let named = source.paths().into_iter().filter(|n| self.names(&n.segments)).map(|n| n.line);
         let lines = written.chain(named);
-        lines
-            .map(|line| format!("{}:{line}: {}", source.path, self.says))
-            .collect()
+        lines.map(|line| format!("{}:{line}: {}", source.path, self.says)).collect()
     }
 
     fn holds_in(&self, path: &str) -> bool {
@@ -156,8 +138,7 @@ impl Law {
 
 /// Whether the file is the room or stands in it: `src/cli/ui` is `ui.rs` and `ui/`.
 fn within(path: &str, room: &str) -> bool {
-    path.strip_prefix(room)
-        .is_some_and(|rest| rest.starts_with(['.', '/']))
+    path.strip_prefix(room).is_some_and(|rest| rest.starts_with(['.', '/']))
 }
 
 #[cfg(test)]
@@ -166,11 +147,7 @@ mod tests {
 
     fn broken(path: &str, text: &str) -> Vec<usize> {
         let source = Source::new(path, text);
-        let broken = LAWS
-            .iter()
-            .chain([&NO_ALLOW])
-            .enumerate()
-            .filter(|(_, law)| !law.violations(&source).is_empty());
+        let broken = LAWS.iter().chain([&NO_ALLOW]).enumerate().filter(|(_, law)| !law.violations(&source).is_empty());
         broken.map(|(index, _)| index).collect()
     }
 
@@ -178,32 +155,16 @@ mod tests {
     fn every_law_can_be_broken() {
         for (law, path, text) in [
             (0, "src/report/table.rs", "fn a() { println!(\"x\"); }"),
-            (
-                0,
-                "src/cli/uint.rs",
-                "fn a() { std::io::stdout().flush(); }",
-            ),
+            (0, "src/cli/uint.rs", "fn a() { std::io::stdout().flush(); }"),
             (1, "src/cli/prompt.rs", "use anstyle::{AnsiColor, Style};"),
-            (
-                1,
-                "src/cli/prompt.rs",
-                "const A: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(x)));",
-            ),
+            (1, "src/cli/prompt.rs", "const A: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(x)));"),
             (2, "src/cli/fix.rs", "fn a() { std::env::var(\"HOME\"); }"),
-            (
-                2,
-                "src/backend/mod.rs",
-                "use std::{env::{self, var_os}, path};",
-            ),
+            (2, "src/backend/mod.rs", "use std::{env::{self, var_os}, path};"),
             (3, "src/main.rs", "use std::fs;"),
             (3, "src/main.rs", "use std::{io, fs::File};"),
             (3, "src/cli/emit.rs", "fn a(path: &Path) { path.exists(); }"),
             (3, "src/cli/emit.rs", "use tokio::net::TcpStream;"),
-            (
-                3,
-                "src/cli/emit.rs",
-                "use std::process::{Command, ExitCode};",
-            ),
+            (3, "src/cli/emit.rs", "use std::process::{Command, ExitCode};"),
             (4, "src/rules/pdb.rs", "async fn a() {}"),
             (4, "src/fix.rs", "fn a() { jiff::Timestamp::now(); }"),
             (5, "src/backend/mod.rs", "#[allow(dead_code)] fn a() {}"),
@@ -217,28 +178,13 @@ mod tests {
     #[test]
     fn each_room_keeps_its_trade() {
         for (path, text) in [
-            (
-                "src/cli/ui.rs",
-                "fn a() { println!(\"x\"); stderr().lock(); }",
-            ),
+            ("src/cli/ui.rs", "fn a() { println!(\"x\"); stderr().lock(); }"),
             ("src/cli/style/diff.rs", "use anstyle::AnsiColor;"),
             ("src/cli/args.rs", "fn a() { env::var_os(\"KUBECONFIG\"); }"),
-            (
-                "src/backend/journal.rs",
-                "async fn a() { tokio::fs::read(x).await; } use std::fs::File;",
-            ),
-            (
-                "src/backend/mod.rs",
-                "fn a() { Command::new(x).stdout(Stdio::piped()); }",
-            ),
-            (
-                "src/report/table.rs",
-                "fn a() { writeln!(out, \"println!()\"); env!(\"CARGO_PKG_VERSION\"); }",
-            ),
-            (
-                "src/finding.rs",
-                "#[expect(dead_code, reason = \"allow(x)\")] fn allow(a: u8) {}",
-            ),
+            ("src/backend/journal.rs", "async fn a() { tokio::fs::read(x).await; } use std::fs::File;"),
+            ("src/backend/mod.rs", "fn a() { Command::new(x).stdout(Stdio::piped()); }"),
+            ("src/report/table.rs", "fn a() { writeln!(out, \"println!()\"); env!(\"CARGO_PKG_VERSION\"); }"),
+            ("src/finding.rs", "#[expect(dead_code, reason = \"allow(x)\")] fn allow(a: u8) {}"),
         ] {
             assert_eq!(broken(path, text), [], "{path}: {text}");
         }

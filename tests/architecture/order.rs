@@ -4,10 +4,7 @@ use crate::source::{Named, Source};
 
 /// The modules as `src/lib.rs` lists them, from the ground up.
 pub(crate) fn map(lib: &Source) -> Vec<String> {
-    let modules = lib
-        .tokens
-        .windows(4)
-        .filter(|t| t[0].text == "pub" && t[1].text == "mod" && t[3].text == ";");
+    let modules = lib.tokens.windows(4).filter(|t| t[0].text == "pub" && t[1].text == "mod" && t[3].text == ";");
     modules.map(|t| t[2].text.clone()).collect()
 }
 
@@ -22,14 +19,10 @@ pub(crate) fn violations(map: &[String], source: &Source) -> Vec<String> {
         let used = top(&named);
         let wrong = match used.as_deref() {
             Some("*" | "self" | "") => Some("the whole crate".to_owned()),
-            Some(used) if place(used) > place(&own) => {
-                Some(format!("{used}, which is listed below it"))
-            }
+            Some(used) if place(used) > place(&own) => Some(format!("{used}, which is listed below it")),
             _ => None,
         };
-        found.extend(
-            wrong.map(|wrong| format!("{}:{}: {own} uses {wrong}", source.path, named.line)),
-        );
+        found.extend(wrong.map(|wrong| format!("{}:{}: {own} uses {wrong}", source.path, named.line)));
     }
     found
 }
@@ -58,10 +51,7 @@ mod tests {
     use super::*;
 
     fn check(path: &str, text: &str) -> usize {
-        let lib = Source::new(
-            "src/lib.rs",
-            "//! pub mod no;\npub mod model;\npub mod rules;\npub mod cli;\n",
-        );
+        let lib = Source::new("src/lib.rs", "//! pub mod no;\npub mod model;\npub mod rules;\npub mod cli;\n");
         assert_eq!(map(&lib), ["model", "rules", "cli"]);
         violations(&map(&lib), &Source::new(path, text)).len()
     }
@@ -72,10 +62,7 @@ mod tests {
             ("src/model/mod.rs", "use crate::rules::Rule;"),
             ("src/model.rs", "use crate::{rules::Rule, cli};"),
             ("src/model/object.rs", "fn a() { crate::rules::all(); }"),
-            (
-                "src/model/object.rs",
-                "use super::super::{self as top, rules};",
-            ),
+            ("src/model/object.rs", "use super::super::{self as top, rules};"),
             ("src/model/object.rs", "use super::super::cli::ui;"),
             ("src/model/mod.rs", "mod tests { use super::super::cli; }"),
             ("src/model/mod.rs", "use crate::*;"),
@@ -88,22 +75,10 @@ mod tests {
     #[test]
     fn what_stands_above_may_be_used() {
         for (path, text) in [
-            (
-                "src/rules/mod.rs",
-                "use crate::model::Object; use crate::rules::pdb;",
-            ),
-            (
-                "src/rules/pdb.rs",
-                "use super::rule::Rule; use super::super::model; pub(super) fn a() {}",
-            ),
-            (
-                "src/model/mod.rs",
-                "mod cli { use super::rules; } mod tests { use super::*; }",
-            ),
-            (
-                "src/model/mod.rs",
-                "// crate::cli\npub(crate) const A: &str = \"crate::cli\"; use kube::cli;",
-            ),
+            ("src/rules/mod.rs", "use crate::model::Object; use crate::rules::pdb;"),
+            ("src/rules/pdb.rs", "use super::rule::Rule; use super::super::model; pub(super) fn a() {}"),
+            ("src/model/mod.rs", "mod cli { use super::rules; } mod tests { use super::*; }"),
+            ("src/model/mod.rs", "// crate::cli\npub(crate) const A: &str = \"crate::cli\"; use kube::cli;"),
             ("src/lib.rs", "pub use crate::cli::run;"),
             ("src/main.rs", "use kubectl_progrc::cli;"),
         ] {

@@ -28,11 +28,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            lines: text.lines().count(),
-            tokens: lex(text),
-        }
+        Self { path: path.to_owned(), lines: text.lines().count(), tokens: lex(text) }
     }
 
     /// The same file without what only tests compile.
@@ -50,20 +46,14 @@ impl Source {
         }
         let whole = self.path.ends_with("/tests.rs") || self.path.starts_with("tests/");
         let tokens = if whole { Vec::new() } else { tokens };
-        Self {
-            path: self.path.clone(),
-            lines: self.lines,
-            tokens,
-        }
+        Self { path: self.path.clone(), lines: self.lines, tokens }
     }
 
     /// The module of the file: `src/rules/missing_pdb.rs` is `rules`, `missing_pdb`.
     pub(crate) fn module(&self) -> Vec<String> {
         let inside = self.path.strip_prefix("src/").unwrap_or(&self.path);
         let parts = inside.trim_end_matches(".rs").split('/').map(str::to_owned);
-        parts
-            .filter(|part| !["mod", "lib", "main"].contains(&part.as_str()))
-            .collect()
+        parts.filter(|part| !["mod", "lib", "main"].contains(&part.as_str())).collect()
     }
 
     /// All paths, in order of the file; single words are among them.
@@ -101,17 +91,11 @@ impl Source {
 
 /// Whether the tokens begin with these texts.
 pub(crate) fn starts_with(tokens: &[Token], texts: &[&str]) -> bool {
-    tokens.len() >= texts.len()
-        && tokens
-            .iter()
-            .zip(texts)
-            .all(|(token, text)| token.text == *text)
+    tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.text == *text)
 }
 
 fn is_word(token: &Token) -> bool {
-    token
-        .text
-        .starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    token.text.starts_with(|c: char| c.is_alphanumeric() || c == '_')
 }
 
 /// The index after the item that begins at `at`: after its block or its semicolon.
@@ -134,20 +118,10 @@ fn after_item(tokens: &[Token], at: usize) -> usize {
 }
 
 /// Reads the path at `at`, groups included, and returns the index after it.
-fn path(
-    tokens: &[Token],
-    mut at: usize,
-    prefix: &[String],
-    module: &[String],
-    found: &mut Vec<Named>,
-) -> usize {
+fn path(tokens: &[Token], mut at: usize, prefix: &[String], module: &[String], found: &mut Vec<Named>) -> usize {
     let mut segments = prefix.to_vec();
     let line = tokens[at].line;
-    let part = |at: usize| {
-        tokens
-            .get(at)
-            .is_some_and(|t| is_word(t) || t.text == "*" || t.text == "{")
-    };
+    let part = |at: usize| tokens.get(at).is_some_and(|t| is_word(t) || t.text == "*" || t.text == "{");
     while part(at) {
         if tokens[at].text == "{" {
             return group(tokens, at + 1, &segments, module, found);
@@ -159,22 +133,12 @@ fn path(
         }
         at += 1;
     }
-    found.push(Named {
-        segments,
-        module: module.to_vec(),
-        line,
-    });
+    found.push(Named { segments, module: module.to_vec(), line });
     at
 }
 
 /// Reads the members of a group up to its closing brace.
-fn group(
-    tokens: &[Token],
-    mut at: usize,
-    prefix: &[String],
-    module: &[String],
-    found: &mut Vec<Named>,
-) -> usize {
+fn group(tokens: &[Token], mut at: usize, prefix: &[String], module: &[String], found: &mut Vec<Named>) -> usize {
     while at < tokens.len() {
         match tokens[at].text.as_str() {
             "}" => return at + 1,
@@ -196,10 +160,7 @@ fn lex(text: &str) -> Vec<Token> {
         if let Some(text) = token {
             tokens.push(Token { text, line });
         }
-        line += chars[at..at + length]
-            .iter()
-            .filter(|c| **c == '\n')
-            .count();
+        line += chars[at..at + length].iter().filter(|c| **c == '\n').count();
         at += length;
     }
     tokens
@@ -256,15 +217,8 @@ fn raw_string(rest: &[char]) -> Option<usize> {
         return None;
     }
     let start = prefix + hashes + 1;
-    let closes = |at: &usize| {
-        rest[*at] == '"'
-            && rest[at + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|c| **c == '#')
-                .count()
-                == hashes
-    };
+    let closes =
+        |at: &usize| rest[*at] == '"' && rest[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
     let end = (start..rest.len()).find(closes);
     Some(end.map_or(rest.len(), |end| end + 1 + hashes))
 }
@@ -276,11 +230,7 @@ fn comments_and_literals_are_not_code() {
         /* c /* d */ e */ x('\'', 'f', "g \" h", r#"i " j"#, br"\", &'static k)
     "##;
     let tokens = Source::new("src/a.rs", text).tokens;
-    let words: Vec<_> = tokens
-        .iter()
-        .filter(|t| is_word(t))
-        .map(|t| t.text.as_str())
-        .collect();
+    let words: Vec<_> = tokens.iter().filter(|t| is_word(t)).map(|t| t.text.as_str()).collect();
     assert_eq!(words, ["x", "static", "k"]);
     assert_eq!(tokens[0].line, 3);
 }
@@ -289,21 +239,13 @@ fn comments_and_literals_are_not_code() {
 fn a_group_is_many_paths() {
     let named = Source::new("src/a.rs", "use crate::{b::{self, c as d}, e::*};").paths();
     let paths: Vec<_> = named.iter().map(|n| n.segments.join("::")).collect();
-    assert_eq!(
-        paths,
-        ["use", "crate::b::self", "crate::b::c", "crate::e::*"]
-    );
+    assert_eq!(paths, ["use", "crate::b::self", "crate::b::c", "crate::e::*"]);
 }
 
 #[test]
 fn code_of_tests_is_left_out() {
     let text = "fn a() {} #[cfg(test)] use b; #[cfg(test)] mod t { fn c() {} } fn d() {}";
     let source = Source::new("src/a.rs", text);
-    let words: Vec<_> = source
-        .without_tests()
-        .paths()
-        .iter()
-        .map(|n| n.segments.join("::"))
-        .collect();
+    let words: Vec<_> = source.without_tests().paths().iter().map(|n| n.segments.join("::")).collect();
     assert_eq!(words, ["fn", "a", "fn", "d"]);
 }

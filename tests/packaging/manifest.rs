@@ -16,32 +16,20 @@ const KNOWN: [(&str, &[&str]); 3] = [
 
 /// Lower-case words joined by dashes: what the reviewers of the index ask of a name.
 fn kebab(name: &str) -> bool {
-    let word = |w: &str| {
-        !w.is_empty()
-            && w.chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     name.split('-').all(word)
 }
 
 /// Names that Windows keeps for devices, and the prefix that the index does not take.
 fn reserved(name: &str) -> bool {
-    let port = |kind| {
-        name.strip_prefix(kind)
-            .is_some_and(|n: &str| n.len() == 1 && n != "0")
-    };
-    ["con", "prn", "aux", "nul"].contains(&name)
-        || port("com")
-        || port("lpt")
-        || name.starts_with("kube-")
+    let port = |kind| name.strip_prefix(kind).is_some_and(|n: &str| n.len() == 1 && n != "0");
+    ["con", "prn", "aux", "nul"].contains(&name) || port("com") || port("lpt") || name.starts_with("kube-")
 }
 
 /// A release version with its `v`: three numbers without leading zeros.
 fn semver(version: &str) -> bool {
     let number = |n: &str| n.parse::<u32>().is_ok_and(|value| value.to_string() == n);
-    let parts = version
-        .strip_prefix('v')
-        .map(|v| v.split('.').collect::<Vec<_>>());
+    let parts = version.strip_prefix('v').map(|v| v.split('.').collect::<Vec<_>>());
     parts.is_some_and(|parts| parts.len() == 3 && parts.iter().all(|n| number(n)))
 }
 
@@ -52,10 +40,7 @@ fn clean(path: &str) -> bool {
 }
 
 fn sha256(sum: &str) -> bool {
-    sum.len() == 64
-        && sum
-            .chars()
-            .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+    sum.len() == 64 && sum.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
 }
 
 fn one_line(text: &str, width: usize) -> bool {
@@ -77,24 +62,15 @@ pub(crate) fn violations(manifest: &Value) -> Vec<String> {
     let covered: Vec<_> = platforms.iter().flat_map(selected).collect();
     let distinct: BTreeSet<_> = covered.iter().collect();
     let mut found = failing(&[
-        (
-            "version of the format",
-            text(manifest, "/apiVersion") == "krew.googlecontainertools.github.com/v1alpha2",
-        ),
+        ("version of the format", text(manifest, "/apiVersion") == "krew.googlecontainertools.github.com/v1alpha2"),
         ("kind", text(manifest, "/kind") == "Plugin"),
         ("name", kebab(name)),
         ("reserved name", !reserved(name)),
         ("version", semver(text(manifest, "/spec/version"))),
         ("short description", one_line(short, 50)),
         ("final period", !short.ends_with('.')),
-        (
-            "description",
-            description.lines().all(|line| one_line(line, 80)),
-        ),
-        (
-            "homepage",
-            text(manifest, "/spec/homepage").starts_with("https://"),
-        ),
+        ("description", description.lines().all(|line| one_line(line, 80))),
+        ("homepage", text(manifest, "/spec/homepage").starts_with("https://")),
         ("platforms", !platforms.is_empty()),
         ("overlap", distinct.len() == covered.len()),
     ]);
@@ -110,15 +86,9 @@ fn platform_violations(platform: &Value) -> Vec<String> {
     let moves = |file: &Value| !text(file, "/from").is_empty() && clean(text(file, "/to"));
     failing(&[
         ("selector", !selected(platform).is_empty()),
-        (
-            "uri",
-            uri.starts_with("https://") && uri.ends_with(".tar.gz"),
-        ),
+        ("uri", uri.starts_with("https://") && uri.ends_with(".tar.gz")),
         ("sha256", sha256(text(platform, "/sha256"))),
-        (
-            "bin",
-            clean(bin) && bin.strip_suffix(".exe").is_some() == windows,
-        ),
+        ("bin", clean(bin) && bin.strip_suffix(".exe").is_some() == windows),
         ("bin is installed", installs(bin)),
         ("files", !files.is_empty()),
         ("file operation", files.iter().all(moves)),
@@ -129,23 +99,14 @@ fn platform_violations(platform: &Value) -> Vec<String> {
 /// The known platforms that a selector matches; none for one of unknown labels.
 fn selected(platform: &Value) -> Vec<(&'static str, &'static str)> {
     let empty = serde_json::Map::new();
-    let labels = platform
-        .pointer("/selector/matchLabels")
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    let other = platform["selector"]
-        .as_object()
-        .is_none_or(|s| s.keys().any(|k| k != "matchLabels"));
+    let labels = platform.pointer("/selector/matchLabels").and_then(Value::as_object).unwrap_or(&empty);
+    let other = platform["selector"].as_object().is_none_or(|s| s.keys().any(|k| k != "matchLabels"));
     if other || labels.is_empty() || labels.keys().any(|k| k != "os" && k != "arch") {
         return Vec::new();
     }
     let is = |key: &str, value: &str| labels.get(key).is_none_or(|v| v == value);
-    let known = KNOWN
-        .iter()
-        .flat_map(|(os, archs)| archs.iter().map(|arch| (*os, *arch)));
-    known
-        .filter(|(os, arch)| is("os", os) && is("arch", arch))
-        .collect()
+    let known = KNOWN.iter().flat_map(|(os, archs)| archs.iter().map(|arch| (*os, *arch)));
+    known.filter(|(os, arch)| is("os", os) && is("arch", arch)).collect()
 }
 
 #[test]
@@ -171,11 +132,7 @@ fn every_rule_of_a_manifest_can_fail() {
         ("/spec/version", json!("0.1.0"), "version"),
         ("/spec/version", json!("v0.1"), "version"),
         ("/spec/version", json!("v0.01.0"), "version"),
-        (
-            "/spec/shortDescription",
-            json!("two\nlines"),
-            "short description",
-        ),
+        ("/spec/shortDescription", json!("two\nlines"), "short description"),
         ("/spec/shortDescription", json!("Ends so."), "final period"),
         ("/spec/description", json!("x".repeat(81)), "description"),
         ("/spec/homepage", json!("example.com"), "homepage"),
@@ -198,11 +155,7 @@ fn every_rule_of_a_platform_can_fail() {
         ("bin", json!("kubectl-progrc.exe"), "bin"),
         ("bin", json!("other"), "bin is installed"),
         ("files", json!([]), "files"),
-        (
-            "files",
-            json!([{"from": "kubectl-progrc", "to": "."}]),
-            "licence",
-        ),
+        ("files", json!([{"from": "kubectl-progrc", "to": "."}]), "licence"),
         ("files/0/to", json!("a/../b"), "file operation"),
     ] {
         assert_broken(&format!("/spec/platforms/0/{pointer}"), value, rule);
@@ -217,33 +170,14 @@ fn the_manifest_is_of_this_package() {
     assert!(text(&manifest, "/spec/caveats").contains("kubectl progrc completion install"));
     let mut platforms = Vec::new();
     for platform in list(&manifest, "/spec/platforms") {
-        let [(os, arch)] = selected(platform)[..] else {
-            panic!("one platform a selector")
-        };
+        let [(os, arch)] = selected(platform)[..] else { panic!("one platform a selector") };
         let archive = format!("/releases/download/{TAG}/kubectl-progrc-{TAG}-{os}-{arch}.tar.gz");
-        assert_eq!(
-            text(platform, "/uri"),
-            text(&manifest, "/spec/homepage").to_owned() + &archive
-        );
-        let shim = if os == "windows" {
-            "kubectl_complete-progrc.cmd"
-        } else {
-            "kubectl_complete-progrc"
-        };
-        assert!(
-            list(platform, "/files")
-                .iter()
-                .any(|f| text(f, "/from") == shim)
-        );
+        assert_eq!(text(platform, "/uri"), text(&manifest, "/spec/homepage").to_owned() + &archive);
+        let shim = if os == "windows" { "kubectl_complete-progrc.cmd" } else { "kubectl_complete-progrc" };
+        assert!(list(platform, "/files").iter().any(|f| text(f, "/from") == shim));
         platforms.push(format!("{os}/{arch}"));
     }
-    let expected = [
-        "linux/amd64",
-        "linux/arm64",
-        "darwin/amd64",
-        "darwin/arm64",
-        "windows/amd64",
-    ];
+    let expected = ["linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64"];
     assert_eq!(platforms, expected);
 }
 

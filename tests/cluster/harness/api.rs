@@ -24,12 +24,7 @@ impl Answer {
     /// The body of a successful answer; panics with the server's message otherwise.
     #[track_caller]
     pub(crate) fn success(self) -> Value {
-        assert!(
-            (200..300).contains(&self.code),
-            "the server answered {}: {}",
-            self.code,
-            self.body
-        );
+        assert!((200..300).contains(&self.code), "the server answered {}: {}", self.code, self.body);
         self.body
     }
 }
@@ -61,19 +56,12 @@ impl Api {
     }
 
     /// Sends one request. A refusal is an answer; `Err` says that there was none.
-    pub(crate) fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, String> {
+    pub(crate) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, String> {
         let kind = match method {
             Method::PATCH => "application/merge-patch+json",
             _ => "application/json",
         };
-        let bytes = body
-            .map(|body| body.to_string().into_bytes())
-            .unwrap_or_default();
+        let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -81,17 +69,9 @@ impl Api {
             .body(bytes.into())
             .expect("method and path are valid");
         self.runtime.block_on(async {
-            let answer = self
-                .client
-                .send(request)
-                .await
-                .map_err(|error| format!("{error:?}"))?;
+            let answer = self.client.send(request).await.map_err(|error| format!("{error:?}"))?;
             let code = answer.status().as_u16();
-            let bytes = answer
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| error.to_string())?;
+            let bytes = answer.into_body().collect().await.map_err(|error| error.to_string())?;
             let body = serde_json::from_slice(&bytes.to_bytes()).unwrap_or(Value::Null);
             Ok(Answer { code, body })
         })
@@ -108,10 +88,7 @@ pub(crate) fn full_path(namespace: &str, short: &str) -> String {
     match parts.as_slice() {
         ["v1", rest @ ..] => format!("/api/v1/namespaces/{namespace}/{}", rest.join("/")),
         [group, version, rest @ ..] => {
-            format!(
-                "/apis/{group}/{version}/namespaces/{namespace}/{}",
-                rest.join("/")
-            )
+            format!("/apis/{group}/{version}/namespaces/{namespace}/{}", rest.join("/"))
         }
         _ => panic!("{short} is no path such as v1/pods/x or apps/v1/deployments/x"),
     }

@@ -30,17 +30,11 @@ pub(crate) fn stages() -> Vec<PathBuf> {
         .iter()
         .flat_map(|folder| {
             std::fs::read_dir(folder).unwrap_or_else(|error| {
-                panic!(
-                    "failed to list the stages of kwok in {}: {error}; run `make testenv`",
-                    folder.display()
-                )
+                panic!("failed to list the stages of kwok in {}: {error}; run `make testenv`", folder.display())
             })
         })
         .map(|entry| entry.expect("a listed folder stays readable").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yaml")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     files.sort();
     files

@@ -46,13 +46,7 @@ impl AuditEntry {
     }
 
     fn parse(event: &Value) -> Self {
-        let text = |pointer: &str| {
-            event
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let subresource = text("/objectRef/subresource");
         let slash = if subresource.is_empty() { "" } else { "/" };
         Self {
@@ -60,9 +54,7 @@ impl AuditEntry {
             verb: text("/verb"),
             uri: text("/requestURI"),
             user: text("/user/username"),
-            impersonated: event
-                .pointer("/impersonatedUser/username")
-                .map(|_| text("/impersonatedUser/username")),
+            impersonated: event.pointer("/impersonatedUser/username").map(|_| text("/impersonatedUser/username")),
             user_agent: text("/userAgent"),
             resource: format!("{}{slash}{subresource}", text("/objectRef/resource")),
             namespace: text("/objectRef/namespace"),
@@ -81,17 +73,10 @@ pub(crate) fn mark(log: &Path) -> Mark {
 ///
 /// A request is on disk before the server works on it, its answer only after it was sent: so this
 /// waits for the answers, those of watches aside.
-pub(crate) fn requests(
-    log: &Path,
-    since: Mark,
-    wanted: impl Fn(&AuditEntry) -> bool,
-) -> Vec<AuditEntry> {
+pub(crate) fn requests(log: &Path, since: Mark, wanted: impl Fn(&AuditEntry) -> bool) -> Vec<AuditEntry> {
     wait_until(WAIT, "the answers in the audit log", || {
         let entries: Vec<AuditEntry> = read(log, since).into_iter().filter(&wanted).collect();
-        match entries
-            .iter()
-            .find(|entry| entry.code.is_none() && entry.verb != "watch")
-        {
+        match entries.iter().find(|entry| entry.code.is_none() && entry.verb != "watch") {
             Some(open) => Err(format!("no answer yet to {} {}", open.verb, open.uri)),
             None => Ok(entries),
         }
@@ -102,8 +87,7 @@ pub(crate) fn requests(
 fn read(log: &Path, Mark(offset): Mark) -> Vec<AuditEntry> {
     let mut text = String::new();
     let mut file = File::open(log).expect("the server writes it from its start");
-    file.seek(SeekFrom::Start(offset))
-        .expect("a file can be sought");
+    file.seek(SeekFrom::Start(offset)).expect("a file can be sought");
     file.read_to_string(&mut text).expect("the log is JSON");
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut entries: Vec<AuditEntry> = Vec::new();
@@ -113,14 +97,9 @@ fn read(log: &Path, Mark(offset): Mark) -> Vec<AuditEntry> {
         if event["stage"] == "RequestReceived" {
             entries.push(entry);
         } else if let Some(open) = entries.iter_mut().rev().find(|open| open.id == entry.id) {
-            let code = event
-                .pointer("/responseStatus/code")
-                .and_then(Value::as_u64);
+            let code = event.pointer("/responseStatus/code").and_then(Value::as_u64);
             // Impersonation and object are known only after authorization.
-            *open = AuditEntry {
-                code: code.and_then(|code| u16::try_from(code).ok()),
-                ..entry
-            };
+            *open = AuditEntry { code: code.and_then(|code| u16::try_from(code).ok()), ..entry };
         }
     }
     entries

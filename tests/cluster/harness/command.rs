@@ -47,9 +47,7 @@ impl Invocation {
     }
 
     fn new(program: PathBuf, kubeconfig: &Path, home: &Path, args: &[&str]) -> Self {
-        let plugin = Path::new(PLUGIN)
-            .parent()
-            .expect("a binary is in a directory");
+        let plugin = Path::new(PLUGIN).parent().expect("a binary is in a directory");
         let kubectl = assets::binary("kubectl");
         let tools = kubectl.parent().expect("a binary is in a directory");
         let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(Path::new);
@@ -82,11 +80,7 @@ impl Invocation {
     /// The command for those who drive it themselves: a pseudo-terminal, a signal.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .current_dir(&self.directory)
-            .env_clear()
-            .envs(&self.env);
+        command.args(&self.args).current_dir(&self.directory).env_clear().envs(&self.env);
         command
     }
 
@@ -117,16 +111,9 @@ impl Invocation {
         let stdout = stdout.join().expect("the reader does not panic");
         let stderr = stderr.join().expect("the reader does not panic");
         let Ok(status) = ended else {
-            panic!(
-                "{:?} still ran after {WAIT:?}\nstdout:\n{stdout}\nstderr:\n{stderr}",
-                self.args
-            );
+            panic!("{:?} still ran after {WAIT:?}\nstdout:\n{stdout}\nstderr:\n{stderr}", self.args);
         };
-        Finished {
-            code: ExitStatus::code(&status),
-            stdout,
-            stderr,
-        }
+        Finished { code: ExitStatus::code(&status), stdout, stderr }
     }
 }
 
@@ -135,11 +122,7 @@ impl Finished {
     #[track_caller]
     pub(crate) fn expect_code(self, code: i32) -> Self {
         let Self { stdout, stderr, .. } = &self;
-        assert_eq!(
-            self.code,
-            Some(code),
-            "stdout:\n{stdout}\nstderr:\n{stderr}"
-        );
+        assert_eq!(self.code, Some(code), "stdout:\n{stdout}\nstderr:\n{stderr}");
         self
     }
 }

@@ -31,8 +31,7 @@ impl Ports {
     pub(crate) fn free() -> Self {
         let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         let listeners = [listen(), listen(), listen()];
-        let [etcd, peer, server] =
-            listeners.map(|listener| listener.local_addr().expect("it is bound").port());
+        let [etcd, peer, server] = listeners.map(|listener| listener.local_addr().expect("it is bound").port());
         Self { etcd, peer, server }
     }
 }
@@ -78,22 +77,13 @@ pub(crate) fn apiserver(scratch: &Scratch, ports: Ports) -> Process {
         "--audit-log-mode=blocking-strict".into(),
         "--audit-log-maxsize=4096".into(),
     ];
-    Process::start(
-        scratch,
-        "kube-apiserver",
-        &assets::binary("kube-apiserver"),
-        &args,
-    )
+    Process::start(scratch, "kube-apiserver", &assets::binary("kube-apiserver"), &args)
 }
 
 /// Starts the controller manager with the given `--controllers`.
 ///
 /// Its HPA controller looks every second, not every 15.
-pub(crate) fn controller_manager(
-    scratch: &Scratch,
-    kubeconfig: &Path,
-    controllers: &str,
-) -> Process {
+pub(crate) fn controller_manager(scratch: &Scratch, kubeconfig: &Path, controllers: &str) -> Process {
     let file = |name: &str| scratch.path().join(name).display().to_string();
     let args = vec![
         format!("--kubeconfig={}", kubeconfig.display()),
@@ -119,12 +109,7 @@ pub(crate) fn scheduler(scratch: &Scratch, kubeconfig: &Path) -> Process {
         "--bind-address=127.0.0.1".into(),
         "--secure-port=0".into(),
     ];
-    Process::start(
-        scratch,
-        "kube-scheduler",
-        &assets::binary("kube-scheduler"),
-        &args,
-    )
+    Process::start(scratch, "kube-scheduler", &assets::binary("kube-scheduler"), &args)
 }
 
 /// Starts kwok, the kubelet of every node, with the stages of [`assets::stages`]. It listens on
@@ -136,10 +121,6 @@ pub(crate) fn kwok(scratch: &Scratch, kubeconfig: &Path) -> Process {
         "--cidr=10.128.0.0/16".into(),
         "--node-port=0".into(),
     ];
-    args.extend(
-        assets::stages()
-            .iter()
-            .map(|stage| format!("--config={}", stage.display())),
-    );
+    args.extend(assets::stages().iter().map(|stage| format!("--config={}", stage.display())));
     Process::start(scratch, "kwok", &assets::binary("kwok"), &args)
 }

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::NamedTempFile;
 use ulid::Ulid;
 
@@ -38,10 +36,7 @@ pub(crate) struct Identities {
 impl Identities {
     /// Draws the tokens and writes `tokens.csv` into `directory`.
     pub(crate) fn write(directory: &Path) -> Self {
-        let draw = |name: String| User {
-            name,
-            token: Ulid::generate().to_string(),
-        };
+        let draw = |name: String| User { name, token: Ulid::generate().to_string() };
         let all = Self {
             admin: draw("harness".into()),
             component: draw("component".into()),
@@ -50,10 +45,7 @@ impl Identities {
         };
         let masters = [&all.admin, &all.component].into_iter().chain(&all.testers);
         let mut file = String::new();
-        for (users, group) in [
-            (masters.collect::<Vec<_>>(), ",\"system:masters\""),
-            (all.users.iter().collect(), ""),
-        ] {
+        for (users, group) in [(masters.collect::<Vec<_>>(), ",\"system:masters\""), (all.users.iter().collect(), "")] {
             for User { name, token } in users {
                 writeln!(file, "{token},{name},{name}{group}").expect("a String takes all");
             }
@@ -68,22 +60,15 @@ pub(crate) fn write_certificates(directory: &Path) {
     let key = || KeyPair::generate().expect("a key can be generated");
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
-    authority
-        .distinguished_name
-        .push(DnType::CommonName, "progrc test authority");
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    authority.distinguished_name.push(DnType::CommonName, "progrc test authority");
     let issuer = CertifiedIssuer::self_signed(authority, key()).expect("an authority signs itself");
     save(directory, "ca.crt", &issuer.pem());
 
     let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(String::from);
     let server = CertificateParams::new(names).expect("the names are valid");
     let server_key = key();
-    let signed = server
-        .signed_by(&server_key, &issuer)
-        .expect("the authority can sign");
+    let signed = server.signed_by(&server_key, &issuer).expect("the authority can sign");
     save(directory, "server.crt", &signed.pem());
     save(directory, "server.key", &server_key.serialize_pem());
     let accounts = key();
@@ -92,12 +77,7 @@ pub(crate) fn write_certificates(directory: &Path) {
 }
 
 /// Writes the kubeconfig of a user and a namespace and returns its path.
-pub(crate) fn write_kubeconfig(
-    directory: &Path,
-    server: &str,
-    user: &User,
-    namespace: &str,
-) -> PathBuf {
+pub(crate) fn write_kubeconfig(directory: &Path, server: &str, user: &User, namespace: &str) -> PathBuf {
     let User { name, token } = user;
     let authority = directory.join("ca.crt");
     let text = serde_json::json!({
@@ -108,11 +88,7 @@ pub(crate) fn write_kubeconfig(
         "users": [{"name": name, "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": name, "namespace": namespace}}],
     });
-    save(
-        directory,
-        &format!("{name}.{namespace}.kubeconfig"),
-        &format!("{text:#}\n"),
-    )
+    save(directory, &format!("{name}.{namespace}.kubeconfig"), &format!("{text:#}\n"))
 }
 
 /// Writes one file, whole or not at all for those who read it meanwhile, and returns its path.

@@ -34,22 +34,13 @@ impl TestNamespace {
         let born = plane.mark();
         let home = plane.new_home(&name);
         let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        plane
-            .request(Method::POST, "/api/v1/namespaces", Some(&made))
-            .success();
-        let account =
-            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        plane.request(Method::POST, "/api/v1/namespaces", Some(&made)).success();
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
         let path = full_path(&name, "v1/serviceaccounts");
         // The controller may have been faster.
         let answer = plane.request(Method::POST, &path, Some(&account));
         assert!(matches!(answer.code, 201 | 409), "{answer:?}");
-        Self {
-            plane,
-            name,
-            tester,
-            home,
-            born,
-        }
+        Self { plane, name, tester, home, born }
     }
 
     /// The home and working directory of the programs that this test runs.
@@ -65,10 +56,7 @@ impl TestNamespace {
     /// Applies manifests with kubectl, as the harness.
     #[track_caller]
     pub(crate) fn apply(&self, yaml: &str) {
-        self.kubectl(&["apply", "-f", "-"])
-            .stdin(yaml)
-            .run()
-            .expect_code(0);
+        self.kubectl(&["apply", "-f", "-"]).stdin(yaml).run().expect_code(0);
     }
 
     /// kubectl in this namespace, as the harness.
@@ -100,8 +88,7 @@ impl TestNamespace {
 
     /// One request, as the harness. A refusal is an answer.
     pub(crate) fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        self.plane
-            .request(method, &full_path(&self.name, path), body)
+        self.plane.request(method, &full_path(&self.name, path), body)
     }
 
     /// What the server holds; panics if it holds nothing there.
@@ -124,12 +111,7 @@ impl TestNamespace {
 
     /// Waits until an object is as wanted and returns it.
     #[track_caller]
-    pub(crate) fn wait_for(
-        &self,
-        path: &str,
-        what: &str,
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub(crate) fn wait_for(&self, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         wait_until(WAIT, &format!("{path} in {}: {what}", self.name), || {
             let answer = self.request(Method::GET, path, None);
             if answer.code == 200 && wanted(&answer.body) {
@@ -143,17 +125,12 @@ impl TestNamespace {
     /// Waits until a Deployment has rolled out its newest template with all replicas available.
     #[track_caller]
     pub(crate) fn wait_for_rollout(&self, deployment: &str) -> Value {
-        self.wait_for(
-            &format!("apps/v1/deployments/{deployment}"),
-            "rolled out",
-            |object| {
-                let status = |field: &str| object["status"][field].as_i64().unwrap_or(0);
-                let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
-                object["status"]["observedGeneration"] == object["metadata"]["generation"]
-                    && ["replicas", "updatedReplicas", "availableReplicas"].map(status)
-                        == [wanted; 3]
-            },
-        )
+        self.wait_for(&format!("apps/v1/deployments/{deployment}"), "rolled out", |object| {
+            let status = |field: &str| object["status"][field].as_i64().unwrap_or(0);
+            let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
+            object["status"]["observedGeneration"] == object["metadata"]["generation"]
+                && ["replicas", "updatedReplicas", "availableReplicas"].map(status) == [wanted; 3]
+        })
     }
 
     /// The requests of [`Self::tester`]: all that the plugin sent in this test, nothing else.
@@ -163,7 +140,6 @@ impl TestNamespace {
 
     /// The requests of one user since this namespace was made.
     pub(crate) fn requests_of(&self, user: &User) -> Vec<AuditEntry> {
-        self.plane
-            .requests(self.born, |entry| entry.user == user.name)
+        self.plane.requests(self.born, |entry| entry.user == user.name)
     }
 }

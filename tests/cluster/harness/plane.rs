@@ -83,44 +83,27 @@ impl ControlPlane {
         let server = format!("https://127.0.0.1:{}", ports.server);
         credentials::write_certificates(scratch.path());
         let identities = Identities::write(scratch.path());
-        let kubeconfig =
-            |user| credentials::write_kubeconfig(scratch.path(), &server, user, "default");
+        let kubeconfig = |user| credentials::write_kubeconfig(scratch.path(), &server, user, "default");
         let api = Api::new(&kubeconfig(&identities.admin));
         let component = kubeconfig(&identities.component);
 
         let mut processes = vec![components::etcd(&scratch, ports)];
         wait_for_start(&processes, || {
-            std::net::TcpStream::connect(("127.0.0.1", ports.etcd))
-                .map_err(|error| error.to_string())
+            std::net::TcpStream::connect(("127.0.0.1", ports.etcd)).map_err(|error| error.to_string())
         })?;
         processes.push(components::apiserver(&scratch, ports));
-        wait_for_start(&processes, || {
-            match api.send(Method::GET, "/readyz", None)? {
-                Answer { code: 200, .. } => Ok(()),
-                Answer { code, .. } => Err(format!("/readyz answers {code}")),
-            }
+        wait_for_start(&processes, || match api.send(Method::GET, "/readyz", None)? {
+            Answer { code: 200, .. } => Ok(()),
+            Answer { code, .. } => Err(format!("/readyz answers {code}")),
         })?;
         if let Variant::Controllers(controllers) = variant {
-            processes.push(components::controller_manager(
-                &scratch,
-                &component,
-                controllers,
-            ));
+            processes.push(components::controller_manager(&scratch, &component, controllers));
             processes.push(components::scheduler(&scratch, &component));
             processes.push(components::kwok(&scratch, &component));
             start_nodes(&api, &processes)?;
         }
         let [namespaces, testers, users] = [const { AtomicUsize::new(0) }; 3];
-        Ok(Self {
-            processes,
-            scratch,
-            server,
-            identities,
-            api,
-            namespaces,
-            testers,
-            users,
-        })
+        Ok(Self { processes, scratch, server, identities, api, namespaces, testers, users })
     }
 
     /// The URL of the API server.
@@ -180,16 +163,9 @@ impl ControlPlane {
 
     /// One request as another user.
     #[track_caller]
-    pub(crate) fn request_as(
-        &self,
-        user: &User,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Answer {
+    pub(crate) fn request_as(&self, user: &User, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let api = Api::new(&self.kubeconfig(user, "default"));
-        api.send(method, path, body)
-            .unwrap_or_else(|error| panic!("{}", self.state(&error)))
+        api.send(method, path, body).unwrap_or_else(|error| panic!("{}", self.state(&error)))
     }
 
     /// The present end of the audit log.
@@ -198,53 +174,34 @@ impl ControlPlane {
     }
 
     /// The requests since a mark that `wanted` accepts.
-    pub(crate) fn requests(
-        &self,
-        since: Mark,
-        wanted: impl Fn(&AuditEntry) -> bool,
-    ) -> Vec<AuditEntry> {
+    pub(crate) fn requests(&self, since: Mark, wanted: impl Fn(&AuditEntry) -> bool) -> Vec<AuditEntry> {
         audit_log::requests(&self.scratch.path().join("audit.log"), since, wanted)
     }
 
     /// What was seen, and which components have ended, for the message of a failed wait.
     pub(crate) fn state(&self, seen: &impl fmt::Display) -> String {
         let dead = self.processes.iter().filter_map(Process::obituary);
-        [seen.to_string()]
-            .into_iter()
-            .chain(dead)
-            .collect::<Vec<_>>()
-            .join("\n")
+        [seen.to_string()].into_iter().chain(dead).collect::<Vec<_>>().join("\n")
     }
 }
 
 impl fmt::Debug for ControlPlane {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ControlPlane")
-            .field("server", &self.server)
-            .finish_non_exhaustive()
+        formatter.debug_struct("ControlPlane").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
 /// The next identity of a list.
 fn hand_out(spares: &[User], next: &AtomicUsize) -> User {
     let number = next.fetch_add(1, Ordering::Relaxed);
-    spares
-        .get(number)
-        .expect("SPARES in credentials.rs is more than the tests need")
-        .clone()
+    spares.get(number).expect("SPARES in credentials.rs is more than the tests need").clone()
 }
 
 /// Waits for a condition of the start, but not longer than the processes live.
-fn wait_for_start<T>(
-    processes: &[Process],
-    mut ready: impl FnMut() -> Result<T, String>,
-) -> Result<T, String> {
-    try_until(WAIT, || {
-        match processes.iter().find_map(Process::obituary) {
-            Some(dead) => Ok(Err(dead)),
-            None => ready().map(Ok),
-        }
+fn wait_for_start<T>(processes: &[Process], mut ready: impl FnMut() -> Result<T, String>) -> Result<T, String> {
+    try_until(WAIT, || match processes.iter().find_map(Process::obituary) {
+        Some(dead) => Ok(Err(dead)),
+        None => ready().map(Ok),
     })?
 }
 
@@ -265,24 +222,14 @@ fn start_nodes(api: &Api, processes: &[Process]) -> Result<(), String> {
                 },
             },
         });
-        api.send(Method::POST, "/api/v1/nodes", Some(&node))?
-            .success();
+        api.send(Method::POST, "/api/v1/nodes", Some(&node))?.success();
     }
     for name in NODES {
         wait_for_start(processes, || {
-            let node = api
-                .send(Method::GET, &format!("/api/v1/nodes/{name}"), None)?
-                .success();
+            let node = api.send(Method::GET, &format!("/api/v1/nodes/{name}"), None)?.success();
             let conditions = node["status"]["conditions"].as_array();
-            let ready = conditions
-                .into_iter()
-                .flatten()
-                .any(|it| it["type"] == "Ready" && it["status"] == "True");
-            if ready && node["spec"]["taints"].is_null() {
-                Ok(())
-            } else {
-                Err(node.to_string())
-            }
+            let ready = conditions.into_iter().flatten().any(|it| it["type"] == "Ready" && it["status"] == "True");
+            if ready && node["spec"]["taints"].is_null() { Ok(()) } else { Err(node.to_string()) }
         })?;
     }
     Ok(())

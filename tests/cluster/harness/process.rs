@@ -53,18 +53,10 @@ impl Scratch {
             .tempdir()
             .expect("a temporary directory can be made")
             .keep();
-        let mut janitor = shell(JANITOR)
-            .arg(&path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("sh can be started");
+        let mut janitor =
+            shell(JANITOR).arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("sh can be started");
         let open = janitor.stdin.take().map(OwnedFd::from);
-        Self {
-            path,
-            open,
-            janitor,
-        }
+        Self { path, open, janitor }
     }
 
     /// The directory.
@@ -111,11 +103,7 @@ impl Process {
             .stdout(scratch.hold())
             .spawn()
             .expect("sh can be started");
-        Self {
-            name: name.to_owned(),
-            log,
-            watchdog: Mutex::new(watchdog),
-        }
+        Self { name: name.to_owned(), log, watchdog: Mutex::new(watchdog) }
     }
 
     /// The id of the child, not of its watchdog.
@@ -123,10 +111,7 @@ impl Process {
         let file = self.log.with_extension("log.pid");
         wait_until(WAIT, "the id of a child", || {
             let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
-            text.strip_suffix('\n')
-                .ok_or("half a line")?
-                .parse()
-                .map_err(|_| text.clone())
+            text.strip_suffix('\n').ok_or("half a line")?.parse().map_err(|_| text.clone())
         })
     }
 
@@ -143,10 +128,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let watchdog = self
-            .watchdog
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let watchdog = self.watchdog.get_mut().unwrap_or_else(PoisonError::into_inner);
         drop(watchdog.stdin.take());
         // It only fails if the watchdog was waited for before.
         let _ = watchdog.wait();
@@ -156,9 +138,6 @@ impl Drop for Process {
 /// A shell in a process group of its own: Ctrl-C at the terminal ends the test process alone.
 fn shell(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", script, "sh"])
-        .process_group(0)
-        .stderr(Stdio::null());
+    command.args(["-c", script, "sh"]).process_group(0).stderr(Stdio::null());
     command
 }

@@ -52,22 +52,13 @@ pub(crate) fn grant(plane: &ControlPlane, user: &User, rules: &[Rule], namespace
     );
     // One role in one binding: when its first right holds, all do.
     if let Some(rule) = rules.first() {
-        wait_until(WAIT, &format!("the rights of {name}"), || {
-            allowed(plane, name, *rule, namespace)
-        });
+        wait_until(WAIT, &format!("the rights of {name}"), || allowed(plane, name, *rule, namespace));
     }
 }
 
 /// Whether the server allows the first verb of a rule on its first resource.
-fn allowed(
-    plane: &ControlPlane,
-    user: &str,
-    rule: Rule,
-    namespace: Option<&str>,
-) -> Result<(), String> {
-    let (resource, subresource) = rule.resources[0]
-        .split_once('/')
-        .unwrap_or((rule.resources[0], ""));
+fn allowed(plane: &ControlPlane, user: &str, rule: Rule, namespace: Option<&str>) -> Result<(), String> {
+    let (resource, subresource) = rule.resources[0].split_once('/').unwrap_or((rule.resources[0], ""));
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -78,9 +69,5 @@ fn allowed(
     });
     let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
     let status = &plane.request(Method::POST, path, Some(&review)).success()["status"];
-    if status["allowed"] == true {
-        Ok(())
-    } else {
-        Err(status.to_string())
-    }
+    if status["allowed"] == true { Ok(()) } else { Err(status.to_string()) }
 }

@@ -13,11 +13,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// The condition answers `Err` with the state that it saw while it does not hold. Panics after
 /// `limit` with `what` was awaited and the last state.
 #[track_caller]
-pub(crate) fn wait_until<T>(
-    limit: Duration,
-    what: &str,
-    mut condition: impl FnMut() -> Result<T, String>,
-) -> T {
+pub(crate) fn wait_until<T>(limit: Duration, what: &str, mut condition: impl FnMut() -> Result<T, String>) -> T {
     match try_until(limit, &mut condition) {
         Ok(value) => value,
         Err(state) => panic!("waited {limit:?} for {what}; last seen: {state}"),
@@ -25,10 +21,7 @@ pub(crate) fn wait_until<T>(
 }
 
 /// As [`wait_until`], but hands back the last state instead of a panic.
-pub(crate) fn try_until<T>(
-    limit: Duration,
-    mut condition: impl FnMut() -> Result<T, String>,
-) -> Result<T, String> {
+pub(crate) fn try_until<T>(limit: Duration, mut condition: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let start = Instant::now();
     loop {
         match condition() {
