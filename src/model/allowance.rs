@@ -18,12 +18,7 @@ use super::store::Item;
 use super::workload::Workload;
 
 /// The keys of a quota by which every container of an incoming pod must state a field.
-pub const COMPUTE: [&str; 4] = [
-    "limits.cpu",
-    "limits.memory",
-    "requests.cpu",
-    "requests.memory",
-];
+pub const COMPUTE: [&str; 4] = ["limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
 
 /// The sides of the resource that a key of a quota bounds: `requests.cpu`, or `cpu` for the same.
 pub fn compute_key(key: &str) -> Option<&'static str> {
@@ -45,21 +40,14 @@ fn split(key: &str) -> (Side, &str) {
 
 /// A quantity as the API writes it for this resource: memory with binary suffixes.
 pub fn text(key: &str, amount: Quantity) -> String {
-    if key.ends_with("memory") {
-        amount.binary()
-    } else {
-        amount.to_string()
-    }
+    if key.ends_with("memory") { amount.binary() } else { amount.to_string() }
 }
 
 /// Why nothing can be said about a namespace as a whole: the files don't show it.
 pub fn unseen_namespace(inventory: &Inventory, namespace: &str) -> Option<String> {
     let shown = inventory.is_live()
         || inventory.is_complete()
-        || inventory
-            .namespaces
-            .get("", "Namespace", namespace)
-            .is_some();
+        || inventory.namespaces.get("", "Namespace", namespace).is_some();
     (!shown).then(|| {
         format!(
             "the files have no Namespace {namespace} and are not declared complete: what else is in it is not known"
@@ -80,27 +68,16 @@ pub fn active_workloads<'a>(
 
 /// The compute keys that a quota bounds.
 pub fn compute_keys(quota: &ResourceQuota) -> BTreeSet<&'static str> {
-    quota
-        .spec
-        .hard
-        .keys()
-        .filter_map(|key| compute_key(key))
-        .collect()
+    quota.spec.hard.keys().filter_map(|key| compute_key(key)).collect()
 }
 
 /// True if a quota holds for everything that runs for long: no scopes, or only those that leave
 /// out pods without requests or pods with a deadline.
 pub fn holds_for_all(quota: &ResourceQuota) -> bool {
     let wide = |scope: &str| matches!(scope, "NotBestEffort" | "NotTerminating");
-    let terms = quota
-        .spec
-        .scope_selector
-        .as_ref()
-        .and_then(|selector| selector.get("matchExpressions")?.as_array());
-    let mut named = terms
-        .into_iter()
-        .flatten()
-        .map(|term| term.get("scopeName").and_then(Value::as_str).unwrap_or("?"));
+    let terms = quota.spec.scope_selector.as_ref().and_then(|selector| selector.get("matchExpressions")?.as_array());
+    let mut named =
+        terms.into_iter().flatten().map(|term| term.get("scopeName").and_then(Value::as_str).unwrap_or("?"));
     quota.spec.scopes.iter().all(|scope| wide(scope)) && named.all(wide)
 }
 
@@ -116,12 +93,7 @@ impl Defaults {
     pub fn of(inventory: &Inventory, namespace: &str) -> Self {
         let mut out = Self::default();
         for range in inventory.limit_ranges.within(namespace) {
-            for item in range
-                .spec
-                .limits
-                .iter()
-                .filter(|item| item.kind == "Container")
-            {
+            for item in range.spec.limits.iter().filter(|item| item.kind == "Container") {
                 for (key, amount) in defaults_of(item) {
                     out.amounts.entry(key).or_insert(amount);
                 }
@@ -144,18 +116,14 @@ impl Defaults {
 
     /// A pod specification as admission would complete it. Of a container a limit stands in for an
     /// absent request before limit ranges are asked.
-    fn fill(&self, spec: &PodSpec) -> PodSpec {
+    pub fn fill(&self, spec: &PodSpec) -> PodSpec {
         let mut spec = spec.clone();
         for container in spec.containers.iter_mut().chain(&mut spec.init_containers) {
             for key in ["requests.cpu", "requests.memory"] {
                 let (_, resource) = split(key);
-                if let (None, Some(amount)) = (container.resources.request(resource), self.get(key))
-                {
+                if let (None, Some(amount)) = (container.resources.request(resource), self.get(key)) {
                     let text = Value::String(text(key, amount));
-                    container
-                        .resources
-                        .requests
-                        .insert(resource.to_owned(), text);
+                    container.resources.requests.insert(resource.to_owned(), text);
                 }
             }
             for key in ["limits.cpu", "limits.memory"] {
@@ -171,17 +139,13 @@ impl Defaults {
 }
 
 fn defaults_of(item: &LimitRangeItem) -> Vec<(&'static str, Quantity)> {
-    let read =
-        |map: &Map<String, Value>, resource: &str| map.get(resource).and_then(Quantity::from_value);
+    let read = |map: &Map<String, Value>, resource: &str| map.get(resource).and_then(Quantity::from_value);
     let mut out = Vec::new();
-    for (resource, request, limit) in [
-        ("cpu", "requests.cpu", "limits.cpu"),
-        ("memory", "requests.memory", "limits.memory"),
-    ] {
+    for (resource, request, limit) in
+        [("cpu", "requests.cpu", "limits.cpu"), ("memory", "requests.memory", "limits.memory")]
+    {
         let default = read(&item.default, resource).or_else(|| read(&item.max, resource));
-        let reserved = read(&item.default_request, resource)
-            .or(default)
-            .or_else(|| read(&item.min, resource));
+        let reserved = read(&item.default_request, resource).or(default).or_else(|| read(&item.min, resource));
         out.extend(reserved.map(|amount| (request, amount)));
         out.extend(default.map(|amount| (limit, amount)));
     }
@@ -199,9 +163,7 @@ pub fn lacking<'a>(spec: &'a PodSpec, key: &str) -> Vec<(&'static str, usize, &'
     if spec.resources.as_ref().is_some_and(states) {
         return Vec::new();
     }
-    spec.all_containers()
-        .filter(|(_, _, container)| !states(&container.resources))
-        .collect()
+    spec.all_containers().filter(|(_, _, container)| !states(&container.resources)).collect()
 }
 
 /// Defaults that a limit range should give, and where each number comes from.
@@ -231,45 +193,25 @@ pub fn propose(inventory: &Inventory, namespace: &str, keys: &BTreeSet<&'static 
     let given = Defaults::of(inventory, namespace);
     let mut out = Proposal::default();
     for (resource, request, limit, usual, step) in [
-        (
-            "cpu",
-            "requests.cpu",
-            "limits.cpu",
-            Quantity::milli(100),
-            Quantity::milli(1),
-        ),
-        (
-            "memory",
-            "requests.memory",
-            "limits.memory",
-            Quantity::mebi(128),
-            Quantity::mebi(1),
-        ),
+        ("cpu", "requests.cpu", "limits.cpu", Quantity::milli(100), Quantity::milli(1)),
+        ("memory", "requests.memory", "limits.memory", Quantity::mebi(128), Quantity::mebi(1)),
     ] {
         if !keys.contains(request) && !keys.contains(limit) {
             continue;
         }
         let reserved = given.get(request).unwrap_or_else(|| {
             let (amount, reason) = median(inventory, namespace, resource, usual, step);
-            out.reasons.push(format!(
-                "defaultRequest.{resource} {}: {reason}",
-                text(request, amount)
-            ));
+            out.reasons.push(format!("defaultRequest.{resource} {}: {reason}", text(request, amount)));
             out.amounts.insert(request, amount);
             amount
         });
         if keys.contains(limit) && given.get(limit).is_none() {
             let twice = reserved * 2;
             let (amount, reason) = match largest_unlimited(inventory, namespace, resource) {
-                Some((most, place)) if most > twice => {
-                    (most, format!("the request of {place}, which sets no limit"))
-                }
+                Some((most, place)) if most > twice => (most, format!("the request of {place}, which sets no limit")),
                 _ => (twice, "twice the default request".to_owned()),
             };
-            out.reasons.push(format!(
-                "default.{resource} {}: {reason}",
-                text(limit, amount)
-            ));
+            out.reasons.push(format!("default.{resource} {}: {reason}", text(limit, amount)));
             out.amounts.insert(limit, amount);
         }
     }
@@ -282,12 +224,7 @@ fn containers<'a>(
 ) -> impl Iterator<Item = (&'a Item<Workload>, &'a Container)> {
     active_workloads(inventory, namespace).flat_map(|(_, workload)| {
         let template = workload.template().into_iter();
-        template.flat_map(move |template| {
-            template
-                .spec
-                .all_containers()
-                .map(move |(_, _, c)| (workload, c))
-        })
+        template.flat_map(move |template| template.spec.all_containers().map(move |(_, _, c)| (workload, c)))
     })
 }
 
@@ -298,15 +235,11 @@ fn median(
     usual: Quantity,
     step: Quantity,
 ) -> (Quantity, String) {
-    let mut stated: Vec<Quantity> = containers(inventory, namespace)
-        .filter_map(|(_, container)| container.resources.request(resource))
-        .collect();
+    let mut stated: Vec<Quantity> =
+        containers(inventory, namespace).filter_map(|(_, container)| container.resources.request(resource)).collect();
     stated.sort_unstable();
     if stated.is_empty() {
-        return (
-            usual,
-            "the usual value, as no container states a request".to_owned(),
-        );
+        return (usual, "the usual value, as no container states a request".to_owned());
     }
     let middle = stated[(stated.len() - 1) / 2] + stated[stated.len() / 2];
     let amount = middle.scale(1, 2).round_up(step);
@@ -317,38 +250,40 @@ fn median(
     (amount, reason)
 }
 
-fn largest_unlimited(
-    inventory: &Inventory,
-    namespace: &str,
-    resource: &str,
-) -> Option<(Quantity, String)> {
+fn largest_unlimited(inventory: &Inventory, namespace: &str, resource: &str) -> Option<(Quantity, String)> {
     containers(inventory, namespace)
         .filter(|(_, container)| container.resources.limit(resource).is_none())
         .filter_map(|(workload, container)| {
-            let place = format!(
-                "container {} of {}",
-                container.name,
-                workload.subject.short()
-            );
+            let place = format!("container {} of {}", container.name, workload.subject.short());
             Some((container.resources.request(resource)?, place))
         })
         .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)))
 }
 
+/// The quality of service class that a pod of this shape gets; the order in which pods are evicted.
+pub fn quality_of_service(spec: &PodSpec) -> &'static str {
+    let all = || spec.all_containers().map(|(_, _, container)| &container.resources).chain(&spec.resources);
+    let stated = |resource: &str| all().any(|r| r.request(resource).is_some());
+    let bound = |r: &super::pod::Resources| {
+        ["cpu", "memory"].iter().all(|resource| r.limit(resource).is_some() && r.limit(resource) == r.request(resource))
+    };
+    let pod_bound = spec.resources.as_ref().is_some_and(bound);
+    if !stated("cpu") && !stated("memory") {
+        "BestEffort"
+    } else if pod_bound || spec.all_containers().all(|(_, _, container)| bound(&container.resources)) {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
+}
+
 /// The limit range of a namespace that has an entry for containers, and the place of that entry.
-pub fn container_range<'a>(
-    inventory: &'a Inventory,
-    namespace: &str,
-) -> Option<(&'a Item<LimitRange>, usize)> {
-    inventory
-        .limit_ranges
-        .within(namespace)
-        .iter()
-        .find_map(|range| {
-            let entries = &range.spec.limits;
-            let at = entries.iter().position(|item| item.kind == "Container")?;
-            Some((&**range, at))
-        })
+pub fn container_range<'a>(inventory: &'a Inventory, namespace: &str) -> Option<(&'a Item<LimitRange>, usize)> {
+    inventory.limit_ranges.within(namespace).iter().find_map(|range| {
+        let entries = &range.spec.limits;
+        let at = entries.iter().position(|item| item.kind == "Container")?;
+        Some((&**range, at))
+    })
 }
 
 /// What one workload needs at its peak.
@@ -380,30 +315,17 @@ pub fn needs(inventory: &Inventory, namespace: &str, defaults: &Defaults) -> Vec
                 (key, capacity::pod_amount(&spec, resource, side))
             })
             .collect();
-        let used = each
-            .iter()
-            .map(|(key, amount)| (*key, amount.unwrap_or_default() * running))
-            .collect();
-        Some(Need {
-            workload: workload.subject.clone(),
-            pods,
-            arithmetic,
-            each,
-            used,
-        })
+        let used = each.iter().map(|(key, amount)| (*key, amount.unwrap_or_default() * running)).collect();
+        Some(Need { workload: workload.subject.clone(), pods, arithmetic, each, used })
     };
-    active_workloads(inventory, namespace)
-        .filter_map(of)
-        .collect()
+    active_workloads(inventory, namespace).filter_map(of).collect()
 }
 
 /// Active pods of a namespace whose workload is not among those that are counted, so that nobody
 /// knows what they need or how many there may be: pods of custom controllers.
 pub fn unaccounted_pods<'a>(inventory: &'a Inventory, namespace: &str) -> Vec<&'a Subject> {
     let everything = super::selector::Selector::default();
-    let foreign = |owner: Option<usize>| {
-        owner.is_none_or(|position| !is_top_level(inventory.workloads.at(position)))
-    };
+    let foreign = |owner: Option<usize>| owner.is_none_or(|position| !is_top_level(inventory.workloads.at(position)));
     inventory
         .selected_pods(namespace, &everything)
         .into_iter()
@@ -424,27 +346,17 @@ pub fn volume_claims(inventory: &Inventory, namespace: &str) -> (i64, String) {
             made += ceiling;
         }
         let ephemeral = |volume: &&Volume| volume.source.contains_key("ephemeral");
-        let count = workload
-            .template()
-            .map_or(0, |t| t.spec.volumes.iter().filter(ephemeral).count());
-        made +=
-            capacity::peak_pods(inventory, position).0 * i64::try_from(count).unwrap_or_default();
+        let count = workload.template().map_or(0, |t| t.spec.volumes.iter().filter(ephemeral).count());
+        made += capacity::peak_pods(inventory, position).0 * i64::try_from(count).unwrap_or_default();
     }
     let is_made = |name: &str| {
-        let ordinal = |(_, number): &(&str, &str)| {
-            !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-        };
-        name.rsplit_once('-')
-            .filter(ordinal)
-            .is_some_and(|(prefix, _)| prefixes.contains(prefix))
+        let ordinal = |(_, number): &(&str, &str)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        name.rsplit_once('-').filter(ordinal).is_some_and(|(prefix, _)| prefixes.contains(prefix))
     };
     let claims = inventory.volume_claims.within(namespace);
     let others = claims.iter().filter(|claim| !is_made(claim.name())).count();
     let others = i64::try_from(others).unwrap_or(i64::MAX);
-    (
-        made + others,
-        format!("{others} claims + {made} made by templates at their ceiling"),
-    )
+    (made + others, format!("{others} claims + {made} made by templates at their ceiling"))
 }
 
 #[cfg(test)]
@@ -460,18 +372,14 @@ mod tests {
         }
         let deployment = json!({"metadata": {"name": "web", "namespace": "a"}, "spec": {"replicas": 2,
             "template": {"spec": {"containers": containers}}}});
-        inventory
-            .add("apps/v1", "Deployment", deployment, None)
-            .unwrap();
+        inventory.add("apps/v1", "Deployment", deployment, None).unwrap();
         inventory.finish()
     }
 
     #[test]
     fn a_limit_range_completes_itself_as_the_api_does() {
-        let inventory = inventory(
-            &[json!({"type": "Container", "max": {"memory": "1Gi"}, "min": {"cpu": "10m"}})],
-            &json!([]),
-        );
+        let inventory =
+            inventory(&[json!({"type": "Container", "max": {"memory": "1Gi"}, "min": {"cpu": "10m"}})], &json!([]));
         let defaults = Defaults::of(&inventory, "a");
         assert_eq!(defaults.get("limits.memory"), Some(Quantity::mebi(1024)));
         assert_eq!(defaults.get("requests.memory"), Some(Quantity::mebi(1024)));
@@ -486,11 +394,7 @@ mod tests {
             {"name": "b", "resources": {"requests": {"cpu": "200m", "memory": "1Gi"}}},
             {"name": "c"}]);
         let inventory = inventory(&[], &containers);
-        let proposal = propose(
-            &inventory,
-            "a",
-            &BTreeSet::from(["requests.cpu", "limits.memory"]),
-        );
+        let proposal = propose(&inventory, "a", &BTreeSet::from(["requests.cpu", "limits.memory"]));
         assert_eq!(proposal.amounts["requests.cpu"], Quantity::milli(150));
         assert_eq!(proposal.amounts["requests.memory"], Quantity::mebi(544));
         assert_eq!(proposal.amounts["limits.memory"], Quantity::mebi(1088));
@@ -500,10 +404,8 @@ mod tests {
     #[test]
     fn defaults_count_in_the_needs() {
         let range = json!({"type": "Container", "default": {"memory": "256Mi"}, "defaultRequest": {"cpu": "100m", "memory": "128Mi"}});
-        let inventory = inventory(
-            &[range],
-            &json!([{"name": "a"}, {"name": "b", "resources": {"limits": {"cpu": "1"}}}]),
-        );
+        let inventory =
+            inventory(&[range], &json!([{"name": "a"}, {"name": "b", "resources": {"limits": {"cpu": "1"}}}]));
         let needs = needs(&inventory, "a", &Defaults::of(&inventory, "a"));
         assert_eq!(needs[0].each["requests.cpu"], Some(Quantity::milli(1100)));
         assert_eq!(needs[0].each["limits.memory"], Some(Quantity::mebi(512)));

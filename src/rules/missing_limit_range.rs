@@ -96,8 +96,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     for namespace in inventory.audited_namespaces() {
         let name = namespace.name.as_str();
-        let unseen = allowance::unseen_namespace(inventory, name)
-            .or_else(|| inventory.unseen("limitranges", name));
+        let unseen = allowance::unseen_namespace(inventory, name).or_else(|| inventory.unseen("limitranges", name));
         if let Some(reason) = unseen {
             verdicts.unknown(&namespace, reason);
             continue;
@@ -105,13 +104,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         let demanded = demanded(inventory, name);
         let mut wanted: BTreeSet<&'static str> = demanded.iter().map(|(key, _)| *key).collect();
         let bare = bare_containers(inventory, name);
-        wanted.extend(bare.iter().map(|bare| bare.key));
+        wanted.extend(bare.iter().flat_map(|bare| bare.keys.iter().copied()));
         let defaults = Defaults::of(inventory, name);
-        let missing: BTreeSet<_> = wanted
-            .iter()
-            .copied()
-            .filter(|key| defaults.get(key).is_none())
-            .collect();
+        let missing: BTreeSet<_> = wanted.iter().copied().filter(|key| defaults.get(key).is_none()).collect();
         if !missing.is_empty() {
             verdicts.fail(finding(context, &namespace, &missing, &demanded, &bare));
         } else if let Some(reason) = inventory.unseen("resourcequotas", name) {
@@ -127,18 +122,12 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
 /// What the quotas of a namespace demand of every container, with the quota.
 fn demanded<'a>(inventory: &'a Inventory, namespace: &str) -> Vec<(&'static str, &'a Subject)> {
     let quotas = inventory.quotas.within(namespace).iter();
-    quotas
-        .flat_map(|quota| {
-            allowance::compute_keys(quota)
-                .into_iter()
-                .map(|key| (key, &quota.subject))
-        })
-        .collect()
+    quotas.flat_map(|quota| allowance::compute_keys(quota).into_iter().map(|key| (key, &quota.subject))).collect()
 }
 
-/// A container without a request.
+/// A container without requests.
 struct Bare<'a> {
-    key: &'static str,
+    keys: Vec<&'static str>,
     workload: &'a Item<Workload>,
     list: &'static str,
     index: usize,
@@ -148,18 +137,13 @@ struct Bare<'a> {
 fn bare_containers<'a>(inventory: &'a Inventory, namespace: &str) -> Vec<Bare<'a>> {
     let mut out = Vec::new();
     for (_, workload) in allowance::active_workloads(inventory, namespace) {
-        let Some(template) = workload.template() else {
-            continue;
-        };
-        for key in ["requests.cpu", "requests.memory"] {
-            for (list, index, container) in allowance::lacking(&template.spec, key) {
-                out.push(Bare {
-                    key,
-                    workload,
-                    list,
-                    index,
-                    container: &container.name,
-                });
+        let Some(template) = workload.template() else { continue };
+        let lacking = ["requests.cpu", "requests.memory"].map(|key| (key, allowance::lacking(&template.spec, key)));
+        for (list, index, container) in template.spec.all_containers() {
+            let lacks = |places: &[(&str, usize, _)]| places.iter().any(|(l, i, _)| (*l, *i) == (list, index));
+            let keys: Vec<_> = lacking.iter().filter(|(_, places)| lacks(places)).map(|(key, _)| *key).collect();
+            if !keys.is_empty() {
+                out.push(Bare { keys, workload, list, index, container: &container.name });
             }
         }
     }
@@ -182,26 +166,19 @@ fn finding(
     };
     let mut finding = super::namespace_finding(context, namespace, message);
     for (key, quota) in demanded.iter().filter(|(key, _)| missing.contains(key)) {
-        finding = finding.because_of(
-            quota,
-            format!(
-                "{} bounds {key}: containers without it are rejected",
-                quota.short()
-            ),
-        );
+        finding =
+            finding.because_of(quota, format!("{} bounds {key}: containers without it are rejected", quota.short()));
     }
-    for bare in bare.iter().filter(|bare| missing.contains(bare.key)) {
+    for bare in bare {
+        let keys: Vec<&str> = bare.keys.iter().copied().filter(|key| missing.contains(key)).collect();
+        if keys.is_empty() {
+            continue;
+        }
         let spec = bare.workload.pod_spec_pointer();
         let at = Location::at(pointer(&spec, &[bare.list, &bare.index.to_string()]));
-        let at = at
-            .named(pointer(&spec, &[bare.list, bare.container, bare.key]))
-            .of(&bare.workload.subject);
-        let text = format!(
-            "container {} of {} states no {}",
-            bare.container,
-            bare.workload.subject.short(),
-            bare.key
-        );
+        let at = at.named(pointer(&spec, &[bare.list, bare.container])).of(&bare.workload.subject);
+        let workload = bare.workload.subject.short();
+        let text = format!("container {} of {workload} states no {}", bare.container, keys.join(", "));
         finding = finding.at(at).because_of(&bare.workload.subject, text);
     }
     let proposal = allowance::propose(context.inventory, &namespace.name, &wanted(missing));
@@ -217,15 +194,8 @@ pub(super) fn wanted(missing: &BTreeSet<&'static str>) -> BTreeSet<&'static str>
 
 fn fix(inventory: &Inventory, namespace: &str, proposal: &Proposal) -> Fix {
     let step = step(inventory, namespace, proposal);
-    let verb = if matches!(step, Step::Create { .. }) {
-        "Create"
-    } else {
-        "Complete"
-    };
-    let mut fix = Fix::new(
-        format!("{verb} {}", step.object().short()),
-        Applicability::Unsafe,
-    );
+    let verb = if matches!(step, Step::Create { .. }) { "Create" } else { "Complete" };
+    let mut fix = Fix::new(format!("{verb} {}", step.object().short()), Applicability::Unsafe);
     for reason in &proposal.reasons {
         fix = fix.note(reason);
     }
@@ -240,13 +210,12 @@ pub(super) fn step(inventory: &Inventory, namespace: &str, proposal: &Proposal) 
     let (requests, limits) = (proposal.side("requests"), proposal.side("limits"));
     if let Some((range, at)) = allowance::container_range(inventory, namespace) {
         let base = pointer("/spec/limits", &[&at.to_string()]);
-        let edits =
-            |field: &str, amounts: &serde_json::Map<String, serde_json::Value>| -> Vec<Edit> {
-                let set = |(resource, amount): (&String, &serde_json::Value)| {
-                    Edit::set(pointer(&base, &[field, resource]), amount.clone())
-                };
-                amounts.iter().map(set).collect()
+        let edits = |field: &str, amounts: &serde_json::Map<String, serde_json::Value>| -> Vec<Edit> {
+            let set = |(resource, amount): (&String, &serde_json::Value)| {
+                Edit::set(pointer(&base, &[field, resource]), amount.clone())
             };
+            amounts.iter().map(set).collect()
+        };
         let mut all = edits("defaultRequest", &requests);
         all.extend(edits("default", &limits));
         return Step::patch(&range.subject, all);
@@ -257,71 +226,40 @@ pub(super) fn step(inventory: &Inventory, namespace: &str, proposal: &Proposal) 
             entry[field] = amounts.into();
         }
     }
-    let taken = |name: &str| {
-        inventory
-            .limit_ranges
-            .get(namespace, "LimitRange", name)
-            .is_some()
-    };
+    let taken = |name: &str| inventory.limit_ranges.get(namespace, "LimitRange", name).is_some();
     let name = free_name(&format!("{namespace}-limits"), taken);
-    Step::create(
-        "missing-limit-range",
-        "v1",
-        "LimitRange",
-        namespace,
-        &name,
-        json!({"limits": [entry]}),
-    )
+    Step::create("missing-limit-range", "v1", "LimitRange", namespace, &name, json!({"limits": [entry]}))
 }
 
 /// What the defaults do to the containers that get them.
-pub(super) fn consequences(
-    inventory: &Inventory,
-    namespace: &str,
-    proposal: &Proposal,
-) -> Vec<String> {
-    let mut unlimited = BTreeSet::new();
-    let (mut scaled, mut changed) = (BTreeSet::new(), BTreeSet::new());
+pub(super) fn consequences(inventory: &Inventory, namespace: &str, proposal: &Proposal) -> Vec<String> {
+    let defaults = Defaults::of(inventory, namespace).with(proposal);
+    let (mut unlimited, mut scaled, mut out) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for (position, workload) in allowance::active_workloads(inventory, namespace) {
-        let Some(template) = workload.template() else {
-            continue;
-        };
-        let lacks = |key: &&&str| !allowance::lacking(&template.spec, key).is_empty();
-        let affected: Vec<&str> = proposal.amounts.keys().filter(lacks).copied().collect();
+        let Some(template) = workload.template() else { continue };
+        let lacks = |key: &&str| !allowance::lacking(&template.spec, key).is_empty();
+        let affected: Vec<&str> = proposal.amounts.keys().copied().filter(lacks).collect();
         if affected.contains(&"limits.memory") {
             unlimited.insert(workload.subject.short());
         }
         if affected.iter().any(|key| key.starts_with("requests")) {
-            scaled.extend(
-                inventory
-                    .autoscalers_of(position)
-                    .map(|scaler| scaler.subject.short()),
-            );
+            scaled.extend(inventory.autoscalers_of(position).map(|scaler| scaler.subject.short()));
         }
-        if !affected.is_empty() {
-            changed.insert(workload.subject.short());
+        let before = allowance::quality_of_service(&template.spec);
+        let after = allowance::quality_of_service(&defaults.fill(&template.spec));
+        if before != after {
+            let name = workload.subject.short();
+            out.push(format!("new pods of {name} are {after} instead of {before} (quality of service)"));
         }
     }
     let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
-    let mut out = Vec::new();
-    if let (Some(limit), false) = (proposal.amounts.get("limits.memory"), unlimited.is_empty()) {
-        let names = list(unlimited);
-        out.push(format!(
-            "new containers of {names} are killed above {} of memory; Java and caches first",
-            limit.binary()
-        ));
-    }
     if !scaled.is_empty() {
-        out.push(format!(
-            "utilisation of {} is measured against the new requests",
-            list(scaled)
-        ));
+        out.push(format!("utilisation of {} is measured against the new requests", list(scaled)));
     }
-    if !changed.is_empty() {
-        out.push(format!(
-            "new pods of {} get another quality of service class",
-            list(changed)
-        ));
+    if let (Some(limit), false) = (proposal.amounts.get("limits.memory"), unlimited.is_empty()) {
+        let limit = limit.binary();
+        let names = list(unlimited);
+        out.push(format!("containers without a memory limit in new pods of {names} are killed above {limit}"));
     }
     out.push("running pods stay as they are until they are replaced".to_owned());
     out

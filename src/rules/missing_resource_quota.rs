@@ -133,24 +133,14 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     for namespace in inventory.audited_namespaces() {
         let name = namespace.name.as_str();
-        let unseen = allowance::unseen_namespace(inventory, name)
-            .or_else(|| inventory.unseen("resourcequotas", name));
+        let unseen = allowance::unseen_namespace(inventory, name).or_else(|| inventory.unseen("resourcequotas", name));
         let quotas = inventory.quotas.within(name);
-        let bounds = |quota: &&_| {
-            !allowance::compute_keys(quota).is_empty() && allowance::holds_for_all(quota)
-        };
-        if allowance::active_workloads(inventory, name)
-            .next()
-            .is_none()
-        {
+        let bounds = |quota: &&_| !allowance::compute_keys(quota).is_empty() && allowance::holds_for_all(quota);
+        if allowance::active_workloads(inventory, name).next().is_none() {
             verdicts.na(&namespace);
         } else if let Some(reason) = unseen {
             verdicts.unknown(&namespace, reason);
-        } else if quotas
-            .iter()
-            .map(|quota| &quota.body)
-            .any(|quota| bounds(&quota))
-        {
+        } else if quotas.iter().map(|quota| &quota.body).any(|quota| bounds(&quota)) {
             verdicts.pass(&namespace);
         } else {
             verdicts.fail(finding(context, &namespace));
@@ -164,16 +154,8 @@ fn finding(context: &Context<'_>, namespace: &Subject) -> Finding {
     let mut finding = super::namespace_finding(context, namespace, message);
     for quota in inventory.quotas.within(&namespace.name) {
         let keys: Vec<&str> = quota.spec.hard.keys().map(String::as_str).collect();
-        let scoped = if allowance::holds_for_all(quota) {
-            ""
-        } else {
-            " of some pods"
-        };
-        let text = format!(
-            "{} bounds only {}{scoped}",
-            quota.subject.short(),
-            keys.join(", ")
-        );
+        let scoped = if allowance::holds_for_all(quota) { "" } else { " of some pods" };
+        let text = format!("{} bounds only {}{scoped}", quota.subject.short(), keys.join(", "));
         finding = finding.because_of(&quota.subject, text);
     }
     let sums = Sums::of(context, namespace);
@@ -181,11 +163,7 @@ fn finding(context: &Context<'_>, namespace: &Subject) -> Finding {
         finding = finding.because_of(&need.workload, arithmetic(need, &sums.keys));
     }
     for (key, sum) in &sums.hard {
-        finding = finding.because(format!(
-            "{key} {}: {}",
-            allowance::text(key, sum.hard),
-            sum.derivation
-        ));
+        finding = finding.because(format!("{key} {}: {}", allowance::text(key, sum.hard), sum.derivation));
     }
     finding.fix(fix(context, namespace, &sums))
 }
@@ -197,12 +175,7 @@ fn arithmetic(need: &Need, keys: &[&'static str]) -> String {
         Some(format!("{key} {}", allowance::text(key, amount)))
     });
     let each = each.collect::<Vec<_>>().join(", ");
-    format!(
-        "{}: {} pods ({}), each {each}",
-        need.workload.short(),
-        need.pods,
-        need.arithmetic
-    )
+    format!("{}: {} pods ({}), each {each}", need.workload.short(), need.pods, need.arithmetic)
 }
 
 /// One number of the quota.
@@ -232,128 +205,85 @@ impl Sums {
         }
         let given = Defaults::of(inventory, name);
         let lacking = lacking(inventory, name, &keys, &given);
-        let proposal = (!lacking.is_empty())
-            .then(|| allowance::propose(inventory, name, &missing_limit_range::wanted(&lacking)));
+        let proposal =
+            (!lacking.is_empty()).then(|| allowance::propose(inventory, name, &missing_limit_range::wanted(&lacking)));
         let defaults = proposal.iter().fold(given, Defaults::with);
         let needs = allowance::needs(inventory, name, &defaults);
-        let mut hard = BTreeMap::new();
-        let mut put = |key: &'static str, need: Quantity, used: Quantity, source: String| {
-            let least = ASSESSMENT
-                .iter()
-                .find(|(known, _)| assessed && *known == key);
-            hard.insert(
-                key,
-                sum(
-                    key,
-                    need,
-                    used.max(reported(inventory, name, key)),
-                    &source,
-                    least.map(|(_, q)| *q),
-                ),
-            );
-        };
+        let mut amounts = counts(inventory, name, &needs);
         for key in &keys {
-            let need = needs
-                .iter()
-                .map(|need| need.each[key].unwrap_or_default() * need.pods)
-                .sum();
+            let need = needs.iter().map(|need| need.each[key].unwrap_or_default() * need.pods).sum();
             let used = needs.iter().map(|need| need.used[key]).sum();
-            put(key, need, used, String::new());
+            amounts.push(Amount { key, need, used, source: String::new() });
         }
-        let pods = inventory
-            .pods
-            .within(name)
-            .iter()
-            .filter(|pod| pod.is_active())
-            .count();
-        put(
-            "pods",
-            Quantity::units(needs.iter().map(|need| need.pods).sum()),
-            count(pods),
-            String::new(),
-        );
-        if inventory.unseen("persistentvolumeclaims", name).is_none() {
-            let (claims, source) = allowance::volume_claims(inventory, name);
-            put(
-                "persistentvolumeclaims",
-                Quantity::units(claims),
-                Quantity::ZERO,
-                format!(" ({source})"),
-            );
-        }
-        if inventory.unseen("services", name).is_none() {
-            let balancers = inventory
-                .services
-                .within(name)
-                .iter()
-                .filter(|service| service.kind() == "LoadBalancer");
-            put(
-                "services.loadbalancers",
-                count(balancers.count()),
-                Quantity::ZERO,
-                String::new(),
-            );
-        }
-        Self {
-            keys,
-            needs,
-            proposal,
-            hard,
+        let hard = amounts.into_iter().map(|mut amount| {
+            amount.used = amount.used.max(reported(inventory, name, amount.key));
+            let least = ASSESSMENT.iter().find(|(known, _)| assessed && *known == amount.key);
+            (amount.key, amount.bound(least.map(|(_, least)| *least)))
+        });
+        Self { hard: hard.collect(), keys, needs, proposal }
+    }
+}
+
+/// What is needed and used of one key, before any room is added.
+struct Amount {
+    key: &'static str,
+    need: Quantity,
+    used: Quantity,
+    source: String,
+}
+
+impl Amount {
+    /// 1.2 times the larger of need and use, rounded up; `least` if that is more.
+    fn bound(&self, least: Option<Quantity>) -> Sum {
+        let step = match self.key {
+            "requests.cpu" | "limits.cpu" => Quantity::milli(500),
+            "requests.memory" | "limits.memory" => Quantity::mebi(256),
+            _ => Quantity::units(1),
+        };
+        let text = |amount| allowance::text(self.key, amount);
+        let base = self.need.max(self.used);
+        let name = if self.used > self.need { "used" } else { "needed" };
+        let hard = base.scale(12, 10).round_up(step);
+        let derivation = format!("1.2 × {} {name}{}, rounded up to {}", text(base), self.source, text(step));
+        match least {
+            Some(least) if least > hard => {
+                Sum { hard: least, derivation: format!("the assessment's number; {derivation} is {}", text(hard)) }
+            }
+            _ => Sum { hard, derivation },
         }
     }
 }
 
-fn count(objects: usize) -> Quantity {
-    Quantity::units(i64::try_from(objects).unwrap_or(i64::MAX))
+/// Objects of the namespace that the quota counts.
+fn counts(inventory: &Inventory, namespace: &str, needs: &[Need]) -> Vec<Amount> {
+    let amount = |key, need: i64, used: usize, source| Amount {
+        key,
+        need: Quantity::units(need),
+        used: Quantity::units(i64::try_from(used).unwrap_or(i64::MAX)),
+        source,
+    };
+    let active = inventory.pods.within(namespace).iter().filter(|pod| pod.is_active()).count();
+    let mut out = vec![amount("pods", needs.iter().map(|need| need.pods).sum(), active, String::new())];
+    if inventory.unseen("persistentvolumeclaims", namespace).is_none() {
+        let (claims, source) = allowance::volume_claims(inventory, namespace);
+        out.push(amount("persistentvolumeclaims", claims, 0, format!(" ({source})")));
+    }
+    if inventory.unseen("services", namespace).is_none() {
+        let services = inventory.services.within(namespace).iter();
+        let balancers = services.filter(|service| service.kind() == "LoadBalancer").count();
+        out.push(amount("services.loadbalancers", 0, balancers, String::new()));
+    }
+    out
 }
 
 /// What quotas of the namespace report as used.
 fn reported(inventory: &Inventory, namespace: &str, key: &str) -> Quantity {
     let quotas = inventory.quotas.within(namespace).iter();
-    quotas
-        .filter_map(|quota| quota.status.used.get(key).and_then(Quantity::from_value))
-        .max()
-        .unwrap_or_default()
-}
-
-/// 1.2 times the larger of need and use, rounded up.
-fn sum(
-    key: &'static str,
-    need: Quantity,
-    used: Quantity,
-    source: &str,
-    least: Option<Quantity>,
-) -> Sum {
-    let step = match key {
-        "requests.cpu" | "limits.cpu" => Quantity::milli(500),
-        "requests.memory" | "limits.memory" => Quantity::mebi(256),
-        _ => Quantity::units(1),
-    };
-    let text = |amount| allowance::text(key, amount);
-    let base = need.max(used);
-    let name = if used > need { "used" } else { "needed" };
-    let derivation = format!(
-        "1.2 × {} {name}{source}, rounded up to {}",
-        text(base),
-        text(step)
-    );
-    let hard = base.scale(12, 10).round_up(step);
-    match least {
-        Some(least) if least > hard => Sum {
-            hard: least,
-            derivation: format!("the assessment's number, more than {derivation}"),
-        },
-        _ => Sum { hard, derivation },
-    }
+    quotas.filter_map(|quota| quota.status.used.get(key).and_then(Quantity::from_value)).max().unwrap_or_default()
 }
 
 /// The bounded fields that a container lacks and no limit range gives.
-fn lacking(
-    inventory: &Inventory,
-    namespace: &str,
-    keys: &[&'static str],
-    given: &Defaults,
-) -> BTreeSet<&'static str> {
+fn lacking(inventory: &Inventory, namespace: &str, keys: &[&'static str], given: &Defaults) -> BTreeSet<&'static str> {
     let lacks = |key: &&&str| {
         given.get(key).is_none()
             && allowance::active_workloads(inventory, namespace)
@@ -368,17 +298,11 @@ fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
     let name = namespace.name.as_str();
     let taken = |quota: &str| inventory.quotas.get(name, "ResourceQuota", quota).is_some();
     let quota = free_name(&format!("{name}-quota"), taken);
-    let mut fix = Fix::new(
-        format!("Create ResourceQuota {quota}"),
-        Applicability::Unsafe,
-    )
-    .ask(context.input(namespace, "profile", false));
+    let mut fix = Fix::new(format!("Create ResourceQuota {quota}"), Applicability::Unsafe)
+        .ask(context.input(namespace, "profile", false));
     if let Some(proposal) = &sums.proposal {
         let step = missing_limit_range::step(inventory, name, proposal);
-        fix = fix.note(format!(
-            "{} first: the quota rejects containers without these fields",
-            step.object().short()
-        ));
+        fix = fix.note(format!("{} first: the quota rejects containers without these fields", step.object().short()));
         for reason in &proposal.reasons {
             fix = fix.note(reason);
         }
@@ -387,26 +311,16 @@ fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
         }
         fix = fix.step(step);
     }
-    let hard: Map<String, Value> = sums
-        .hard
-        .iter()
-        .map(|(key, sum)| {
-            (
-                (*key).to_owned(),
-                Value::String(allowance::text(key, sum.hard)),
-            )
-        })
-        .collect();
-    fix = fix
-        .consequence("pods above the quota are refused from now on; running pods stay")
-        .step(Step::create(
-            "missing-resource-quota",
-            "v1",
-            "ResourceQuota",
-            name,
-            &quota,
-            json!({"hard": hard}),
-        ));
+    let hard: Map<String, Value> =
+        sums.hard.iter().map(|(key, sum)| ((*key).to_owned(), Value::String(allowance::text(key, sum.hard)))).collect();
+    fix = fix.consequence("pods above the quota are refused from now on; running pods stay").step(Step::create(
+        "missing-resource-quota",
+        "v1",
+        "ResourceQuota",
+        name,
+        &quota,
+        json!({"hard": hard}),
+    ));
     for (key, what) in [
         ("persistentvolumeclaims", "PersistentVolumeClaim"),
         ("services.loadbalancers", "Service of type LoadBalancer"),
@@ -430,58 +344,29 @@ fn guard(fix: &mut Fix, inventory: &Inventory, namespace: &str, sums: &Sums) {
         }
     }
     if let (Some(_), Some(reason)) = (&sums.proposal, inventory.unseen("limitranges", namespace)) {
-        fix.refuse(
-            "limit-range",
-            format!("containers lack fields that the quota demands, and {reason}"),
-        );
+        fix.refuse("limit-range", format!("containers lack fields that the quota demands, and {reason}"));
     }
     if let Some(reason) = inventory.unseen("pods", namespace) {
-        fix.demote(
-            Applicability::Unsafe,
-            "pods",
-            format!("not verified against pods: {reason}"),
-        );
+        fix.demote(Applicability::Unsafe, "pods", format!("not verified against pods: {reason}"));
     }
     let foreign = allowance::unaccounted_pods(inventory, namespace);
     if let Some(pod) = foreign.first() {
         let more = foreign.len() - 1;
-        let others = if more == 0 {
-            String::new()
-        } else {
-            format!(" and {more} more")
-        };
+        let others = if more == 0 { " belongs".to_owned() } else { format!(" and {more} more belong") };
         fix.refuse(
             "needs",
-            format!(
-                "{}{others} belong to no workload that was read; what they need is not known",
-                pod.short()
-            ),
+            format!("{}{others} to no workload that was read: what that needs is not known", pod.short()),
         );
     }
-    let idle = inventory
-        .workloads
-        .within(namespace)
-        .iter()
-        .filter(|workload| {
-            workload.is_idle()
-                && matches!(
-                    workload.kind.as_str(),
-                    "Deployment" | "StatefulSet" | "CronJob"
-                )
-        });
+    let idle = inventory.workloads.within(namespace).iter().filter(|workload| {
+        workload.is_idle() && matches!(workload.kind.as_str(), "Deployment" | "StatefulSet" | "CronJob")
+    });
     for workload in idle {
-        fix.notes.push(format!(
-            "{} runs nothing now and is not counted",
-            workload.subject.short()
-        ));
+        fix.notes.push(format!("{} runs nothing now and is not counted", workload.subject.short()));
     }
-    let daemons = sums
-        .needs
-        .iter()
-        .any(|need| need.workload.kind == "DaemonSet");
+    let daemons = sums.needs.iter().any(|need| need.workload.kind == "DaemonSet");
     if daemons && !inventory.is_live() {
-        fix.notes
-            .push("a DaemonSet is counted for the nodes in the files, at least one".to_owned());
+        fix.notes.push("a DaemonSet is counted for the nodes in the files, at least one".to_owned());
     }
     fix.notes.extend(overcommitment(inventory, namespace, sums));
 }
@@ -492,30 +377,15 @@ fn overcommitment(inventory: &Inventory, namespace: &str, sums: &Sums) -> Vec<St
         return Vec::new();
     }
     let warn = |(key, resource): (&'static str, &str)| {
-        let allocatable = inventory
-            .nodes
-            .iter()
-            .filter_map(|node| Quantity::from_value(node.status.allocatable.get(resource)?));
+        let allocatable =
+            inventory.nodes.iter().filter_map(|node| Quantity::from_value(node.status.allocatable.get(resource)?));
         let nodes: Quantity = allocatable.sum();
-        let others = inventory
-            .quotas
-            .iter()
-            .filter(|quota| quota.namespace() != namespace);
-        let others: Quantity = others
-            .filter_map(|quota| Quantity::from_value(quota.spec.hard.get(key)?))
-            .sum();
+        let others = inventory.quotas.iter().filter(|quota| quota.namespace() != namespace);
+        let others: Quantity = others.filter_map(|quota| Quantity::from_value(quota.spec.hard.get(key)?)).sum();
         let own = sums.hard.get(key)?.hard;
         let text = |amount| allowance::text(key, amount);
-        (others + own > nodes).then(|| {
-            format!(
-                "all quotas together allow {key} {}, the nodes have {}",
-                text(others + own),
-                text(nodes)
-            )
-        })
+        (others + own > nodes)
+            .then(|| format!("all quotas together allow {key} {}, the nodes have {}", text(others + own), text(nodes)))
     };
-    [("requests.cpu", "cpu"), ("requests.memory", "memory")]
-        .into_iter()
-        .filter_map(warn)
-        .collect()
+    [("requests.cpu", "cpu"), ("requests.memory", "memory")].into_iter().filter_map(warn).collect()
 }

@@ -3,9 +3,8 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+mod namespace;
 
-use crate::finding::{Finding, Location};
-use crate::model::Subject;
 use rule::Rule;
 
 /// Declares the module of each rule and the list of all of them.
@@ -25,24 +24,7 @@ registry! {
 }
 
 pub use development::is_development;
-
-/// A finding about a namespace, with its own marks if the Namespace was read.
-fn namespace_finding(
-    context: &rule::Context<'_>,
-    namespace: &Subject,
-    message: impl Into<String>,
-) -> Finding {
-    match context
-        .inventory
-        .namespaces
-        .get("", "Namespace", &namespace.name)
-    {
-        Some(item) => context
-            .finding(item, message)
-            .at(Location::at("/metadata/name")),
-        None => context.finding_about(namespace, message),
-    }
-}
+use namespace::namespace_finding;
 
 /// A rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {
