@@ -23,7 +23,10 @@ pub mod environment;
 pub mod references;
 pub mod capacity;
 pub mod allowance;
+pub mod balancer;
+pub mod addresses;
 pub mod exposure;
+pub mod admittance;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

@@ -21,6 +21,7 @@ registry! {
     missing_limit_range,
     missing_pdb,
     missing_resource_quota,
+    redundant_load_balancer,
 }
 
 pub use development::is_development;
