@@ -77,6 +77,19 @@ pub struct Exposure {
 const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
 const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
+/// True if an image is that of a known ingress controller.
+pub fn is_controller_image(image: &str) -> bool {
+    controller_of(image).is_some()
+}
+
+fn controller_of(image: &str) -> Option<&str> {
+    let path = image.split('@').next()?;
+    let last = path.rsplit('/').next()?.split(':').next()?;
+    let parent = path.rsplit('/').nth(1).unwrap_or_default();
+    let name = if last == "controller" { parent } else { last };
+    CONTROLLER.is_match(name).then_some(name)
+}
+
 static CONTROLLER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"^(ingress-nginx|nginx-ingress(-controller)?|ingress-controller|traefik|contour|envoy(-gateway)?|kong(-gateway)?",
@@ -316,24 +329,17 @@ fn class_of(inventory: &Inventory, controller: &str) -> Option<String> {
 }
 
 /// The name of the ingress controller that a Service stands before, by its labels or its image.
-fn known_controller(inventory: &Inventory, service: &Item<Service>) -> Option<String> {
+pub fn known_controller(inventory: &Inventory, service: &Item<Service>) -> Option<String> {
     let labels = ["app.kubernetes.io/name", "app", "istio", "k8s-app"];
     let labelled = labels.iter().filter_map(|key| service.metadata.label(key)).find(|name| CONTROLLER.is_match(name));
-    let repository = |image: &str| -> Option<String> {
-        let path = image.split('@').next()?;
-        let last = path.rsplit('/').next()?.split(':').next()?;
-        let parent = path.rsplit('/').nth(1).unwrap_or_default();
-        let name = if last == "controller" { parent } else { last };
-        CONTROLLER.is_match(name).then(|| name.to_owned())
-    };
     let runs = || {
         let containers = inventory
             .workloads_of(service)
             .filter_map(|workload| workload.template())
             .flat_map(|template| &template.spec.containers);
-        containers.filter_map(|container| repository(&container.image)).min()
+        containers.filter_map(|container| controller_of(&container.image)).min()
     };
-    labelled.map(str::to_owned).or_else(runs)
+    labelled.or_else(runs).map(str::to_owned)
 }
 
 fn alive_service(inventory: &Inventory, service: &Item<Service>) -> Alive {

@@ -27,6 +27,7 @@ pub mod balancer;
 pub mod addresses;
 pub mod exposure;
 pub mod admittance;
+pub mod endpoints;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

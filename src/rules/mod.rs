@@ -18,9 +18,12 @@ macro_rules! registry {
 }
 
 registry! {
+    broken_ingress_route,
     missing_limit_range,
     missing_pdb,
     missing_resource_quota,
+    needless_exposure,
+    orphan_load_balancer,
     redundant_load_balancer,
 }
 
