@@ -28,6 +28,7 @@ pub mod addresses;
 pub mod exposure;
 pub mod admittance;
 pub mod endpoints;
+pub mod certificates;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

@@ -19,11 +19,15 @@ macro_rules! registry {
 
 registry! {
     broken_ingress_route,
+    certificate_not_ready,
+    ingress_without_tls,
     missing_limit_range,
     missing_pdb,
     missing_resource_quota,
+    missing_resource_requests,
     needless_exposure,
     orphan_load_balancer,
+    quota_exhausted,
     redundant_load_balancer,
 }
 
