@@ -29,6 +29,8 @@ pub mod exposure;
 pub mod admittance;
 pub mod endpoints;
 pub mod certificates;
+pub mod database;
+pub mod tenants;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

@@ -25,10 +25,13 @@ registry! {
     missing_pdb,
     missing_resource_quota,
     missing_resource_requests,
+    missing_tenant_quota,
+    missing_tenant_rate_limit,
     needless_exposure,
     orphan_load_balancer,
     quota_exhausted,
     redundant_load_balancer,
+    unbounded_db_pool,
 }
 
 pub use development::is_development;
