@@ -197,28 +197,32 @@ fn mention(
 
 impl Scene<'_> {
     fn judge(&self, candidates: &[&Item<Service>], verdicts: &mut Verdicts) {
-        let inventory = self.context.inventory;
         let entry = self.exposure.working().next();
-        if entry.is_some() || candidates.len() > 1 {
-            for service in candidates {
-                verdicts.fail(self.finding(service));
-            }
-            if !candidates.is_empty() {
-                let entries = self.exposure.count();
-                let (needed, public) = (entries.max(1), (entries + candidates.len()).max(1));
-                verdicts.ratio = Some(ratio(needed, public));
-            }
-            return;
-        }
+        let (mut failed, several) = (false, candidates.len() > 1);
         for service in candidates {
-            let unseen = ["ingresses", "services"].iter().find_map(|kind| inventory.unseen(kind, service.namespace()));
-            let open = (!inventory.is_live() && !inventory.is_complete())
-                .then(|| "whether there is an ingress controller or Gateway is not in the files".to_owned());
-            match unseen.or(open) {
+            match self.unseen(service, several).filter(|_| entry.is_none()) {
                 Some(reason) => verdicts.unknown(&service.subject, reason),
+                None if entry.is_some() || several => {
+                    failed = true;
+                    verdicts.fail(self.finding(service));
+                }
                 None => verdicts.pass(&service.subject),
             }
         }
+        if failed {
+            let entries = self.exposure.count();
+            verdicts.ratio = Some(ratio(entries.max(1), entries + candidates.len()));
+        }
+    }
+
+    /// Why there may be an entry point that was not read. Two load balancers in files are one too
+    /// many with or without it.
+    fn unseen(&self, service: &Item<Service>, several: bool) -> Option<String> {
+        let inventory = self.context.inventory;
+        let kinds = ["ingresses", "services", "gateways.gateway.networking.k8s.io"];
+        let gap = kinds.iter().find_map(|kind| inventory.unseen(kind, service.namespace()));
+        let open = !inventory.is_live() && !inventory.is_complete() && !several;
+        gap.or_else(|| open.then(|| "whether there is an ingress controller or Gateway is not in the files".to_owned()))
     }
 
     fn finding(&self, service: &Item<Service>) -> Finding {
