@@ -208,3 +208,6 @@ fn names<T: Default>(list: &[Named<T>]) -> Option<String> {
     names.sort_unstable();
     (!names.is_empty()).then(|| names.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

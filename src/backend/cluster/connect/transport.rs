@@ -285,7 +285,10 @@ fn io_cause(error: &io::Error) -> Option<Cause> {
 fn tls_cause(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
-            CertificateError::UnknownIssuer => Cause::UnknownAuthority,
+            // A cluster made anew has an authority of the same name with another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Cause::UnknownAuthority
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Cause::WrongName
             }
