@@ -30,3 +30,6 @@ pub use locate::locate;
 pub use problem::{Problem, Severity};
 pub use read::{Manifests, ReadError, ReadOptions, read};
 pub use source::{Loaded, Source};
+
+#[cfg(test)]
+mod tests;

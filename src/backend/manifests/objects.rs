@@ -72,9 +72,11 @@ impl Harvest {
         if json::looks_like_json(text) {
             match json::split(text) {
                 Ok(values) => {
+                    let (mut line, mut counted) = (line, 0);
                     for at in values {
-                        let breaks = text[..at.start].matches('\n').count();
-                        let line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+                        let breaks = text[counted..at.start].matches('\n').count();
+                        line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+                        counted = at.start;
                         let parsed = json::parse(&text[at.clone()]);
                         let at = range.start + at.start..range.start + at.end;
                         self.parsed(source(at, line, Format::Json), parsed, text);
