@@ -17,6 +17,11 @@ kind: Deployment
 metadata:
   name: {name}
   namespace: {namespace}
+  annotations:
+    example.com/owner: "team: payments & checkout <payments@example.com>"
+    example.com/description: >-
+      Serves {name}. Its neighbours in {namespace} call it over HTTP;
+      it keeps its state in PostgreSQL and its pictures in object storage.
   labels: &labels
     app.kubernetes.io/name: {name}
     app.kubernetes.io/part-of: shop   # the product

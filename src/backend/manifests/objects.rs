@@ -224,29 +224,34 @@ fn judge(value: &Value, file: &str) -> Verdict {
 
 /// Whether an object is named as the API server wants it.
 fn named(value: &Value) -> Verdict {
-    let name = "/metadata/name";
-    for pointer in ["/kind", name, "/metadata/namespace"] {
-        match value.pointer(pointer) {
+    let metadata = |field| {
+        value
+            .get("metadata")
+            .and_then(|metadata| metadata.get(field))
+    };
+    let text = |field| metadata(field).and_then(Value::as_str);
+    for (pointer, field, refusal) in [
+        ("/metadata/name", "name", "metadata.name is not text"),
+        (
+            "/metadata/namespace",
+            "namespace",
+            "metadata.namespace is not text",
+        ),
+    ] {
+        match metadata(field) {
             Some(Value::String(text)) if text.contains("{{") => {
                 return refused(pointer, TEMPLATE, Severity::Skipped);
             }
             Some(Value::String(_) | Value::Null) | None => {}
-            Some(_) if pointer == name => {
-                return refused(name, "metadata.name is not text", Severity::Error);
-            }
-            Some(_) => return refused(pointer, "metadata.namespace is not text", Severity::Error),
+            Some(_) => return refused(pointer, refusal, Severity::Error),
         }
     }
-    let filled = |pointer| value.pointer(pointer).and_then(Value::as_str) != Some("");
-    let has = |pointer| value.pointer(pointer).is_some_and(Value::is_string) && filled(pointer);
-    if has(name) || has("/metadata/generateName") {
+    let is_filled = |field| text(field).is_some_and(|text| !text.is_empty());
+    if is_filled("name") || is_filled("generateName") {
         return Verdict::Object;
     }
-    refused(
-        "",
-        "not an object of a cluster: no metadata.name",
-        Severity::Skipped,
-    )
+    let message = "not an object of a cluster: no metadata.name";
+    refused("", message, Severity::Skipped)
 }
 
 fn is_kustomization_name(name: &str) -> bool {

@@ -320,9 +320,8 @@ stringData: {password: hunter2, password: hunter2}
 
 #[test]
 fn ten_thousand_documents_in_a_stream() {
-    let text: String = (0..10_000)
-        .map(|index| format!("---\n{}", map(&format!("m{index}"))))
-        .collect();
+    let documents: Vec<String> = (0..10_000).map(|index| map(&format!("m{index}"))).collect();
+    let text = format!("---\n{}", documents.join("---\n"));
     let manifests = piped(&text);
     assert_eq!(manifests.objects.len(), 10_000);
     let last = &manifests.objects[9_999];

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{Event, Parser, ScanError, Span, StrInput};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use super::scalars;
@@ -218,14 +219,18 @@ impl<'text> Composer<'text> {
                     let (event, value_span) = self.next()?;
                     let node = self.node(event, value_span)?;
                     weight.add(&node, &key, value_span)?;
-                    if fields.contains_key(&key) && !merged.remove(&key) {
-                        let line = line_of(span);
-                        self.duplicates.push(Duplicate {
-                            line,
-                            key: key.clone(),
-                        });
+                    match fields.entry(key) {
+                        Entry::Vacant(entry) => {
+                            entry.insert(node.value);
+                        }
+                        Entry::Occupied(mut entry) => {
+                            if !merged.remove(entry.key()) {
+                                let (line, key) = (line_of(span), entry.key().clone());
+                                self.duplicates.push(Duplicate { line, key });
+                            }
+                            entry.insert(node.value);
+                        }
                     }
-                    fields.insert(key, node.value);
                 }
             }
         }

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -78,7 +80,7 @@ fn an_alias_bomb_is_refused() {
     for level in 1..12 {
         let alias = format!("*a{}", level - 1);
         let items = vec![alias; 9].join(", ");
-        text += &format!("a{level}: &a{level} [{items}]\n");
+        let _ = writeln!(text, "a{level}: &a{level} [{items}]");
     }
     assert!(refusal(&text).1.contains("multiply"));
     let long = format!("a: &a {}\nb: [{}]", "x".repeat(10_000), "*a, ".repeat(1000));
@@ -90,7 +92,7 @@ fn ordinary_use_of_aliases_is_fine() {
     let mut text =
         "base: &b {image: nginx, env: [{name: A, value: b}], ports: [80, 443]}\n".to_owned();
     for index in 0..200 {
-        text += &format!("c{index}: {{<<: *b, name: c{index}}}\n");
+        let _ = writeln!(text, "c{index}: {{<<: *b, name: c{index}}}");
     }
     assert_eq!(read(&text)["c199"]["ports"], json!([80, 443]));
 }
@@ -102,8 +104,9 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
     assert!(parse(&deep(100_000)).is_err());
     let mut chain = "a0: &a0 [x]\n".to_owned();
     for level in 1..2000 {
-        chain += &format!(
-            "a{level}: &a{level} [*a{}] # {}\n",
+        let _ = writeln!(
+            chain,
+            "a{level}: &a{level} [*a{}] # {}",
             level - 1,
             "x".repeat(2000)
         );
