@@ -22,6 +22,9 @@ fn main() -> Result<(), ReadError> {
         found = (manifests.objects.len(), manifests.problems.len());
     }
     let (objects, problems) = found;
-    println!("{objects} objects and {problems} problems in {} ms", best.as_millis());
+    println!(
+        "{objects} objects and {problems} problems in {} ms",
+        best.as_millis()
+    );
     Ok(())
 }

@@ -25,6 +25,18 @@ pub enum KustomizeError {
     },
 }
 
+impl KustomizeError {
+    /// What the user may do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoKubectl { .. } => Some(
+                "install kubectl, or pipe: kustomize build DIR | kubectl progrc … -f -".to_owned(),
+            ),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
 /// Runs `kubectl kustomize DIR` and returns its output.
 ///
 /// # Errors

@@ -8,28 +8,32 @@
 //!
 //! An object's way: `files` (which files) → `text` (bytes to text) → `documents` (split the
 //! stream) → `values` and `scalars`, or `json` (text to values) → `secrets` → `objects`
-//! (lists flattened, the rest refused) → `locate` (on demand).
+//! (lists flattened, the rest refused) → `locate` (lines, on demand).
+//!
+//! Known differences from kubectl: directories whose name begins with a dot are not entered,
+//! integers beyond `i64` keep their digits, UTF-16 is read, `%YAML` lines are ignored, and
+//! where YAML 1.1 and 1.2 differ in syntax (tabs, `?x` in flow style, `:` in an anchor's name)
+//! the newer one holds.
 
 mod problem;
-mod source;
-mod files;
 mod text;
 mod documents;
 mod scalars;
 mod values;
+mod locate;
 mod json;
 mod secrets;
+mod source;
 mod objects;
-mod locate;
+mod files;
 mod kustomize;
 mod read;
 
 pub use files::{FilesError, is_configuration_name};
 pub use kustomize::KustomizeError;
-pub use locate::locate;
 pub use problem::{Problem, Severity};
 pub use read::{Manifests, ReadError, ReadOptions, read};
-pub use source::{Loaded, Source};
+pub use source::{Loaded, Source, locate};
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::documents::{Part, Piece};
-use super::locate::locate;
 use super::problem::{Problem, Severity};
-use super::source::{Format, Loaded, Source};
+use super::source::{Format, Loaded, Source, locate};
 use super::values::{Broken, Parsed};
 use super::{json, secrets, values};
 

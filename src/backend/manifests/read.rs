@@ -76,7 +76,8 @@ impl ReadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Files(error) => error.hint(),
-            _ => None,
+            Self::Kustomize(error) => error.hint(),
+            Self::Io { .. } | Self::NoObjects { .. } => None,
         }
     }
 }

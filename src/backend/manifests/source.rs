@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::locate::{Lines, locate};
+use super::locate::{Lines, steps};
 
 /// How a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Source {
     }
 
     /// The lines of every field, found at the first question.
-    pub(super) fn lines(&self) -> &Lines {
+    fn lines(&self) -> &Lines {
         self.lines.get_or_init(|| match self.format {
             Format::Yaml => Lines::of_yaml(self.raw()),
             Format::Json => Lines::of_json(self.raw()),
@@ -121,4 +121,13 @@ impl Loaded {
     pub fn line(&self, pointer: &str) -> Option<u32> {
         locate(&self.source, &self.prefix, pointer)
     }
+}
+
+/// The line of the file, from 1, on which a field stands, or its nearest existing parent.
+///
+/// `prefix` is the JSON pointer of the object in its document, `pointer` that of the field in
+/// the object. `None` only for a document without content, which holds no object.
+pub fn locate(source: &Source, prefix: &str, pointer: &str) -> Option<u32> {
+    let line = source.lines().find(steps(prefix).chain(steps(pointer)))?;
+    Some(source.start_line() + line - 1)
 }

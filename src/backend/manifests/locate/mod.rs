@@ -1,7 +1,7 @@
 //! The line of a field.
 //!
 //! At the first question the document is read once more, for lines only; what was found stays
-//! with the [`Source`]. Fields that an alias or a merge key brings in stand where they were
+//! with the [`Source`](super::Source). Fields that an alias or a merge key brings in stand where they were
 //! written.
 
 mod json;
@@ -9,21 +9,10 @@ mod yaml;
 
 use std::collections::HashSet;
 
-use super::source::Source;
 use super::values::Duplicate;
 
-/// The line of the file, from 1, on which a field stands, or its nearest existing parent.
-///
-/// `prefix` is the JSON pointer of the object in its document, `pointer` that of the field in
-/// the object. `None` only for a document without content, which holds no object.
-pub fn locate(source: &Source, prefix: &str, pointer: &str) -> Option<u32> {
-    let steps = steps(prefix).chain(steps(pointer));
-    let line = source.lines().find(steps)?;
-    Some(source.start_line() + line - 1)
-}
-
 /// The steps of a JSON pointer, unescaped.
-fn steps(pointer: &str) -> impl Iterator<Item = String> {
+pub(super) fn steps(pointer: &str) -> impl Iterator<Item = String> {
     let steps = pointer.split('/').skip(1);
     steps.map(|step| step.replace("~1", "/").replace("~0", "~"))
 }
@@ -87,8 +76,8 @@ impl Lines {
         found
     }
 
-    /// The line of a path, or of the part of it that exists.
-    fn find(&self, steps: impl Iterator<Item = String>) -> Option<u32> {
+    /// The line of a path, or of the part of it that exists; `None` if nothing does.
+    pub(super) fn find(&self, steps: impl Iterator<Item = String>) -> Option<u32> {
         let mut node = self.nodes.get(self.root?)?;
         let mut line = node.line;
         for step in steps {

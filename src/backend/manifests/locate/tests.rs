@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::documents;
-use super::super::source::{Format, Source};
+use super::super::source::{Format, Source, locate};
 use super::super::values::parse;
 use super::*;
 
