@@ -1,1 +1,3 @@
 //! A live cluster: connect, list, dry-run, apply, wait.
+
+pub mod connect;
