@@ -297,7 +297,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(options.as_user_extra["k"], ["a", "b=c"]);
-        assert_eq!(options.request_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(options.request_timeout, Some(Duration::from_mins(1)));
         assert_eq!(
             parse(&["audit", "--request-timeout", "0"])
                 .unwrap()

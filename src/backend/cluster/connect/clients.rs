@@ -68,9 +68,10 @@ pub(super) fn build(
                     warnings.collect(response.headers());
                     Ok(response)
                 };
-                match repeat {
-                    true => retry::send(policy, request, once).await,
-                    false => once(request).await,
+                if repeat {
+                    retry::send(policy, request, once).await
+                } else {
+                    once(request).await
                 }
             })
         });
