@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use http::Method;
-use kubectl_progrc::backend::cluster::connect::{Cause, ConnectOptions, Secret, connect};
+use kubectl_progrc::backend::cluster::connect::{
+    Cause, ConnectOptions, Secret, connect, names, resolve,
+};
 
 use crate::server::{Answer, Authority, Server};
 use crate::world::{World, get, request};
@@ -184,4 +186,23 @@ async fn a_broken_kubeconfig_is_never_an_in_cluster_error() {
         .unwrap_err();
     assert_eq!(error.message, "no cluster is configured");
     assert!(error.hint.contains("--context"));
+}
+
+#[tokio::test]
+async fn resolving_runs_no_plugin_and_asks_no_server() {
+    let world = World::new();
+    let user = world.plugin(r#"{"token":"t$n"}"#);
+    let mut options = world.kubeconfig("api.example:6443", "insecure-skip-tls-verify: true", &user);
+    let resolved = resolve(&options, &world.env).unwrap();
+    assert_eq!(resolved.server, "https://api.example:6443");
+    assert_eq!(resolved.context.as_deref(), Some("k"));
+    assert_eq!(resolved.cluster.as_deref(), Some("c"));
+    assert_eq!(resolved.user.as_deref(), Some("u"));
+    assert_eq!(resolved.namespace, "shop");
+    assert_eq!(names(&options, &world.env).unwrap().contexts, ["k"]);
+    assert_eq!(world.runs(), 0);
+    options.context = Some("x".into());
+    let error = resolve(&options, &world.env).unwrap_err();
+    assert_eq!(error.message, "context \"x\" does not exist");
+    assert_eq!(error.hint, "known contexts: k");
 }
