@@ -1,1 +1,28 @@
 //! One Kubernetes object and all of them: parsed, related, indexed. Pure.
+//!
+//! What lives here: projections (the fields that rules read, under their API names), the
+//! semantics that Kubernetes gives them (selectors, quantities, ports, environment), and the
+//! [`inventory::Inventory`] that holds them sorted. No rule and no input or output.
+
+pub mod object;
+pub mod quantity;
+pub mod number;
+pub mod selector;
+pub mod container;
+pub mod pod;
+pub mod workload;
+pub mod ingress;
+pub mod network;
+pub mod policy;
+pub mod cluster;
+pub mod ownership;
+pub mod mask;
+pub mod store;
+pub mod inventory;
+pub mod environment;
+pub mod references;
+pub mod capacity;
+
+pub use inventory::{Gap, Inventory, Scope, World};
+pub use object::{Meta, ObjectRef, Subject};
+pub use store::{Item, Projection, Store};

@@ -1,1 +1,46 @@
 //! The rules: one file each, one line here. Pure.
+
+pub mod rule;
+pub mod settings;
+pub mod development;
+
+use rule::Rule;
+
+/// Declares the module of each rule and the list of all of them.
+macro_rules! registry {
+    ($($module:ident),* $(,)?) => {
+        $(pub mod $module;)*
+
+        /// Every rule, in the order of their ids.
+        pub static RULES: &[&Rule] = &[$(&$module::RULE),*];
+    };
+}
+
+registry! {
+    missing_pdb,
+}
+
+pub use development::is_development;
+
+/// A rule by its id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.id == id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_sorted_and_named_once() {
+        assert!(RULES.windows(2).all(|pair| pair[0].id < pair[1].id));
+    }
+
+    #[test]
+    fn patterns_of_parameters_are_regular_expressions_that_their_defaults_match() {
+        for parameter in RULES.iter().flat_map(|rule| rule.parameters) {
+            let rejected = parameter.default.and_then(|default| parameter.reject(default));
+            assert_eq!(rejected, None, "{}", parameter.key);
+        }
+    }
+}

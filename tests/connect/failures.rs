@@ -22,10 +22,7 @@ async fn a_request_timeout_covers_head_and_body() {
         assert_eq!(error.cause(), Cause::TimedOut, "{error:?}");
         assert!(started.elapsed() < Duration::from_secs(5));
         let (message, hint) = explain(&error, &connection.server);
-        assert_eq!(
-            message,
-            format!("the server {} did not answer in time", server.url)
-        );
+        assert_eq!(message, format!("the server {} did not answer in time", server.url));
         assert!(hint.contains("--request-timeout"));
     }
 }
@@ -47,10 +44,7 @@ async fn what_never_left_is_told_from_what_got_lost() {
     assert!(error.never_sent(), "{error:?}");
     assert_eq!(error.cause(), Cause::Refused);
     let (message, _) = explain(&error, &connection.server);
-    assert_eq!(
-        message,
-        format!("the server {refused} refused the connection")
-    );
+    assert_eq!(message, format!("the server {refused} refused the connection"));
 }
 
 #[tokio::test]
@@ -82,41 +76,20 @@ async fn certificates_are_checked_and_problems_explained() {
     };
     let trusted = world.trusting(&server, &ours, "token: t");
     let error = reach(&trusted).await.unwrap_err();
-    assert_eq!(
-        error.cause(),
-        Cause::WrongName,
-        "the certificate is not for 127.0.0.1"
-    );
+    assert_eq!(error.cause(), Cause::WrongName, "the certificate is not for 127.0.0.1");
     assert!(explain(&error, "https://s").1.contains("--tls-server-name"));
-    let named = ConnectOptions {
-        tls_server_name: Some("localhost".into()),
-        ..trusted.clone()
-    };
+    let named = ConnectOptions { tls_server_name: Some("localhost".into()), ..trusted.clone() };
     assert_eq!(reach(&named).await.unwrap().status, 200);
-    let unknown = ConnectOptions {
-        certificate_authority: Some(world.write("other.crt", &other.pem)),
-        ..named.clone()
-    };
+    let unknown = ConnectOptions { certificate_authority: Some(world.write("other.crt", &other.pem)), ..named.clone() };
     let error = reach(&unknown).await.unwrap_err();
     assert!(error.never_sent());
     assert_eq!(error.cause(), Cause::UnknownAuthority);
     let (message, hint) = explain(&error, "https://s");
-    assert_eq!(
-        message,
-        "the server https://s has a certificate from an unknown authority"
-    );
-    assert!(
-        hint.contains("--certificate-authority") && hint.contains("--insecure-skip-tls-verify")
-    );
-    let insecure = ConnectOptions {
-        insecure_skip_tls_verify: true,
-        ..trusted.clone()
-    };
+    assert_eq!(message, "the server https://s has a certificate from an unknown authority");
+    assert!(hint.contains("--certificate-authority") && hint.contains("--insecure-skip-tls-verify"));
+    let insecure = ConnectOptions { insecure_skip_tls_verify: true, ..trusted.clone() };
     assert_eq!(reach(&insecure).await.unwrap().status, 200);
-    let speaks_http = ConnectOptions {
-        server: Some(Server::astonished()),
-        ..trusted
-    };
+    let speaks_http = ConnectOptions { server: Some(Server::astonished()), ..trusted };
     let error = reach(&speaks_http).await.unwrap_err();
     assert_eq!(error.cause(), Cause::NotTls, "{error:?}");
     assert!(error.never_sent());

@@ -25,11 +25,7 @@ impl Seen {
     /// Every value of a header, in order.
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
         let same = |pair: &&(String, String)| pair.0.eq_ignore_ascii_case(name);
-        self.headers
-            .iter()
-            .filter(same)
-            .map(|pair| pair.1.clone())
-            .collect()
+        self.headers.iter().filter(same).map(|pair| pair.1.clone()).collect()
     }
 }
 
@@ -67,36 +63,22 @@ impl Answer {
 
     /// Closes the connection without an answer.
     pub(crate) fn hang_up() -> Self {
-        Self {
-            status: None,
-            end: End::HangUp,
-            ..Self::new(0, "")
-        }
+        Self { status: None, end: End::HangUp, ..Self::new(0, "") }
     }
 
     /// Never answers.
     pub(crate) fn silence() -> Self {
-        Self {
-            end: End::Wait,
-            ..Self::hang_up()
-        }
+        Self { end: End::Wait, ..Self::hang_up() }
     }
 
     /// Sends half of the promised body, then nothing more.
     pub(crate) fn half(body: &str) -> Self {
-        Self {
-            length: 2 * body.len(),
-            end: End::Wait,
-            ..Self::new(200, body)
-        }
+        Self { length: 2 * body.len(), end: End::Wait, ..Self::new(200, body) }
     }
 
     /// Sends half of the promised body, then closes.
     pub(crate) fn cut_short(body: &str) -> Self {
-        Self {
-            end: End::HangUp,
-            ..Self::half(body)
-        }
+        Self { end: End::HangUp, ..Self::half(body) }
     }
 
     fn head(&self, method: &str) -> Option<String> {
@@ -122,14 +104,9 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "test authority");
+        params.distinguished_name.push(DnType::CommonName, "test authority");
         let pem = params.self_signed(&key).unwrap().pem();
-        Self {
-            pem,
-            issuer: Issuer::new(params, key),
-        }
+        Self { pem, issuer: Issuer::new(params, key) }
     }
 
     /// Certificate and key for a name or an address, PEM.
@@ -172,12 +149,8 @@ impl Server {
         let builder = ServerConfig::builder();
         let builder = if ask {
             let mut roots = RootCertStore::empty();
-            roots
-                .add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap())
-                .unwrap();
-            let verifier = WebPkiClientVerifier::builder(Arc::new(roots))
-                .build()
-                .unwrap();
+            roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
             builder.with_client_cert_verifier(verifier)
         } else {
             builder.with_no_client_auth()
@@ -211,10 +184,7 @@ impl Server {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    fn start(
-        answer: impl Fn(usize) -> Answer + Send + Sync + 'static,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> Self {
+    fn start(answer: impl Fn(usize) -> Answer + Send + Sync + 'static, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
@@ -250,9 +220,7 @@ fn serve<S: Read + Write>(stream: S, record: &Mutex<Vec<Seen>>, next: &dyn Fn() 
         let answer = next();
         if let Some(head) = answer.head(&seen.method) {
             let stream = stream.get_mut();
-            let sent = stream
-                .write_all(head.as_bytes())
-                .and_then(|()| stream.write_all(&answer.body));
+            let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer.body));
             if sent.and_then(|()| stream.flush()).is_err() {
                 return;
             }
@@ -279,15 +247,8 @@ fn read_request<S: Read>(stream: &mut BufReader<S>) -> Option<Seen> {
         };
         headers.push((name.to_string(), value.to_string()));
     }
-    let seen = Seen {
-        method,
-        target,
-        headers,
-    };
-    let length = seen
-        .all("content-length")
-        .first()
-        .map_or(0, |text| text.parse().unwrap());
+    let seen = Seen { method, target, headers };
+    let length = seen.all("content-length").first().map_or(0, |text| text.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     Some(seen)

@@ -19,12 +19,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let mut env = Environment::default();
         // The plugins of these tests are shell scripts.
-        env.variables
-            .insert("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into());
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            env,
-        }
+        env.variables.insert("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into());
+        Self { dir: tempfile::tempdir().unwrap(), env }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -41,19 +37,11 @@ impl World {
         let text = format!(
             "current-context: k\ncontexts:\n- {{name: k, context: {{cluster: c, user: u, namespace: shop}}}}\nclusters:\n- {{name: c, cluster: {{server: '{server}', {cluster}}}}}\nusers:\n- name: u\n  user: {{{user}}}\n"
         );
-        ConnectOptions {
-            kubeconfig: Some(self.write("config", &text)),
-            ..ConnectOptions::default()
-        }
+        ConnectOptions { kubeconfig: Some(self.write("config", &text)), ..ConnectOptions::default() }
     }
 
     /// A kubeconfig that trusts the authority.
-    pub(crate) fn trusting(
-        &self,
-        server: &Server,
-        authority: &Authority,
-        user: &str,
-    ) -> ConnectOptions {
+    pub(crate) fn trusting(&self, server: &Server, authority: &Authority, user: &str) -> ConnectOptions {
         self.write("ca.crt", &authority.pem);
         self.kubeconfig(&server.url, "certificate-authority: ca.crt", user)
     }
@@ -85,18 +73,11 @@ impl World {
 
 /// Options for a server without a kubeconfig.
 pub(crate) fn plain(url: &str) -> ConnectOptions {
-    ConnectOptions {
-        server: Some(url.into()),
-        ..ConnectOptions::default()
-    }
+    ConnectOptions { server: Some(url.into()), ..ConnectOptions::default() }
 }
 
 pub(crate) fn request(method: &Method) -> Request<Vec<u8>> {
-    Request::builder()
-        .method(method)
-        .uri("/api/v1/namespaces/a?fieldManager=f")
-        .body(b"[]".to_vec())
-        .unwrap()
+    Request::builder().method(method).uri("/api/v1/namespaces/a?fieldManager=f").body(b"[]".to_vec()).unwrap()
 }
 
 pub(crate) fn get() -> Request<Vec<u8>> {

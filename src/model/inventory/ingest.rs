@@ -1,0 +1,259 @@
+//! From JSON into stores: one object, or the bytes of a page.
+
+use std::borrow::Borrow;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Inventory;
+use super::kinds::{every_store, is_built_in_group, kinds, other_key};
+use crate::model::object::{Meta, ObjectRef};
+use crate::model::pod::PodTemplate;
+use crate::model::store::{Item, Origin, Projection, Store};
+use crate::model::workload::{Workload, WorkloadSpec};
+
+/// An object that does not have the shape of its kind.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read {object}: {reason}")]
+pub struct BadObject {
+    /// Which object, as far as its metadata could be read.
+    pub object: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// How a page of a list ended.
+#[derive(Debug, Default)]
+pub struct PageEnd {
+    /// The token of the next page; `None` after the last.
+    pub continue_token: Option<String>,
+    /// The version that all pages show.
+    pub resource_version: String,
+    /// Objects of the page that do not have the shape of their kind.
+    pub bad: Vec<BadObject>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Page<T> {
+    #[serde(default)]
+    metadata: PageMeta,
+    #[serde(default = "Vec::new", deserialize_with = "crate::model::object::nullable")]
+    items: Vec<T>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PageMeta {
+    #[serde(rename = "continue")]
+    continue_token: String,
+    resource_version: String,
+}
+
+/// What a kind needs after reading: its own name where a list leaves it out, and less memory.
+trait Arrive {
+    fn arrive(&mut self, _api_version: &str, _kind: &str) {}
+}
+
+macro_rules! arrive_as_is {
+    ($($module:ident :: $name:ident),* $(,)?) => {$( impl Arrive for crate::model::$module::$name {} )*};
+}
+arrive_as_is!(
+    network::Service,
+    network::EndpointSlice,
+    network::Ingress,
+    network::IngressClass,
+    network::NetworkPolicy,
+    policy::Autoscaler,
+    policy::DisruptionBudget,
+    policy::ResourceQuota,
+    policy::LimitRange,
+    cluster::Namespace,
+    cluster::ConfigMap,
+    cluster::Node,
+    cluster::VolumeClaim,
+    cluster::ServiceAccount,
+    cluster::RoleBinding,
+    cluster::WebhookConfiguration,
+    cluster::ApiService,
+    cluster::Definition,
+);
+
+impl Arrive for Workload {
+    fn arrive(&mut self, api_version: &str, kind: &str) {
+        api_version.clone_into(&mut self.api_version);
+        kind.clone_into(&mut self.kind);
+        self.compact();
+    }
+}
+
+impl Arrive for crate::model::pod::Pod {
+    fn arrive(&mut self, _api_version: &str, _kind: &str) {
+        self.compact();
+    }
+}
+
+impl Arrive for crate::model::cluster::Other {
+    fn arrive(&mut self, api_version: &str, kind: &str) {
+        api_version.clone_into(&mut self.api_version);
+        kind.clone_into(&mut self.kind);
+    }
+}
+
+impl Inventory {
+    /// Adds one object. Kinds that no rule knows are kept as they are under `KIND.GROUP`.
+    pub fn add(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        value: impl Borrow<Value>,
+        origin: Option<Origin>,
+    ) -> Result<(), BadObject> {
+        let value = value.borrow();
+        macro_rules! dispatch {
+            ($($name:literal => $store:ident),* $(,)?) => {
+                match kind {
+                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, value, origin),)*
+                    _ => {
+                        let resource = other_key(api_version, kind);
+                        add(self.others.entry(resource).or_default(), api_version, kind, value, origin)
+                    }
+                }
+            };
+        }
+        kinds!(dispatch)
+    }
+
+    /// Adds the objects of a page of a list, straight from its bytes. An object of the wrong shape
+    /// is left out and named; the others stay.
+    pub fn add_page(&mut self, api_version: &str, kind: &str, bytes: &[u8]) -> Result<PageEnd, BadObject> {
+        macro_rules! dispatch {
+            ($($name:literal => $store:ident),* $(,)?) => {
+                match kind {
+                    $($name if is_built_in_group(api_version) => add_page(&mut self.$store, api_version, kind, bytes),)*
+                    _ => {
+                        let resource = other_key(api_version, kind);
+                        add_page(self.others.entry(resource).or_default(), api_version, kind, bytes)
+                    }
+                }
+            };
+        }
+        kinds!(dispatch)
+    }
+
+    /// Takes over everything that another, unfinished inventory holds.
+    pub fn absorb(&mut self, other: &Self) {
+        absorb_stores(self, other);
+        for (resource, store) in &other.others {
+            let mine = self.others.entry(resource.clone()).or_default();
+            store.iter().for_each(|item| mine.push((**item).clone()));
+        }
+        self.gaps.extend(other.gaps.iter().cloned());
+        self.absent_kinds.extend(other.absent_kinds.iter().cloned());
+    }
+
+    /// Shows pods without a controller as workloads of their own.
+    pub(super) fn adopt_bare_pods(&mut self) {
+        let bare: Vec<_> = self.pods.iter().filter(|pod| pod.metadata.controller().is_none()).cloned().collect();
+        for pod in bare {
+            let template = PodTemplate { metadata: pod.metadata.clone(), spec: pod.spec.clone() };
+            let workload = Workload {
+                api_version: "v1".to_owned(),
+                kind: "Pod".to_owned(),
+                metadata: pod.metadata.clone(),
+                spec: WorkloadSpec { template: Some(template), ..WorkloadSpec::default() },
+                ..Workload::default()
+            };
+            self.workloads.push(Item { subject: pod.subject.clone(), origin: pod.origin, body: workload });
+        }
+    }
+}
+
+fn add<T: DeserializeOwned + Projection + Arrive>(
+    store: &mut Store<T>,
+    api_version: &str,
+    kind: &str,
+    value: &Value,
+    origin: Option<Origin>,
+) -> Result<(), BadObject> {
+    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let mut body = T::deserialize(value)
+        .map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: error.to_string() })?;
+    body.arrive(api_version, kind);
+    store.push(Item::new(api_version, kind, body, origin));
+    Ok(())
+}
+
+fn add_page<T: DeserializeOwned + Projection + Arrive>(
+    store: &mut Store<T>,
+    api_version: &str,
+    kind: &str,
+    bytes: &[u8],
+) -> Result<PageEnd, BadObject> {
+    let mut bad = Vec::new();
+    let page = match serde_json::from_slice::<Page<T>>(bytes) {
+        Ok(page) => page,
+        Err(_) => one_by_one(kind, bytes, &mut bad)?,
+    };
+    for mut body in page.items {
+        body.arrive(api_version, kind);
+        store.push(Item::new(api_version, kind, body, None));
+    }
+    let continue_token = Some(page.metadata.continue_token).filter(|token| !token.is_empty());
+    Ok(PageEnd { continue_token, resource_version: page.metadata.resource_version, bad })
+}
+
+/// Reads a page whose objects are not all of the right shape.
+fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadObject>) -> Result<Page<T>, BadObject> {
+    #[derive(Default, Deserialize)]
+    struct Named {
+        #[serde(default)]
+        metadata: Meta,
+    }
+    let raw: Page<Box<RawValue>> = serde_json::from_slice(bytes)
+        .map_err(|error| BadObject { object: format!("a page of {kind}"), reason: error.to_string() })?;
+    let mut items = Vec::new();
+    for text in raw.items {
+        match serde_json::from_str(text.get()) {
+            Ok(item) => items.push(item),
+            Err(error) => {
+                let meta = serde_json::from_str::<Named>(text.get()).unwrap_or_default().metadata;
+                let object = ObjectRef::new("", kind, meta.namespace.as_deref(), &meta.name).to_string();
+                bad.push(BadObject { object, reason: error.to_string() });
+            }
+        }
+    }
+    Ok(Page { metadata: raw.metadata, items })
+}
+
+fn absorb_stores(into: &mut Inventory, from: &Inventory) {
+    macro_rules! take { ($($store:ident),*) => {$( into.$store.absorb(&from.$store); )*}; }
+    every_store!(take);
+}
+
+impl Inventory {
+    pub(super) fn sort(&mut self) {
+        macro_rules! sort { ($($store:ident),*) => {$( self.$store.sort(); )*}; }
+        every_store!(sort);
+        self.others.values_mut().for_each(Store::sort);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_object_does_not_spoil_a_page() {
+        let mut inventory = Inventory::default();
+        let page = br#"{"metadata":{"continue":"x","resourceVersion":"7"},"items":[
+            {"metadata":{"name":"good","namespace":"a"},"data":{"K":"v"}},
+            {"metadata":{"name":"bad","namespace":"a"},"data":{"K":7}}]}"#;
+        let end = inventory.add_page("v1", "ConfigMap", page).unwrap();
+        assert_eq!(end.continue_token.as_deref(), Some("x"));
+        assert_eq!(inventory.config_maps.len(), 1);
+        assert_eq!(end.bad[0].object, "ConfigMap/a/bad");
+    }
+}

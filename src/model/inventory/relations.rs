@@ -1,0 +1,229 @@
+//! Who belongs to whom, computed once: pods to workloads, selectors to templates, autoscalers to
+//! targets. Everything is kept as positions in the stores.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Inventory;
+use crate::model::network::{NetworkPolicy, Service};
+use crate::model::pod::Pod;
+use crate::model::policy::{Autoscaler, DisruptionBudget};
+use crate::model::selector::{Labels, Selector};
+use crate::model::store::{Item, Store};
+use crate::model::workload::Workload;
+
+/// Positions of related objects.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Relations {
+    templates: LabelIndex,
+    pod_labels: LabelIndex,
+    owner_of_pod: Vec<Option<usize>>,
+    pods_of: Vec<Vec<usize>>,
+    services_of: Vec<Vec<usize>>,
+    workloads_of_service: Vec<Vec<usize>>,
+    budgets_of: Vec<Vec<usize>>,
+    policies_of: Vec<Vec<usize>>,
+    autoscalers_of: Vec<Vec<usize>>,
+}
+
+/// Positions by namespace, label and value; the shortest list bounds what a selector looks at.
+#[derive(Clone, Debug, Default)]
+struct LabelIndex {
+    by_term: HashMap<(String, String, String), Vec<usize>>,
+}
+
+impl LabelIndex {
+    fn add(&mut self, namespace: &str, labels: &Labels, position: usize) {
+        for (key, value) in labels {
+            self.by_term.entry((namespace.to_owned(), key.clone(), value.clone())).or_default().push(position);
+        }
+    }
+
+    /// Positions that may match, or `None` if the selector has no exact label.
+    fn candidates(&self, namespace: &str, selector: &Selector) -> Option<&[usize]> {
+        let lists = selector.match_labels.iter().map(|(key, value)| {
+            let term = (namespace.to_owned(), key.clone(), value.clone());
+            self.by_term.get(&term).map_or(&[][..], Vec::as_slice)
+        });
+        lists.min_by_key(|list| list.len())
+    }
+}
+
+impl Relations {
+    pub(super) fn of(inventory: &Inventory) -> Self {
+        let mut relations = Self::default();
+        let count = inventory.workloads.len();
+        for (position, workload) in inventory.workloads.iter().enumerate() {
+            if let Some(template) = workload.template().filter(|_| super::is_top_level(workload)) {
+                relations.templates.add(workload.namespace(), template.labels(), position);
+            }
+        }
+        for (position, pod) in inventory.pods.iter().enumerate() {
+            relations.pod_labels.add(pod.namespace(), &pod.metadata.labels, position);
+        }
+        relations.relate_pods(inventory);
+        relations.workloads_of_service = vec![Vec::new(); inventory.services.len()];
+        relations.services_of = relations.invert(inventory, count, &inventory.services, |service| {
+            service.has_selector().then(|| Selector::labels(&service.spec.selector))
+        });
+        for (workload, services) in relations.services_of.iter().enumerate() {
+            for service in services {
+                relations.workloads_of_service[*service].push(workload);
+            }
+        }
+        relations.budgets_of = relations.invert(inventory, count, &inventory.budgets, |b| b.spec.selector.clone());
+        relations.policies_of = relations
+            .invert(inventory, count, &inventory.network_policies, |policy| Some(policy.spec.pod_selector.clone()));
+        relations.autoscalers_of = vec![Vec::new(); count];
+        for (position, autoscaler) in inventory.autoscalers.iter().enumerate() {
+            if let Some(target) = target_of(inventory, autoscaler) {
+                relations.autoscalers_of[target].push(position);
+            }
+        }
+        relations
+    }
+
+    /// For each workload the positions of the objects whose selector selects its template.
+    fn invert<T>(
+        &self,
+        inventory: &Inventory,
+        count: usize,
+        store: &Store<T>,
+        selector: impl Fn(&Item<T>) -> Option<Selector>,
+    ) -> Vec<Vec<usize>> {
+        let mut out = vec![Vec::new(); count];
+        for (position, item) in store.iter().enumerate() {
+            let Some(selector) = selector(item) else {
+                continue;
+            };
+            for workload in self.selected(inventory, item.subject.namespace(), &selector) {
+                out[workload].push(position);
+            }
+        }
+        out
+    }
+
+    fn selected(&self, inventory: &Inventory, namespace: &str, selector: &Selector) -> Vec<usize> {
+        let matches = |position: &usize| {
+            let workload = inventory.workloads.at(*position);
+            let template = workload.template().filter(|_| super::is_top_level(workload));
+            template.is_some_and(|template| selector.matches(template.labels()))
+        };
+        if let Some(candidates) = self.templates.candidates(namespace, selector) {
+            return candidates.iter().copied().filter(|position| matches(position)).collect();
+        }
+        let start = inventory.workloads.start_of(namespace);
+        let end = start + inventory.workloads.within(namespace).len();
+        (start..end).filter(matches).collect()
+    }
+
+    fn relate_pods(&mut self, inventory: &Inventory) {
+        let by_uid: HashMap<&str, usize> = inventory
+            .workloads
+            .iter()
+            .enumerate()
+            .filter_map(|(position, workload)| Some((workload.metadata.uid.as_deref()?, position)))
+            .collect();
+        self.pods_of = vec![Vec::new(); inventory.workloads.len()];
+        for (position, pod) in inventory.pods.iter().enumerate() {
+            let owner = top_owner(inventory, &by_uid, pod);
+            if let Some(owner) = owner {
+                self.pods_of[owner].push(position);
+            }
+            self.owner_of_pod.push(owner);
+        }
+    }
+}
+
+/// The workload at the end of a pod's chain of controllers.
+fn top_owner(inventory: &Inventory, by_uid: &HashMap<&str, usize>, pod: &Item<Pod>) -> Option<usize> {
+    let Some(controller) = pod.metadata.controller() else {
+        return inventory.workloads.position(pod.namespace(), "Pod", pod.name());
+    };
+    let mut position = *by_uid.get(controller.uid.as_str())?;
+    for _ in 0..4 {
+        let above = inventory.workloads.at(position).metadata.controller();
+        match above.and_then(|above| by_uid.get(above.uid.as_str())) {
+            Some(next) => position = *next,
+            None => break,
+        }
+    }
+    Some(position)
+}
+
+/// The position of the workload that an autoscaler targets. Kind, name and group must agree.
+fn target_of(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> Option<usize> {
+    let target = &autoscaler.spec.scale_target_ref;
+    let position = inventory.workloads.position(autoscaler.namespace(), &target.kind, &target.name)?;
+    let group = target.api_version.split_once('/').map_or("", |(group, _)| group);
+    let same = inventory.workloads.at(position).subject.group() == group || target.api_version.is_empty();
+    same.then_some(position)
+}
+
+impl Inventory {
+    /// Positions of the top-level workloads of a namespace whose template the selector selects.
+    pub fn selected_workloads(&self, namespace: &str, selector: &Selector) -> Vec<usize> {
+        self.relations.selected(self, namespace, selector)
+    }
+
+    /// The active pods of a namespace that a selector selects, with the position of their workload.
+    pub fn selected_pods(&self, namespace: &str, selector: &Selector) -> Vec<(&Arc<Item<Pod>>, Option<usize>)> {
+        let wanted = |position: &usize| {
+            let pod = self.pods.at(*position);
+            pod.is_active() && selector.matches(&pod.metadata.labels)
+        };
+        let show = |position: usize| (self.pods.at(position), self.relations.owner_of_pod[position]);
+        if let Some(candidates) = self.relations.pod_labels.candidates(namespace, selector) {
+            return candidates.iter().copied().filter(|position| wanted(position)).map(show).collect();
+        }
+        let start = self.pods.start_of(namespace);
+        (start..start + self.pods.within(namespace).len()).filter(wanted).map(show).collect()
+    }
+
+    /// The pods that a workload controls.
+    pub fn pods_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Pod>>> {
+        self.relations.pods_of[workload].iter().map(|position| self.pods.at(*position))
+    }
+
+    /// The Services that select a workload's template.
+    pub fn services_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Service>>> {
+        self.relations.services_of[workload].iter().map(|position| self.services.at(*position))
+    }
+
+    /// The workloads whose template a Service selects.
+    pub fn workloads_of(&self, service: &Item<Service>) -> impl Iterator<Item = &Arc<Item<Workload>>> {
+        let position = self.services.position(service.namespace(), "Service", service.name());
+        let found = position.map_or(&[][..], |position| self.relations.workloads_of_service[position].as_slice());
+        found.iter().map(|position| self.workloads.at(*position))
+    }
+
+    /// The disruption budgets that select a workload's template.
+    pub fn budgets_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<DisruptionBudget>>> {
+        self.relations.budgets_of[workload].iter().map(|position| self.budgets.at(*position))
+    }
+
+    /// The network policies that select a workload's template.
+    pub fn policies_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<NetworkPolicy>>> {
+        self.relations.policies_of[workload].iter().map(|position| self.network_policies.at(*position))
+    }
+
+    /// The autoscalers that target a workload.
+    pub fn autoscalers_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Autoscaler>>> {
+        self.relations.autoscalers_of[workload].iter().map(|position| self.autoscalers.at(*position))
+    }
+
+    /// The workload that an autoscaler targets, if it was read.
+    pub fn target_of(&self, autoscaler: &Item<Autoscaler>) -> Option<usize> {
+        target_of(self, autoscaler)
+    }
+
+    /// True if every live pod that the selector selects belongs to this workload, so that a budget
+    /// or policy with this selector touches nobody else. Without pods (manifests, or pods that may
+    /// not be read) the templates of the namespace decide.
+    pub fn is_exclusive(&self, selector: &Selector, workload: usize) -> bool {
+        let namespace = self.workloads.at(workload).namespace();
+        let foreign = |owner: Option<usize>| owner != Some(workload);
+        self.selected_workloads(namespace, selector).iter().all(|position| *position == workload)
+            && !self.selected_pods(namespace, selector).iter().any(|(_, owner)| foreign(*owner))
+    }
+}

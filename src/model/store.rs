@@ -1,0 +1,191 @@
+//! Objects of one kind, sorted: every look-up is a binary search, every walk is in order.
+
+use std::sync::Arc;
+
+use super::object::{Meta, ObjectRef, Subject};
+
+/// A projection of a kind: the fields that rules read.
+pub trait Projection {
+    /// Its metadata.
+    fn meta(&self) -> &Meta;
+    /// Its metadata, to fill in.
+    fn meta_mut(&mut self) -> &mut Meta;
+}
+
+macro_rules! projections {
+    ($($path:path),* $(,)?) => {$(
+        impl Projection for $path {
+            fn meta(&self) -> &Meta { &self.metadata }
+            fn meta_mut(&mut self) -> &mut Meta { &mut self.metadata }
+        }
+    )*};
+}
+
+projections!(
+    super::pod::Pod,
+    super::workload::Workload,
+    super::network::Service,
+    super::network::EndpointSlice,
+    super::network::Ingress,
+    super::network::IngressClass,
+    super::network::NetworkPolicy,
+    super::policy::Autoscaler,
+    super::policy::DisruptionBudget,
+    super::policy::ResourceQuota,
+    super::policy::LimitRange,
+    super::cluster::Namespace,
+    super::cluster::ConfigMap,
+    super::cluster::Node,
+    super::cluster::VolumeClaim,
+    super::cluster::ServiceAccount,
+    super::cluster::RoleBinding,
+    super::cluster::WebhookConfiguration,
+    super::cluster::ApiService,
+    super::cluster::Definition,
+    super::cluster::Other,
+);
+
+/// Where a manifest stands: an index into the sources, and the index inside a List.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The document.
+    pub document: usize,
+    /// The place inside a List.
+    pub item: Option<usize>,
+}
+
+/// One object: its name, where it came from and its projection.
+#[derive(Clone, Debug)]
+pub struct Item<T> {
+    /// Its name, shared with every verdict about it.
+    pub subject: Subject,
+    /// Where it stands in the manifests; `None` for live objects.
+    pub origin: Option<Origin>,
+    /// The fields that rules read.
+    pub body: T,
+}
+
+impl<T> std::ops::Deref for Item<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.body
+    }
+}
+
+impl<T: Projection> Item<T> {
+    /// Names a projection.
+    pub fn new(api_version: &str, kind: &str, body: T, origin: Option<Origin>) -> Self {
+        let meta = body.meta();
+        let subject = Arc::new(ObjectRef {
+            kind: kind.to_owned(),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            api_version: api_version.to_owned(),
+            uid: meta.uid.clone(),
+        });
+        Self { subject, origin, body }
+    }
+
+    /// Its namespace, or `""`.
+    pub fn namespace(&self) -> &str {
+        self.subject.namespace()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.subject.name
+    }
+}
+
+/// Objects of one kind, sorted by namespace, kind and name.
+#[derive(Clone, Debug)]
+pub struct Store<T> {
+    items: Vec<Arc<Item<T>>>,
+}
+
+impl<T> Default for Store<T> {
+    fn default() -> Self {
+        Self { items: Vec::new() }
+    }
+}
+
+fn key(subject: &ObjectRef) -> (&str, &str, &str) {
+    (subject.namespace(), &subject.kind, &subject.name)
+}
+
+impl<T> Store<T> {
+    /// Adds an object; [`Self::sort`] must follow before anything is looked up.
+    pub fn push(&mut self, item: Item<T>) {
+        self.items.push(Arc::new(item));
+    }
+
+    /// Takes over the objects of another store; [`Self::sort`] must follow.
+    pub fn absorb(&mut self, other: &Self) {
+        self.items.extend(other.items.iter().cloned());
+    }
+
+    /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would.
+    pub fn sort(&mut self) {
+        self.items.sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));
+        self.items.reverse();
+        self.items.dedup_by(|a, b| key(&a.subject) == key(&b.subject) && a.subject.group() == b.subject.group());
+        self.items.reverse();
+    }
+
+    /// Replaces or adds one object, in order.
+    pub fn put(&mut self, item: Item<T>) {
+        match self.items.binary_search_by(|other| key(&other.subject).cmp(&key(&item.subject))) {
+            Ok(at) => self.items[at] = Arc::new(item),
+            Err(at) => self.items.insert(at, Arc::new(item)),
+        }
+    }
+
+    /// Takes one object out.
+    pub fn remove(&mut self, subject: &ObjectRef) {
+        self.items.retain(|item| !item.subject.same(subject));
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Item<T>>> {
+        self.items.iter()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The position of an object, for indexes beside the store.
+    pub fn at(&self, position: usize) -> &Arc<Item<T>> {
+        &self.items[position]
+    }
+
+    /// All of one namespace; `""` for objects of the whole cluster.
+    pub fn within(&self, namespace: &str) -> &[Arc<Item<T>>] {
+        let start = self.items.partition_point(|item| item.subject.namespace() < namespace);
+        let end = self.items.partition_point(|item| item.subject.namespace() <= namespace);
+        &self.items[start..end]
+    }
+
+    /// The position of the first object of a namespace.
+    pub fn start_of(&self, namespace: &str) -> usize {
+        self.items.partition_point(|item| item.subject.namespace() < namespace)
+    }
+
+    /// One by kind and name.
+    pub fn get(&self, namespace: &str, kind: &str, name: &str) -> Option<&Arc<Item<T>>> {
+        let wanted = (namespace, kind, name);
+        self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok().map(|at| &self.items[at])
+    }
+
+    /// The position of an object by kind and name.
+    pub fn position(&self, namespace: &str, kind: &str, name: &str) -> Option<usize> {
+        let wanted = (namespace, kind, name);
+        self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok()
+    }
+}

@@ -1,0 +1,266 @@
+//! What a rule is: its manual, its attributes, its check.
+
+use crate::finding::{Category, Confidence, Evidence, Finding, Priority, Severity, Verdict};
+use crate::fix::{Applicability, Input};
+use crate::model::ownership::Ownership;
+use crate::model::{Inventory, Item, Projection, Subject};
+
+use super::settings::{Environment, Settings};
+
+/// One rule. Declared with [`declare_rule!`](crate::declare_rule), whose doc comment is the manual.
+#[derive(Debug)]
+pub struct Rule {
+    /// Names the bad pattern in kebab-case.
+    pub id: &'static str,
+    /// The bad pattern in a few words, a lowercase fragment.
+    pub summary: &'static str,
+    /// What it weighs in the score.
+    pub severity: Severity,
+    /// When to act.
+    pub priority: Priority,
+    /// Where it counts.
+    pub category: Category,
+    /// How far its fix may go at best; `None` for rules that only report.
+    pub fix: Option<Applicability>,
+    /// One sentence for the prompt: what happens if nothing is done.
+    pub impact: &'static str,
+    /// Its parameters: keys of `--set` and of the configuration.
+    pub parameters: &'static [Parameter],
+    /// Rules that may speak after its fix, because the fix uncovers them. Its own id here means
+    /// that the fix is one stage of several.
+    pub next_stages: &'static [&'static str],
+    /// The manual, Markdown, with the headings of [`MANUAL_HEADINGS`].
+    pub manual: &'static str,
+    /// Judges every object that it applies to.
+    pub check: fn(&Context<'_>, &mut Verdicts),
+}
+
+/// The headings that every manual has, in this order.
+pub const MANUAL_HEADINGS: [&str; 6] =
+    ["What it does", "Why it matters", "Example", "Use instead", "Fix", "References"];
+
+/// One parameter of a rule.
+#[derive(Debug)]
+pub struct Parameter {
+    /// The key: `--set RULE.KEY=VALUE`, and the key in the configuration.
+    pub key: &'static str,
+    /// The question, or what it means.
+    pub prompt: &'static str,
+    /// What it may be.
+    pub kind: ParameterKind,
+    /// The value if none is given.
+    pub default: Option<&'static str>,
+}
+
+/// What a parameter may be.
+#[derive(Clone, Copy, Debug)]
+pub enum ParameterKind {
+    /// A text that matches the regular expression as a whole.
+    Text(&'static str),
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// A whole number of at least this.
+    Number(i64),
+    /// `yes` once a person has checked it.
+    Acknowledge,
+    /// The object's `NAMESPACE/NAME`, typed to confirm what can't be undone.
+    Confirm,
+    /// A list of texts; configuration only.
+    List,
+    /// Texts by name; configuration only.
+    Map,
+}
+
+impl Parameter {
+    /// The regular expression that a value matches as a whole; `None` for lists and maps.
+    pub fn pattern(&self) -> Option<String> {
+        Some(match self.kind {
+            ParameterKind::Text(pattern) => pattern.to_owned(),
+            ParameterKind::Choice(choices) => choices.join("|"),
+            ParameterKind::Number(_) => "[0-9]+".to_owned(),
+            ParameterKind::Acknowledge => "yes".to_owned(),
+            ParameterKind::Confirm => r"([a-z0-9.-]+/)?[a-z0-9.-]+".to_owned(),
+            ParameterKind::List | ParameterKind::Map => return None,
+        })
+    }
+
+    /// Why a value is not allowed.
+    pub fn reject(&self, value: &str) -> Option<String> {
+        let pattern = self.pattern()?;
+        let whole = regex::Regex::new(&format!("^(?:{pattern})$")).expect("parameters of rules are tested");
+        if !whole.is_match(value) {
+            return Some(match self.kind {
+                ParameterKind::Choice(choices) => {
+                    format!("`{value}` is not one of {}", choices.join(", "))
+                }
+                ParameterKind::Number(_) => format!("`{value}` is not a whole number"),
+                ParameterKind::Acknowledge => format!("`{value}` is not `yes`"),
+                _ => format!("`{value}` does not match {pattern}"),
+            });
+        }
+        match self.kind {
+            ParameterKind::Number(least) if value.parse::<i64>().is_ok_and(|n| n < least) => {
+                Some(format!("`{value}` is less than {least}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a check sees: the objects and what the user said.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// All objects.
+    pub inventory: &'a Inventory,
+    /// What the user said.
+    pub settings: &'a Settings,
+    /// The rule that is running.
+    pub rule: &'static Rule,
+}
+
+impl Context<'_> {
+    /// The environment.
+    pub fn environment(&self) -> Environment {
+        self.settings.environment
+    }
+
+    /// The value of a parameter for one object, or its default.
+    pub fn value(&self, object: &Subject, key: &str) -> Option<String> {
+        let answer = self.settings.answer(self.rule.id, object, key);
+        answer.or_else(|| self.parameter(key).default.map(str::to_owned))
+    }
+
+    /// A whole number.
+    pub fn number(&self, object: &Subject, key: &str) -> Option<i64> {
+        self.value(object, key)?.parse().ok()
+    }
+
+    /// The texts of a [`ParameterKind::Map`] in the configuration, sorted by name.
+    pub fn map(&self, key: &str) -> Vec<(String, String)> {
+        let map = self.settings.parameters.get(self.rule.id).and_then(|p| p.get(key)?.as_object());
+        let text = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        map.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
+    /// The texts of a [`ParameterKind::List`] in the configuration.
+    pub fn list(&self, key: &str) -> Vec<String> {
+        let list = self.settings.parameters.get(self.rule.id).and_then(|p| p.get(key)?.as_array());
+        list.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    }
+
+    /// The question of a parameter, with the answer that was given for the object or the default.
+    pub fn input(&self, object: &Subject, key: &str, required: bool) -> Input {
+        let parameter = self.parameter(key);
+        Input {
+            key: key.to_owned(),
+            prompt: parameter.prompt.to_owned(),
+            default: parameter.default.map(str::to_owned),
+            pattern: parameter.pattern(),
+            required,
+            value: self.value(object, key),
+        }
+    }
+
+    /// The rule's attestation, if it is given and not older than 90 days.
+    pub fn attested(&self) -> Option<String> {
+        let attestation = self.settings.attestations.get(self.rule.id)?;
+        let said: jiff::civil::Date = attestation.date.parse().ok()?;
+        let today = self.inventory.taken_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let age = today.since(said).ok()?.get_days();
+        (0..=90).contains(&age).then(|| format!("{} ({})", attestation.statement, attestation.date))
+    }
+
+    /// A finding about an object that was read, with the rule's own attributes.
+    pub fn finding<T: Projection>(&self, item: &Item<T>, message: impl Into<String>) -> Finding {
+        let mut finding = self.finding_about(&item.subject, message);
+        if self.inventory.is_live() {
+            finding.ownership = Ownership::of(item.body.meta(), &item.subject.kind, self.inventory);
+        }
+        finding
+    }
+
+    /// A finding about something of which there is no object: the cluster, a namespace that is
+    /// only named.
+    pub fn finding_about(&self, subject: &Subject, message: impl Into<String>) -> Finding {
+        Finding {
+            rule: self.rule.id,
+            severity: self.rule.severity,
+            priority: self.rule.priority,
+            category: self.rule.category,
+            confidence: Confidence::Observed,
+            object: subject.clone(),
+            locations: Vec::new(),
+            message: message.into(),
+            impact: self.rule.impact,
+            evidence: Vec::<Evidence>::new(),
+            ownership: Ownership::default(),
+            fixes: Vec::new(),
+        }
+    }
+
+    fn parameter(&self, key: &str) -> &'static Parameter {
+        let found = self.rule.parameters.iter().find(|parameter| parameter.key == key);
+        found.expect("a rule asks for its own parameters only, which its tests reach")
+    }
+}
+
+/// What a rule said.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// One verdict for each object.
+    pub outcomes: Vec<(Subject, Verdict)>,
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// The pass ratio, where it is not the share of objects that passed, from 0 to 1.
+    pub ratio: Option<f64>,
+}
+
+impl Verdicts {
+    /// All is well with this object.
+    pub fn pass(&mut self, subject: &Subject) {
+        self.outcomes.push((subject.clone(), Verdict::Pass { attested: None }));
+    }
+
+    /// All is well, as somebody says.
+    pub fn attested(&mut self, subject: &Subject, statement: String) {
+        self.outcomes.push((subject.clone(), Verdict::Pass { attested: Some(statement) }));
+    }
+
+    /// Half of it is well.
+    pub fn partial(&mut self, subject: &Subject, reason: impl Into<String>) {
+        self.outcomes.push((subject.clone(), Verdict::Partial { reason: reason.into() }));
+    }
+
+    /// It can't be seen.
+    pub fn unknown(&mut self, subject: &Subject, reason: impl Into<String>) {
+        self.outcomes.push((subject.clone(), Verdict::Unknown { reason: reason.into() }));
+    }
+
+    /// The rule does not apply to this object.
+    pub fn na(&mut self, subject: &Subject) {
+        self.outcomes.push((subject.clone(), Verdict::NotApplicable));
+    }
+
+    /// A finding. One of severity info never fails a check.
+    pub fn fail(&mut self, finding: Finding) {
+        let verdict = if finding.severity == Severity::Info { Verdict::NotApplicable } else { Verdict::Fail };
+        self.outcomes.push((finding.object.clone(), verdict));
+        self.findings.push(finding);
+    }
+}
+
+/// Declares the `RULE` of a file: the doc comment is the manual, the rest its attributes.
+#[macro_export]
+macro_rules! declare_rule {
+    ($(#[doc = $manual:expr])* id: $id:literal, $($field:ident: $value:expr),* $(,)?) => {
+        $(#[doc = $manual])*
+        pub const RULE: $crate::rules::rule::Rule = $crate::rules::rule::Rule {
+            id: $id,
+            manual: concat!($($manual, "\n"),*),
+            $($field: $value),*
+        };
+    };
+}
