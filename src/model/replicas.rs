@@ -79,8 +79,7 @@ pub fn standing(inventory: &Inventory, position: usize) -> Standing {
     }
     let floor = capacity::floor(inventory, position);
     match workload.spec.replicas {
-        Some(replicas) if replicas < floor.pods => match unsettled(inventory, workload, autoscaler)
-        {
+        Some(replicas) if replicas < floor.pods => match unsettled(inventory, workload, autoscaler) {
             Some(reason) => Standing::Unknown(format!("may still be scaling: {reason}")),
             None => Standing::Below(floor),
         },
@@ -92,14 +91,8 @@ pub fn standing(inventory: &Inventory, position: usize) -> Standing {
 }
 
 /// The name of the KEDA object that made an autoscaler, if that object was not read.
-fn unread_scaled_object<'a>(
-    inventory: &Inventory,
-    autoscaler: &'a Item<Autoscaler>,
-) -> Option<&'a str> {
-    let owner = autoscaler
-        .metadata
-        .controller()
-        .filter(|owner| owner.kind == "ScaledObject")?;
+fn unread_scaled_object<'a>(inventory: &Inventory, autoscaler: &'a Item<Autoscaler>) -> Option<&'a str> {
+    let owner = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject")?;
     let read = inventory
         .other("scaledobjects.keda.sh")
         .any(|scaled| scaled.name() == owner.name && scaled.namespace() == autoscaler.namespace());
@@ -107,11 +100,7 @@ fn unread_scaled_object<'a>(
 }
 
 /// Why a number below the minimum may still rise by itself.
-fn unsettled(
-    inventory: &Inventory,
-    workload: &Item<Workload>,
-    autoscaler: &Item<Autoscaler>,
-) -> Option<String> {
+fn unsettled(inventory: &Inventory, workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> Option<String> {
     if !inventory.is_live() || unable_to_scale(autoscaler) {
         return None;
     }
@@ -133,9 +122,7 @@ fn unsettled(
 
 /// True if the autoscaler says that it can't set the number.
 pub fn unable_to_scale(autoscaler: &Autoscaler) -> bool {
-    autoscaler
-        .condition("AbleToScale")
-        .is_some_and(|condition| condition.status == "False")
+    autoscaler.condition("AbleToScale").is_some_and(|condition| condition.status == "False")
 }
 
 /// The age of something that is younger than [`SETTLED_AFTER`], in words. What has no time is old.
@@ -152,23 +139,15 @@ fn last_write(meta: &Meta, owns: fn(&ManagedFields) -> bool) -> Option<Timestamp
 
 /// Who owns `spec.replicas`, one line each, for evidence.
 pub fn writers(meta: &Meta) -> Vec<String> {
-    let entries = meta
-        .managed_fields
-        .iter()
-        .filter(|entry| entry.owns_replicas());
+    let entries = meta.managed_fields.iter().filter(|entry| entry.owns_replicas());
     entries
         .map(|entry| {
             let through = match entry.subresource.as_str() {
                 "" => String::new(),
                 subresource => format!(" through /{subresource}"),
             };
-            let when = entry
-                .time
-                .map_or_else(String::new, |time| format!(" at {time}"));
-            format!(
-                "spec.replicas is owned by {} ({}){through}{when}",
-                entry.manager, entry.operation
-            )
+            let when = entry.time.map_or_else(String::new, |time| format!(" at {time}"));
+            format!("spec.replicas is owned by {} ({}){through}{when}", entry.manager, entry.operation)
         })
         .collect()
 }
@@ -194,13 +173,7 @@ pub fn conditions(autoscaler: &Autoscaler) -> Vec<String> {
 /// `kubectl scale`, the autoscaler and our own fix all do that.
 fn pin(inventory: &Inventory, workload: &Item<Workload>) -> Option<Standing> {
     let replicas = workload.spec.replicas?;
-    let pinned = |replicas, source, text: String| {
-        Some(Standing::Pinned(Pin {
-            replicas,
-            source,
-            text,
-        }))
-    };
+    let pinned = |replicas, source, text: String| Some(Standing::Pinned(Pin { replicas, source, text }));
     if !inventory.is_live() {
         let text = format!("replicas {replicas} in the manifest");
         return pinned(replicas, PinSource::Manifest, text);
@@ -219,10 +192,7 @@ fn pin(inventory: &Inventory, workload: &Item<Workload>) -> Option<Standing> {
     let declared = writers.iter().any(|entry| entry.operation == "Apply");
     if replicas == 1 && !declared {
         // Who creates an object owns its defaults too, and the default is 1.
-        return Some(Standing::Unknown(format!(
-            "{} owns spec.replicas 1, which may be the default",
-            writer.manager
-        )));
+        return Some(Standing::Unknown(format!("{} owns spec.replicas 1, which may be the default", writer.manager)));
     }
     let text = format!("replicas {replicas} set by {}", writer.manager);
     pinned(replicas, PinSource::Manager, text)
@@ -236,9 +206,7 @@ fn applied_replicas(text: &str) -> Option<i64> {
 
 /// True if the last-applied annotation holds a value that may not be shown or written down.
 pub fn last_applied_is_masked(meta: &Meta) -> bool {
-    let reduced = meta
-        .annotation(LAST_APPLIED)
-        .and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let reduced = meta.annotation(LAST_APPLIED).and_then(|text| serde_json::from_str::<Value>(text).ok());
     reduced.is_some_and(|reduced| reduced.get("masked") == Some(&Value::Bool(true)))
 }
 
@@ -250,10 +218,7 @@ fn shortfall(inventory: &Inventory, position: usize, floor: &Bound) -> Option<Ve
         return None;
     }
     let deadline = workload.spec.progress_deadline_seconds.unwrap_or(600);
-    let start = inventory
-        .taken_at
-        .checked_sub(SignedDuration::from_secs(deadline))
-        .ok()?;
+    let start = inventory.taken_at.checked_sub(SignedDuration::from_secs(deadline)).ok()?;
     let recent = |time: Option<Timestamp>| time.is_some_and(|time| time > start);
     if recent(workload.metadata.creation_timestamp)
         || recent(last_write(&workload.metadata, ManagedFields::owns_replicas))
@@ -269,15 +234,11 @@ fn shortfall(inventory: &Inventory, position: usize, floor: &Bound) -> Option<Ve
             _ => false,
         };
         if fails {
-            reasons.push(format!(
-                "{}={}/{}: {}",
-                condition.kind, condition.status, condition.reason, condition.message
-            ));
+            reasons
+                .push(format!("{}={}/{}: {}", condition.kind, condition.status, condition.reason, condition.message));
         }
     }
-    let unready = inventory
-        .pods_of(position)
-        .filter(|pod| pod.is_active() && !pod.is_ready());
+    let unready = inventory.pods_of(position).filter(|pod| pod.is_active() && !pod.is_ready());
     let (waiting, stuck): (Vec<_>, Vec<_>) = unready.partition(|pod| recent(unready_since(pod)));
     let waiting = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
     if workload.status.ready_replicas + waiting >= floor.pods {
@@ -297,16 +258,14 @@ fn shortfall(inventory: &Inventory, position: usize, floor: &Bound) -> Option<Ve
 /// Since when a pod is not ready.
 fn unready_since(pod: &Item<Pod>) -> Option<Timestamp> {
     let ready = pod.status.conditions.iter().find(|c| c.kind == "Ready");
-    ready
-        .and_then(|condition| condition.last_transition_time)
-        .or(pod.metadata.creation_timestamp)
+    ready.and_then(|condition| condition.last_transition_time).or(pod.metadata.creation_timestamp)
 }
 
 /// Why a pod is not ready: it finds no node, a container waits, or its probe fails.
 fn why_unready(pod: &Item<Pod>) -> String {
     let conditions = pod.status.conditions.iter();
-    let mut unscheduled = conditions
-        .filter(|condition| condition.kind == "PodScheduled" && condition.status == "False");
+    let mut unscheduled =
+        conditions.filter(|condition| condition.kind == "PodScheduled" && condition.status == "False");
     if let Some(condition) = unscheduled.next() {
         return format!("{}: {}", condition.reason, condition.message);
     }
@@ -330,20 +289,10 @@ mod tests {
     const NOW: &str = "2026-01-01T00:00:00Z";
 
     /// A live Deployment with these replicas under a minimum of 3, both made an hour ago.
-    fn live(
-        replicas: i64,
-        managed: Value,
-        annotation: Option<&str>,
-        conditions: Value,
-    ) -> Standing {
+    fn live(replicas: i64, managed: Value, annotation: Option<&str>, conditions: Value) -> Standing {
         let mut inventory = Inventory::default();
         inventory.taken_at = NOW.parse().unwrap();
-        inventory.world = World::Cluster {
-            context: None,
-            server: String::new(),
-            uid: None,
-            version: None,
-        };
+        inventory.world = World::Cluster { context: None, server: String::new(), uid: None, version: None };
         let mut web = json!({
             "metadata": {"name": "web", "namespace": "a", "creationTimestamp": "2025-12-31T23:00:00Z",
                          "managedFields": managed},
@@ -375,10 +324,7 @@ mod tests {
         let fresh = live(1, at(Some("2025-12-31T23:59:55Z")), None, json!([]));
         assert!(matches!(fresh, Standing::Unknown(_)));
         for old in [Some("2025-12-31T23:58:00Z"), None] {
-            assert!(matches!(
-                live(1, at(old), None, json!([])),
-                Standing::Below(_)
-            ));
+            assert!(matches!(live(1, at(old), None, json!([])), Standing::Below(_)));
         }
     }
 

@@ -35,9 +35,7 @@ pub fn guard(
     }
     let more = pods - workload.spec.replicas.unwrap_or(1);
     let spec = workload.template().map(|template| &template.spec);
-    let short = spec.and_then(|spec| {
-        capacity::quota_shortage(inventory, workload.namespace(), spec, more.max(0))
-    });
+    let short = spec.and_then(|spec| capacity::quota_shortage(inventory, workload.namespace(), spec, more.max(0)));
     if let Some(reason) = short {
         fix.demote(Applicability::Unsafe, "quota", reason);
     }

@@ -127,31 +127,20 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
 }
 
 /// Fewer pods are wanted than the minimum.
-fn below(
-    context: &Context<'_>,
-    position: usize,
-    workload: &Item<Workload>,
-    floor: &Bound,
-) -> Finding {
+fn below(context: &Context<'_>, position: usize, workload: &Item<Workload>, floor: &Bound) -> Finding {
     let inventory = context.inventory;
     let replicas = workload.replicas();
-    let message = format!(
-        "replicas {replicas} is below the autoscaler's minimum of {}",
-        floor.pods
-    );
+    let message = format!("replicas {replicas} is below the autoscaler's minimum of {}", floor.pods);
     let wanted = inventory.is_live().then(|| floor.pods.into());
-    let finding = context
-        .finding(workload, message)
-        .at(Location::at("/spec/replicas").values(Some(replicas.into()), wanted));
+    let finding =
+        context.finding(workload, message).at(Location::at("/spec/replicas").values(Some(replicas.into()), wanted));
     let mut finding = explain(context, position, workload, floor, finding);
     let mut fix = if inventory.is_live() {
         raise(context, position, workload, floor)
     } else {
         let title = "Remove spec.replicas and leave the number to the autoscaler";
         let step = Step::patch(&workload.subject, vec![Edit::remove("/spec/replicas")]);
-        Fix::new(title, Applicability::Safe)
-            .note(format!("the autoscaler keeps {}", floor.source))
-            .step(step)
+        Fix::new(title, Applicability::Safe).note(format!("the autoscaler keeps {}", floor.source)).step(step)
     };
     more_pods::guard(&mut fix, inventory, workload, floor.pods, |_| false);
     for autoscaler in inventory.autoscalers_of(position) {
@@ -167,12 +156,7 @@ fn below(
 }
 
 /// Sets the number in a live cluster, lowered by what is wrong with the autoscaler.
-fn raise(
-    context: &Context<'_>,
-    position: usize,
-    workload: &Item<Workload>,
-    floor: &Bound,
-) -> Fix {
+fn raise(context: &Context<'_>, position: usize, workload: &Item<Workload>, floor: &Bound) -> Fix {
     let inventory = context.inventory;
     let title = format!("Scale {} to {}", workload.subject.short(), floor.pods);
     let more = more_pods::pods(floor.pods - workload.replicas());
@@ -185,10 +169,7 @@ fn raise(
     }
     let mut entries = workload.metadata.managed_fields.iter();
     if let Some(writer) = entries.find(|e| e.owns_replicas() && e.subresource.is_empty()) {
-        fix = fix.consequence(format!(
-            "undone by the next write of {}, which sets spec.replicas",
-            writer.manager
-        ));
+        fix = fix.consequence(format!("undone by the next write of {}, which sets spec.replicas", writer.manager));
     }
     fix
 }

@@ -113,18 +113,12 @@ fn pinned(context: &Context<'_>, position: usize, workload: &Item<Workload>, pin
     let inventory = context.inventory;
     let floor = capacity::floor(inventory, position);
     let ceiling = capacity::ceiling(inventory, position);
-    let message = format!(
-        "replicas is pinned to {} while the autoscaler keeps {} to {}",
-        pin.replicas, floor.pods, ceiling.pods
-    );
+    let message =
+        format!("replicas is pinned to {} while the autoscaler keeps {} to {}", pin.replicas, floor.pods, ceiling.pods);
     let place = Location::at("/spec/replicas").values(workload.spec.replicas.map(Into::into), None);
     let mut finding = context
         .finding(workload, message)
-        .severity(if pin.replicas < floor.pods {
-            Severity::High
-        } else {
-            Severity::Medium
-        })
+        .severity(if pin.replicas < floor.pods { Severity::High } else { Severity::Medium })
         .at(place)
         .because(pin.text.clone())
         .because(format!("floor {} = {}", floor.pods, floor.source));
@@ -140,9 +134,7 @@ fn pinned(context: &Context<'_>, position: usize, workload: &Item<Workload>, pin
     }
     let fix = match pin.source {
         PinSource::Manifest => in_manifest(workload),
-        PinSource::LastApplied if finding.ownership.class == OwnershipClass::KubectlCsa => {
-            in_annotation(workload)
-        }
+        PinSource::LastApplied if finding.ownership.class == OwnershipClass::KubectlCsa => in_annotation(workload),
         _ => by_hand(finding.ownership.class),
     };
     finding.fix(fix)
@@ -154,10 +146,7 @@ fn in_manifest(workload: &Item<Workload>) -> Fix {
     let title = "Remove spec.replicas and leave the number to the autoscaler";
     Fix::new(title, Applicability::Unsafe)
         .consequence(once)
-        .step(Step::patch(
-            &workload.subject,
-            vec![Edit::remove("/spec/replicas")],
-        ))
+        .step(Step::patch(&workload.subject, vec![Edit::remove("/spec/replicas")]))
 }
 
 /// Takes the number out of the annotation, so that a manifest without it changes nothing.
@@ -171,10 +160,7 @@ fn in_annotation(workload: &Item<Workload>) -> Fix {
         .note("remove replicas from the manifest before its next apply; alone this does nothing")
         .step(Step::patch(&workload.subject, vec![edit]));
     if replicas::last_applied_is_masked(&workload.metadata) {
-        fix.refuse(
-            "credentials",
-            "the annotation holds a credential; use kubectl apply edit-last-applied",
-        );
+        fix.refuse("credentials", "the annotation holds a credential; use kubectl apply edit-last-applied");
     }
     fix
 }
@@ -186,19 +172,13 @@ fn by_hand(keeper: OwnershipClass) -> Fix {
             "remove replicas from Git, or ignore the difference at /spec/replicas with the sync \
              option RespectIgnoreDifferences=true"
         }
-        OwnershipClass::GitopsFlux => {
-            "remove replicas from Git, or add a drift ignore rule for /spec/replicas"
-        }
-        OwnershipClass::Helm => {
-            "in the chart: {{- if not .Values.autoscaling.enabled }} around replicas"
-        }
+        OwnershipClass::GitopsFlux => "remove replicas from Git, or add a drift ignore rule for /spec/replicas",
+        OwnershipClass::Helm => "in the chart: {{- if not .Values.autoscaling.enabled }} around replicas",
         OwnershipClass::KubectlSsa => {
             "let another field manager apply spec.replicas with its present value, then remove it \
              from the manifest and apply"
         }
-        OwnershipClass::Operator => {
-            "the number belongs to the parent object: leave it out there, or scale the parent"
-        }
+        OwnershipClass::Operator => "the number belongs to the parent object: leave it out there, or scale the parent",
         OwnershipClass::Terraform | OwnershipClass::Pulumi => {
             "remove replicas from the source, and ignore changes of it"
         }
