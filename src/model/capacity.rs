@@ -271,7 +271,7 @@ pub fn quota_shortage(inventory: &Inventory, namespace: &str, spec: &PodSpec, mo
             let needed = each.unwrap_or_default() * more;
             if used + needed > hard {
                 let name = quota.subject.short();
-                return Some(format!("{name} allows {hard} {resource}, {used} is used and {needed} is needed"));
+                return Some(format!("{name} allows {hard} {resource}, {used} is used and {needed} more is needed"));
             }
         }
     }

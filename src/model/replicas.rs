@@ -289,7 +289,7 @@ mod tests {
     const NOW: &str = "2026-01-01T00:00:00Z";
 
     /// A live Deployment with these replicas under a minimum of 3, both made an hour ago.
-    fn live(replicas: i64, managed: Value, annotation: Option<&str>, conditions: Value) -> Standing {
+    fn live(replicas: i64, managed: &Value, annotation: Option<&str>, conditions: &Value) -> Standing {
         let mut inventory = Inventory::default();
         inventory.taken_at = NOW.parse().unwrap();
         inventory.world = World::Cluster { context: None, server: String::new(), uid: None, version: None };
@@ -321,10 +321,10 @@ mod tests {
     #[test]
     fn a_write_of_seconds_ago_may_still_be_repaired() {
         let at = |time| json!([entry("kubectl", "Update", "", time)]);
-        let fresh = live(1, at(Some("2025-12-31T23:59:55Z")), None, json!([]));
+        let fresh = live(1, &at(Some("2025-12-31T23:59:55Z")), None, &json!([]));
         assert!(matches!(fresh, Standing::Unknown(_)));
         for old in [Some("2025-12-31T23:58:00Z"), None] {
-            assert!(matches!(live(1, at(old), None, json!([])), Standing::Below(_)));
+            assert!(matches!(live(1, &at(old), None, &json!([])), Standing::Below(_)));
         }
     }
 
@@ -332,27 +332,27 @@ mod tests {
     fn an_autoscaler_that_cannot_scale_is_not_waited_for() {
         let fresh = json!([entry("kubectl", "Update", "", Some("2025-12-31T23:59:55Z"))]);
         let stuck = json!([{"type": "AbleToScale", "status": "False"}]);
-        assert!(matches!(live(1, fresh, None, stuck), Standing::Below(_)));
+        assert!(matches!(live(1, &fresh, None, &stuck), Standing::Below(_)));
     }
 
     #[test]
     fn zero_replicas_switch_the_autoscaler_off() {
-        assert_eq!(live(0, json!([]), None, json!([])), Standing::NotAutoscaled);
+        assert_eq!(live(0, &json!([]), None, &json!([])), Standing::NotAutoscaled);
     }
 
     #[test]
     fn what_pins_and_what_does_not() {
-        let source = |managed, annotation| match live(5, managed, annotation, json!([])) {
+        let source = |managed: &Value, annotation| match live(5, managed, annotation, &json!([])) {
             Standing::Pinned(pin) => Some(pin.source),
             _ => None,
         };
         let scale = json!([entry("kubectl", "Update", "scale", None)]);
-        assert_eq!(source(scale.clone(), None), None);
+        assert_eq!(source(&scale, None), None);
         let pinned = Some(r#"{"spec":{"replicas":1}}"#);
-        assert_eq!(source(scale, pinned), Some(PinSource::LastApplied));
+        assert_eq!(source(&scale, pinned), Some(PinSource::LastApplied));
         let client = json!([entry("kubectl-client-side-apply", "Update", "", None)]);
-        assert_eq!(source(client, Some(r#"{"spec":{}}"#)), None);
+        assert_eq!(source(&client, Some(r#"{"spec":{}}"#)), None);
         let applied = json!([entry("kubectl", "Apply", "", None)]);
-        assert_eq!(source(applied, None), Some(PinSource::Manager));
+        assert_eq!(source(&applied, None), Some(PinSource::Manager));
     }
 }

@@ -140,7 +140,9 @@ fn below(context: &Context<'_>, position: usize, workload: &Item<Workload>, floo
     } else {
         let title = "Remove spec.replicas and leave the number to the autoscaler";
         let step = Step::patch(&workload.subject, vec![Edit::remove("/spec/replicas")]);
-        Fix::new(title, Applicability::Safe).note(format!("the autoscaler keeps {}", floor.source)).step(step)
+        Fix::new(title, Applicability::Safe)
+            .note(format!("the autoscaler keeps {} = {}", floor.pods, floor.source))
+            .step(step)
     };
     more_pods::guard(&mut fix, inventory, workload, floor.pods, |_| false);
     for autoscaler in inventory.autoscalers_of(position) {
@@ -200,9 +202,7 @@ fn unready(
         more_pods::pods(workload.replicas()),
         floor.pods
     );
-    let finding = context
-        .finding(workload, message)
-        .at(Location::at("/spec/replicas").values(Some(workload.replicas().into()), None));
+    let finding = context.finding(workload, message).at(Location::at("/spec/replicas"));
     let mut finding = explain(context, position, workload, floor, finding);
     let mut fix = Fix::new("Repair the pods that are not ready", Applicability::Manual);
     for reason in reasons {

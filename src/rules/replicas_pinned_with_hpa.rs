@@ -115,7 +115,10 @@ fn pinned(context: &Context<'_>, position: usize, workload: &Item<Workload>, pin
     let ceiling = capacity::ceiling(inventory, position);
     let message =
         format!("replicas is pinned to {} while the autoscaler keeps {} to {}", pin.replicas, floor.pods, ceiling.pods);
-    let place = Location::at("/spec/replicas").values(workload.spec.replicas.map(Into::into), None);
+    let mut place = Location::at("/spec/replicas");
+    if pin.source == PinSource::Manifest {
+        place = place.values(Some(pin.replicas.into()), None);
+    }
     let mut finding = context
         .finding(workload, message)
         .severity(if pin.replicas < floor.pods { Severity::High } else { Severity::Medium })
