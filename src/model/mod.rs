@@ -22,6 +22,7 @@ pub mod inventory;
 pub mod environment;
 pub mod references;
 pub mod capacity;
+pub mod replicas;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

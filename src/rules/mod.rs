@@ -3,6 +3,7 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+pub mod more_pods;
 
 use rule::Rule;
 
@@ -18,6 +19,8 @@ macro_rules! registry {
 
 registry! {
     missing_pdb,
+    replicas_below_hpa_min,
+    replicas_pinned_with_hpa,
 }
 
 pub use development::is_development;
