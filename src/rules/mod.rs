@@ -3,6 +3,7 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+pub mod configuration;
 
 use rule::Rule;
 
@@ -17,6 +18,7 @@ macro_rules! registry {
 }
 
 registry! {
+    insecure_flag,
     missing_pdb,
 }
 
