@@ -16,163 +16,23 @@
 //! # config: {"RULE": {"KEY": VALUE}}
 //! # gap: pods forbidden    a list that could not be read
 //! ```
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kubectl_progrc::audit;
 use kubectl_progrc::finding::{Finding, Verdict};
 use kubectl_progrc::fix::{Fix, Step};
-use kubectl_progrc::model::object::is_cluster_wide;
-use kubectl_progrc::model::store::Origin;
-use kubectl_progrc::model::{Gap, Inventory, ObjectRef, Scope, World};
+use kubectl_progrc::model::{Inventory, ObjectRef};
 use kubectl_progrc::plan::{change, diff, patch, simulate};
 use kubectl_progrc::rules::rule::{MANUAL_HEADINGS, Rule};
-use kubectl_progrc::rules::settings::{Answer, Environment, Settings};
 use kubectl_progrc::rules::{RULES, find};
 use serde_json::Value;
 
-/// A fixture: objects as written, and the scene they stand in.
-struct Scene {
-    objects: Vec<Value>,
-    settings: Settings,
-    world: World,
-    scope: Scope,
-    now: jiff::Timestamp,
-    gaps: Vec<Gap>,
-}
-
-impl Scene {
-    fn parse(text: &str) -> Self {
-        let mut scene = Self {
-            objects: documents(text),
-            settings: Settings::default(),
-            world: World::default(),
-            scope: Scope::default(),
-            now: "2026-01-01T00:00:00Z".parse().unwrap(),
-            gaps: Vec::new(),
-        };
-        let lines = text.lines().map_while(|line| line.strip_prefix('#'));
-        for (key, value) in lines.filter_map(|line| line.trim().split_once(": ")) {
-            scene.set(key, value.trim());
-        }
-        scene
-    }
-
-    fn set(&mut self, key: &str, value: &str) {
-        match key {
-            "world" => {
-                assert_eq!(value, "live");
-                let (context, uid) = (Some("test".to_owned()), Some("cluster-uid".to_owned()));
-                let server = "https://127.0.0.1:6443".to_owned();
-                self.world = World::Cluster {
-                    context,
-                    server,
-                    uid,
-                    version: Some((1, 37)),
-                };
-            }
-            "version" => {
-                let (major, minor) = value.split_once('.').unwrap();
-                if let World::Cluster { version, .. } = &mut self.world {
-                    *version = Some((major.parse().unwrap(), minor.parse().unwrap()));
-                }
-            }
-            "now" => self.now = value.parse().unwrap(),
-            "complete" => {
-                self.world = World::Manifests {
-                    complete: value == "true",
-                }
-            }
-            "env" => {
-                self.settings.environment = match value {
-                    "staging" => Environment::Staging,
-                    "dev" => Environment::Dev,
-                    _ => Environment::Production,
-                };
-            }
-            "namespace" => self.scope = Scope::only(value),
-            "set" => self.settings.answers.push(answer(value)),
-            "config" => self.settings.parameters = serde_json::from_str(value).unwrap(),
-            "attest" => {
-                let attestations: Value = serde_json::from_str(value).unwrap();
-                self.settings.attestations = serde_json::from_value(attestations).unwrap();
-            }
-            "gap" => {
-                let (kind, reason) = value.split_once(' ').unwrap();
-                self.gaps.push(Gap {
-                    kind: kind.to_owned(),
-                    verb: "list".to_owned(),
-                    scope: "cluster".to_owned(),
-                    reason: reason.to_owned(),
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn inventory(&self, order: impl Iterator<Item = usize>) -> Inventory {
-        let mut inventory = Inventory::new(self.world.clone(), self.scope.clone(), self.now);
-        inventory.gaps.clone_from(&self.gaps);
-        for index in order {
-            let object = self.objects[index].clone();
-            let (version, kind) = kind_of(&object);
-            let origin = (!inventory.is_live()).then_some(Origin {
-                document: index,
-                item: None,
-            });
-            inventory.add(&version, &kind, object, origin).unwrap();
-        }
-        inventory.finish()
-    }
-
-    fn audit(&self, rule: &'static Rule) -> (Inventory, audit::Audit) {
-        let inventory = self.inventory(0..self.objects.len());
-        let audit = audit::run(&inventory, &self.settings, &[rule]);
-        (inventory, audit)
-    }
-
-    fn raw(&self, wanted: &ObjectRef) -> Option<&Value> {
-        self.objects.iter().find(|object| {
-            let (version, kind) = kind_of(object);
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-            let name = text("/metadata/name").unwrap_or_default();
-            ObjectRef::new(&version, &kind, text("/metadata/namespace"), name).same(wanted)
-        })
-    }
-}
-
-fn answer(text: &str) -> Answer {
-    let (place, value) = text.split_once('=').unwrap();
-    let (place, key) = place.rsplit_once('.').unwrap();
-    let (rule, object) = match place.split_once('[') {
-        Some((rule, object)) => (rule, Some(object.trim_end_matches(']').to_owned())),
-        None => (place, None),
-    };
-    Answer {
-        rule: rule.to_owned(),
-        object,
-        key: key.to_owned(),
-        value: value.to_owned(),
-    }
-}
-
-fn kind_of(object: &Value) -> (String, String) {
-    let text = |key: &str| object[key].as_str().unwrap().to_owned();
-    (text("apiVersion"), text("kind"))
-}
-
-/// The documents of a fixture, with the namespace `default` where one is left out.
-fn documents(text: &str) -> Vec<Value> {
-    let mut objects: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
-    objects.retain(|object| !object.is_null());
-    for object in &mut objects {
-        let (version, kind) = kind_of(object);
-        if object.pointer("/metadata/namespace").is_none() && !is_cluster_wide(&version, &kind) {
-            object["metadata"]["namespace"] = Value::from("default");
-        }
-    }
-    objects
-}
+#[path = "rules/scene.rs"]
+mod scene;
+use scene::Scene;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules")
@@ -183,37 +43,19 @@ fn fixtures(rule: &Rule) -> Vec<(PathBuf, String)> {
         return Vec::new();
     };
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "yaml")
-    });
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
-    files
-        .into_iter()
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect()
+    files.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 fn describe(finding: &Finding) -> String {
     let mut out = String::new();
     let severity = finding.severity.word().to_uppercase();
-    writeln!(
-        out,
-        "{severity} {} {} ({})",
-        finding.rule,
-        finding.object,
-        finding.priority.word()
-    )
-    .unwrap();
+    writeln!(out, "{severity} {} {} ({})", finding.rule, finding.object, finding.priority.word()).unwrap();
     writeln!(out, "  {}", finding.message).unwrap();
     for location in &finding.locations {
-        let object = location
-            .object
-            .as_ref()
-            .map(|object| format!("{object} "))
-            .unwrap_or_default();
-        let show =
-            |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), Value::to_string);
+        let object = location.object.as_ref().map(|object| format!("{object} ")).unwrap_or_default();
+        let show = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), Value::to_string);
         let values = match (&location.current, &location.wanted) {
             (None, None) => String::new(),
             (current, wanted) => format!(": {} -> {}", show(current), show(wanted)),
@@ -231,28 +73,13 @@ fn describe(finding: &Finding) -> String {
 
 fn describe_fix(fix: &Fix) -> String {
     let mut out = String::new();
-    writeln!(
-        out,
-        "  {} fix, reversible {}: {}",
-        fix.applicability.word(),
-        fix.reversible.word(),
-        fix.title
-    )
-    .unwrap();
+    writeln!(out, "  {} fix, reversible {}: {}", fix.applicability.word(), fix.reversible.word(), fix.title).unwrap();
     for lowered in &fix.lowered_by {
-        let verb = if lowered.refuses {
-            "refused"
-        } else {
-            "lowered"
-        };
+        let verb = if lowered.refuses { "refused" } else { "lowered" };
         writeln!(out, "    {verb} by {}: {}", lowered.guard, lowered.reason).unwrap();
     }
     for input in &fix.inputs {
-        let value =
-            input
-                .value
-                .as_deref()
-                .unwrap_or(if input.required { "required" } else { "open" });
+        let value = input.value.as_deref().unwrap_or(if input.required { "required" } else { "open" });
         writeln!(out, "    asks {}: {} [{value}]", input.key, input.prompt).unwrap();
     }
     for line in &fix.consequences {
@@ -266,10 +93,7 @@ fn describe_fix(fix: &Fix) -> String {
     }
     for step in &fix.steps {
         let verb = match step {
-            Step::Patch {
-                subresource: Some(subresource),
-                ..
-            } => format!("patch {subresource} of"),
+            Step::Patch { subresource: Some(subresource), .. } => format!("patch {subresource} of"),
             Step::Patch { .. } => "patch".to_owned(),
             Step::Create { .. } => "create".to_owned(),
             Step::Delete { .. } => "delete".to_owned(),
@@ -293,27 +117,11 @@ fn prove_fixes(scene: &Scene, finding: &Finding) -> String {
         let mut states: Vec<(ObjectRef, Value)> = Vec::new();
         for step in &fix.steps {
             match step {
-                Step::Patch {
-                    object,
-                    edits,
-                    expect,
-                    ..
-                } => {
-                    let known = states
-                        .iter()
-                        .rev()
-                        .find(|(known, _)| known.same(object))
-                        .map(|(_, value)| value);
-                    let before = known
-                        .or_else(|| scene.raw(object))
-                        .expect("a step patches an object that exists");
-                    let guarded =
-                        patch::build(before, edits, expect).expect("the patch fits its object");
-                    assert!(
-                        !guarded.patch.0.is_empty(),
-                        "{}: a patch of {object} changes nothing",
-                        finding.rule
-                    );
+                Step::Patch { object, edits, expect, .. } => {
+                    let known = states.iter().rev().find(|(known, _)| known.same(object)).map(|(_, value)| value);
+                    let before = known.or_else(|| scene.raw(object)).expect("a step patches an object that exists");
+                    let guarded = patch::build(before, edits, expect).expect("the patch fits its object");
+                    assert!(!guarded.patch.0.is_empty(), "{}: a patch of {object} changes nothing", finding.rule);
                     prove_patch(before, &guarded);
                     writeln!(out, "--- {object}\n+++ {object}").unwrap();
                     out.push_str(&lines(&diff::objects(Some(before), Some(&guarded.after))));
@@ -327,9 +135,7 @@ fn prove_fixes(scene: &Scene, finding: &Finding) -> String {
                 }
                 Step::Delete { object } => writeln!(out, "--- {object} (deleted)").unwrap(),
                 Step::Restart { object } => writeln!(out, "restart {object}").unwrap(),
-                Step::Wait { object, condition } => {
-                    writeln!(out, "wait for {condition} of {object}").unwrap()
-                }
+                Step::Wait { object, condition } => writeln!(out, "wait for {condition} of {object}").unwrap(),
             }
         }
     }
@@ -339,41 +145,23 @@ fn prove_fixes(scene: &Scene, finding: &Finding) -> String {
 /// The operations do what the plan says, and the changes can be taken back to the byte.
 fn prove_patch(before: &Value, guarded: &patch::Guarded) {
     let mut strict = guarded.patch.clone();
-    strict.0.retain(|operation| {
-        !matches!(operation, json_patch::PatchOperation::Test(test) if test.value.is_null())
-    });
+    strict.0.retain(|operation| !matches!(operation, json_patch::PatchOperation::Test(test) if test.value.is_null()));
     let mut applied = before.clone();
     json_patch::patch(&mut applied, &strict.0).expect("the operations apply");
     assert_eq!(applied, guarded.after);
     let changes = change::between(before, &applied);
-    let back = change::undo_patch(&changes, &applied)
-        .expect("the inverse fits")
-        .after;
+    let back = change::undo_patch(&changes, &applied).expect("the inverse fits").after;
     assert_eq!(back, *before, "the inverse restores the object");
 }
 
 /// After the fix, the rule is silent about this place, or its own next stage speaks.
-fn prove_silence(
-    scene: &Scene,
-    rule: &'static Rule,
-    inventory: &Inventory,
-    finding: &Finding,
-    fix: &Fix,
-) {
+fn prove_silence(scene: &Scene, rule: &'static Rule, inventory: &Inventory, finding: &Finding, fix: &Fix) {
     let after = simulate::apply(inventory, &[fix]).expect("the fix fits the inventory");
     let again = audit::run(&after, &scene.settings, &[rule]);
-    let still = again
-        .findings
-        .iter()
-        .find(|other| other.fingerprint() == finding.fingerprint());
+    let still = again.findings.iter().find(|other| other.fingerprint() == finding.fingerprint());
     if let Some(still) = still {
         let changed = still.message != finding.message && rule.next_stages.contains(&rule.id);
-        assert!(
-            changed,
-            "{} still says after its fix: {}",
-            rule.id,
-            describe(still)
-        );
+        assert!(changed, "{} still says after its fix: {}", rule.id, describe(still));
     }
 }
 
@@ -385,12 +173,7 @@ fn prove_pointers(scene: &Scene, finding: &Finding) {
             continue;
         };
         if location.current.is_some() {
-            assert!(
-                raw.pointer(&location.pointer).is_some(),
-                "{}: no {} in {object}",
-                finding.rule,
-                location.pointer
-            );
+            assert!(raw.pointer(&location.pointer).is_some(), "{}: no {} in {object}", finding.rule, location.pointer);
         }
     }
 }
@@ -405,12 +188,7 @@ fn bless_or_compare(path: &Path, actual: &str) {
         return;
     }
     let expected = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(
-        actual,
-        expected,
-        "{} differs; look at it, then BLESS=1 writes it anew",
-        path.display()
-    );
+    assert_eq!(actual, expected, "{} differs; look at it, then BLESS=1 writes it anew", path.display());
 }
 
 #[test]
@@ -420,12 +198,7 @@ fn fixtures_fire_and_pass_and_their_fixes_hold() {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let scene = Scene::parse(&text);
             let (inventory, audit) = scene.audit(rule);
-            assert_eq!(
-                !audit.findings.is_empty(),
-                name.starts_with("fires"),
-                "{}",
-                path.display()
-            );
+            assert_eq!(!audit.findings.is_empty(), name.starts_with("fires"), "{}", path.display());
             let mut findings = String::new();
             let mut diffs = String::new();
             for finding in &audit.findings {
@@ -459,74 +232,40 @@ fn folders_and_registry_agree() {
     let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
     assert_eq!(folders, ids);
     for rule in RULES {
-        let names: Vec<String> = fixtures(rule)
-            .iter()
-            .map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned())
-            .collect();
-        assert!(
-            names.iter().any(|name| name.starts_with("fires")),
-            "{} has no fires*.yaml",
-            rule.id
-        );
-        assert!(
-            names.iter().any(|name| name.starts_with("passes")),
-            "{} has no passes*.yaml",
-            rule.id
-        );
+        let names: Vec<String> =
+            fixtures(rule).iter().map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        assert!(names.iter().any(|name| name.starts_with("fires")), "{} has no fires*.yaml", rule.id);
+        assert!(names.iter().any(|name| name.starts_with("passes")), "{} has no passes*.yaml", rule.id);
     }
 }
 
 /// The text below a heading of a manual.
 fn section<'a>(rule: &'a Rule, heading: &str) -> &'a str {
-    let start = rule
-        .manual
-        .find(&format!("## {heading}\n"))
-        .unwrap_or_else(|| panic!("{}: no {heading}", rule.id));
+    let start = rule.manual.find(&format!("## {heading}\n")).unwrap_or_else(|| panic!("{}: no {heading}", rule.id));
     let body = &rule.manual[start + heading.len() + 4..];
-    body.find("\n ## ")
-        .or_else(|| body.find("\n## "))
-        .map_or(body, |end| &body[..end])
+    body.find("\n ## ").or_else(|| body.find("\n## ")).map_or(body, |end| &body[..end])
 }
 
 /// The YAML block of a section, without the space that doc comments put before each line.
 fn block(rule: &Rule, heading: &str) -> String {
     let text = section(rule, heading);
-    let (_, rest) = text
-        .split_once("```yaml\n")
-        .unwrap_or_else(|| panic!("{}: no YAML in {heading}", rule.id));
+    let (_, rest) = text.split_once("```yaml\n").unwrap_or_else(|| panic!("{}: no YAML in {heading}", rule.id));
     let (yaml, _) = rest.split_once("```").unwrap();
-    yaml.lines()
-        .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n")
-        .collect()
+    yaml.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect()
 }
 
 #[test]
 fn manuals_are_whole_and_their_examples_true() {
     for rule in RULES {
-        let headings: Vec<&str> = rule
-            .manual
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("## "))
-            .collect();
+        let headings: Vec<&str> =
+            rule.manual.lines().filter_map(|line| line.trim_start().strip_prefix("## ")).collect();
         assert_eq!(headings, MANUAL_HEADINGS, "{}", rule.id);
-        assert!(
-            section(rule, "References").contains("<https://"),
-            "{} cites nothing",
-            rule.id
-        );
+        assert!(section(rule, "References").contains("<https://"), "{} cites nothing", rule.id);
         let (_, bad) = Scene::parse(&block(rule, "Example")).audit(rule);
-        assert!(
-            !bad.findings.is_empty(),
-            "the Example of {} does not fire",
-            rule.id
-        );
+        assert!(!bad.findings.is_empty(), "the Example of {} does not fire", rule.id);
         let (_, good) = Scene::parse(&block(rule, "Use instead")).audit(rule);
         let texts: Vec<String> = good.findings.iter().map(describe).collect();
-        assert!(
-            texts.is_empty(),
-            "the Use instead of {} fires: {texts:?}",
-            rule.id
-        );
+        assert!(texts.is_empty(), "the Use instead of {} fires: {texts:?}", rule.id);
     }
 }
 
@@ -550,18 +289,10 @@ fn the_order_of_the_input_does_not_matter() {
                 })
                 .map(|order| {
                     let inventory = scene.inventory(order.into_iter());
-                    audit::run(&inventory, &scene.settings, &[rule])
-                        .findings
-                        .iter()
-                        .map(describe)
-                        .collect()
+                    audit::run(&inventory, &scene.settings, &[rule]).findings.iter().map(describe).collect()
                 })
                 .collect();
-            assert!(
-                texts.windows(2).all(|pair| pair[0] == pair[1]),
-                "{}",
-                path.display()
-            );
+            assert!(texts.windows(2).all(|pair| pair[0] == pair[1]), "{}", path.display());
         }
     }
 }

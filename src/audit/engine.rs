@@ -31,20 +31,12 @@ pub struct Audit {
 pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
     let mut audit = Audit::default();
     for rule in rules {
-        let context = Context {
-            inventory,
-            settings,
-            rule,
-        };
+        let context = Context { inventory, settings, rule };
         let mut verdicts = Verdicts::default();
         (rule.check)(&context, &mut verdicts);
         verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
         audit.findings.append(&mut verdicts.findings);
-        audit.rules.push(RuleOutcome {
-            rule,
-            outcomes: verdicts.outcomes,
-            ratio: verdicts.ratio,
-        });
+        audit.rules.push(RuleOutcome { rule, outcomes: verdicts.outcomes, ratio: verdicts.ratio });
     }
     for finding in &mut audit.findings {
         for fix in &mut finding.fixes {
@@ -58,19 +50,9 @@ pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) 
 /// Worst first, then by rule, namespace, kind, name and place.
 pub fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
     fn key(finding: &Finding) -> (crate::finding::Severity, &str, &str, &str, &str, &str) {
-        let pointer = finding
-            .locations
-            .first()
-            .map_or("", |location| location.pointer.as_str());
+        let pointer = finding.locations.first().map_or("", |location| location.pointer.as_str());
         let object = &finding.object;
-        (
-            finding.severity,
-            finding.rule,
-            object.namespace(),
-            &object.kind,
-            &object.name,
-            pointer,
-        )
+        (finding.severity, finding.rule, object.namespace(), &object.kind, &object.name, pointer)
     }
     key(a).cmp(&key(b))
 }

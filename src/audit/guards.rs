@@ -14,10 +14,7 @@ pub fn apply(inventory: &Inventory, settings: &Settings, fix: &mut Fix) {
     for step in &steps {
         let object = step.object();
         if inventory.scope.is_system(object.namespace()) {
-            fix.refuse(
-                "system-namespace",
-                format!("{} belongs to the cluster itself", object.namespace()),
-            );
+            fix.refuse("system-namespace", format!("{} belongs to the cluster itself", object.namespace()));
         }
         let creates = matches!(step, Step::Create { .. });
         if !creates && inventory.is_live() && !seen.iter().any(|other| other.same(object)) {
@@ -32,28 +29,15 @@ pub fn apply(inventory: &Inventory, settings: &Settings, fix: &mut Fix) {
     guard_immutable(fix);
 }
 
-fn guard_object(
-    inventory: &Inventory,
-    settings: &Settings,
-    fix: &mut Fix,
-    object: &Subject,
-    meta: &Meta,
-) {
+fn guard_object(inventory: &Inventory, settings: &Settings, fix: &mut Fix, object: &Subject, meta: &Meta) {
     if meta.deletion_timestamp.is_some() {
-        fix.refuse(
-            "terminating",
-            format!("{} is being deleted", object.short()),
-        );
+        fix.refuse("terminating", format!("{} is being deleted", object.short()));
     }
     let ownership = Ownership::of(meta, &object.kind, inventory);
     let Some(consequence) = ownership.consequence() else {
         return;
     };
-    let keeper = ownership
-        .keeper
-        .as_deref()
-        .map(|keeper| format!(" ({keeper})"))
-        .unwrap_or_default();
+    let keeper = ownership.keeper.as_deref().map(|keeper| format!(" ({keeper})")).unwrap_or_default();
     let reason = format!("{}{keeper}: {consequence}", object.short());
     let allowed = |name: &str| settings.allow_managed.iter().any(|allowed| allowed == name);
     match ownership.class {
@@ -61,11 +45,7 @@ fn guard_object(
         OwnershipClass::GitopsFlux if !allowed("flux") => fix.refuse("ownership", reason),
         OwnershipClass::Operator if !allowed("operator") => fix.refuse("ownership", reason),
         OwnershipClass::Helm if !allowed("helm") => {
-            fix.demote(
-                Applicability::Manual,
-                "ownership",
-                format!("{reason}; --allow-managed=helm applies it anyway"),
-            );
+            fix.demote(Applicability::Manual, "ownership", format!("{reason}; --allow-managed=helm applies it anyway"));
         }
         OwnershipClass::KubectlCsa | OwnershipClass::KubectlSsa => {
             let note = format!("{reason}; change the manifest too");
@@ -84,30 +64,20 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
     restarted.sort();
     restarted.dedup();
     for object in restarted {
-        let Some(workload) =
-            inventory
-                .workloads
-                .get(object.namespace(), &object.kind, &object.name)
-        else {
+        let Some(workload) = inventory.workloads.get(object.namespace(), &object.kind, &object.name) else {
             continue;
         };
         let name = object.short();
         match workload.kind.as_str() {
             "Pod" | "Job" | "ReplicaSet" | "ReplicationController" => {
-                fix.refuse(
-                    "restart",
-                    format!("{name} can't be restarted: nothing replaces its pods"),
-                );
+                fix.refuse("restart", format!("{name} can't be restarted: nothing replaces its pods"));
                 continue;
             }
             "CronJob" => continue,
             _ => {}
         }
         if workload.spec.paused == Some(true) {
-            fix.refuse(
-                "restart",
-                format!("{name} is paused: it would not roll out"),
-            );
+            fix.refuse("restart", format!("{name} is paused: it would not roll out"));
         }
         if workload.strategy_kind() == "OnDelete" {
             fix.demote(
@@ -116,16 +86,10 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
                 format!("{name} uses OnDelete: pods change when somebody deletes them"),
             );
         }
-        let pods = if workload.kind == "DaemonSet" {
-            workload.status.desired_number_scheduled
-        } else {
-            workload.replicas()
-        };
+        let pods =
+            if workload.kind == "DaemonSet" { workload.status.desired_number_scheduled } else { workload.replicas() };
         let what = if inventory.is_live() && workload.is_scalable() {
-            format!(
-                "restarts {name} ({pods} {})",
-                if pods == 1 { "pod" } else { "pods" }
-            )
+            format!("restarts {name} ({pods} {})", if pods == 1 { "pod" } else { "pods" })
         } else {
             format!("restarts {name}")
         };
@@ -138,14 +102,8 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
 fn guard_immutable(fix: &mut Fix) {
     let found = fix.steps.iter().find_map(|step| match step {
         Step::Patch { object, edits, .. } => {
-            let edit = edits
-                .iter()
-                .find(|edit| is_immutable(&object.kind, &edit.pointer))?;
-            Some(format!(
-                "{} of {} can't be changed",
-                edit.pointer,
-                object.short()
-            ))
+            let edit = edits.iter().find(|edit| is_immutable(&object.kind, &edit.pointer))?;
+            Some(format!("{} of {} can't be changed", edit.pointer, object.short()))
         }
         _ => None,
     });
@@ -155,12 +113,8 @@ fn guard_immutable(fix: &mut Fix) {
 }
 
 fn is_immutable(kind: &str, pointer: &str) -> bool {
-    let below = |parent: &str| {
-        pointer == parent
-            || pointer
-                .strip_prefix(parent)
-                .is_some_and(|rest| rest.starts_with('/'))
-    };
+    let below =
+        |parent: &str| pointer == parent || pointer.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
     if below("/metadata") && !below("/metadata/labels") && !below("/metadata/annotations") {
         return true;
     }
@@ -197,11 +151,7 @@ mod tests {
             ("Deployment", "/spec/selector/matchLabels/app", true),
             ("Deployment", "/spec/replicas", false),
             ("StatefulSet", "/spec/serviceName", true),
-            (
-                "StatefulSet",
-                "/spec/template/spec/containers/0/image",
-                false,
-            ),
+            ("StatefulSet", "/spec/template/spec/containers/0/image", false),
             ("Service", "/spec/clusterIP", true),
             ("Secret", "/data/x", true),
             ("ConfigMap", "/metadata/name", true),
@@ -210,8 +160,8 @@ mod tests {
             assert_eq!(is_immutable(kind, pointer), immutable, "{kind} {pointer}");
         }
         let object = Subject::new(ObjectRef::new("v1", "Service", Some("a"), "x"));
-        let mut fix = Fix::new("x", Applicability::Safe)
-            .step(Step::patch(&object, vec![Edit::remove("/spec/clusterIP")]));
+        let mut fix =
+            Fix::new("x", Applicability::Safe).step(Step::patch(&object, vec![Edit::remove("/spec/clusterIP")]));
         guard_immutable(&mut fix);
         assert!(fix.is_refused());
     }

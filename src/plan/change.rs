@@ -13,13 +13,7 @@ use crate::model::object::pointer;
 use super::patch::{self, PatchError, identity};
 
 /// The parts of an object that people write.
-const PARTS: [&str; 5] = [
-    "/metadata/labels",
-    "/metadata/annotations",
-    "/spec",
-    "/data",
-    "/binaryData",
-];
+const PARTS: [&str; 5] = ["/metadata/labels", "/metadata/annotations", "/spec", "/data", "/binaryData"];
 
 /// Fields that the server writes by itself whenever an object changes.
 const SERVER_OWNED: [&str; 1] = ["/metadata/annotations/deployment.kubernetes.io~1revision"];
@@ -64,11 +58,7 @@ fn compare(at: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Ve
             }
         }
         (before, after) => {
-            out.push(Change {
-                pointer: at.to_owned(),
-                before: before.cloned(),
-                after: after.cloned(),
-            });
+            out.push(Change { pointer: at.to_owned(), before: before.cloned(), after: after.cloned() });
         }
     }
 }
@@ -77,13 +67,10 @@ fn compare(at: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Ve
 /// can be told apart. Otherwise the list is one value.
 fn same_elements(old: &[Value], new: &[Value]) -> bool {
     old.len() == new.len()
-        && old
-            .iter()
-            .zip(new)
-            .all(|(old, new)| match (identity(old), identity(new)) {
-                (Some(old), Some(new)) => old == new,
-                _ => false,
-            })
+        && old.iter().zip(new).all(|(old, new)| match (identity(old), identity(new)) {
+            (Some(old), Some(new)) => old == new,
+            _ => false,
+        })
 }
 
 /// The edits that take changes back, and the values that must still stand for that.
@@ -98,10 +85,7 @@ pub fn inverse(changes: &[Change]) -> Vec<Edit> {
 }
 
 /// The changes whose field no longer holds what we set: pointer, our value, what stands there.
-pub fn diverged<'a>(
-    changes: &'a [Change],
-    live: &'a Value,
-) -> Vec<(&'a Change, Option<&'a Value>)> {
+pub fn diverged<'a>(changes: &'a [Change], live: &'a Value) -> Vec<(&'a Change, Option<&'a Value>)> {
     changes
         .iter()
         .map(|change| (change, live.pointer(&change.pointer)))
@@ -131,10 +115,7 @@ pub fn undo_patch(changes: &[Change], live: &Value) -> Result<patch::Guarded, Pa
         let now = live.pointer(&change.pointer);
         match (&change.before, &change.after, now) {
             (None, Some(Value::Object(ours)), Some(now)) if change.after.as_ref() != Some(now) => {
-                edits.extend(
-                    ours.keys()
-                        .map(|key| Edit::remove(pointer(&change.pointer, &[key]))),
-                );
+                edits.extend(ours.keys().map(|key| Edit::remove(pointer(&change.pointer, &[key]))));
             }
             _ => edits.extend(inverse(std::slice::from_ref(change))),
         }
@@ -145,13 +126,10 @@ pub fn undo_patch(changes: &[Change], live: &Value) -> Result<patch::Guarded, Pa
 /// True if a change holds something that may not be kept in a journal.
 pub fn holds_secret(change: &Change) -> bool {
     let key = patch::last_segment(&change.pointer);
-    [&change.before, &change.after]
-        .into_iter()
-        .flatten()
-        .any(|value| match value {
-            Value::String(text) => crate::model::mask::mask(&key, text) != *text,
-            value => crate::model::mask::holds_masked_key(value),
-        })
+    [&change.before, &change.after].into_iter().flatten().any(|value| match value {
+        Value::String(text) => crate::model::mask::mask(&key, text) != *text,
+        value => crate::model::mask::holds_masked_key(value),
+    })
 }
 
 #[cfg(test)]
@@ -164,18 +142,8 @@ mod tests {
         let before = json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30000}], "healthCheckNodePort": 31000}});
         let after = json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}});
         let changes = between(&before, &after);
-        let pointers: Vec<&str> = changes
-            .iter()
-            .map(|change| change.pointer.as_str())
-            .collect();
-        assert_eq!(
-            pointers,
-            [
-                "/spec/healthCheckNodePort",
-                "/spec/ports/0/nodePort",
-                "/spec/type"
-            ]
-        );
+        let pointers: Vec<&str> = changes.iter().map(|change| change.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/spec/healthCheckNodePort", "/spec/ports/0/nodePort", "/spec/type"]);
         assert_eq!(undo_patch(&changes, &after).unwrap().after, before);
     }
 

@@ -36,9 +36,7 @@ impl Line {
             Kind::Added => '+',
             Kind::Gap => '@',
         };
-        std::iter::once(mark)
-            .chain(self.pieces.iter().flat_map(|(_, text)| text.chars()))
-            .collect()
+        std::iter::once(mark).chain(self.pieces.iter().flat_map(|(_, text)| text.chars())).collect()
     }
 }
 
@@ -47,24 +45,16 @@ impl Line {
 pub fn objects(before: Option<&Value>, after: Option<&Value>) -> Vec<Line> {
     let (mut before, mut after) = (before.cloned(), after.cloned());
     mask_both(&mut before, &mut after);
-    texts(
-        &before.as_ref().map(yaml).unwrap_or_default(),
-        &after.as_ref().map(yaml).unwrap_or_default(),
-    )
+    texts(&before.as_ref().map(yaml).unwrap_or_default(), &after.as_ref().map(yaml).unwrap_or_default())
 }
 
 /// The lines that differ between two texts, with three lines around them.
 pub fn texts(before: &str, after: &str) -> Vec<Line> {
-    let diff = TextDiff::configure()
-        .algorithm(Algorithm::Patience)
-        .diff_lines(before, after);
+    let diff = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(before, after);
     let mut out = Vec::new();
     for (index, group) in diff.grouped_ops(3).iter().enumerate() {
         if index > 0 {
-            out.push(Line {
-                kind: Kind::Gap,
-                pieces: vec![(false, "@".to_owned())],
-            });
+            out.push(Line { kind: Kind::Gap, pieces: vec![(false, "@".to_owned())] });
         }
         for op in group {
             for change in diff.iter_inline_changes(op) {
@@ -74,12 +64,8 @@ pub fn texts(before: &str, after: &str) -> Vec<Line> {
                     ChangeTag::Insert => Kind::Added,
                 };
                 let pieces = change.iter_strings_lossy();
-                let pieces =
-                    pieces.map(|(marked, text)| (marked, text.trim_end_matches('\n').to_owned()));
-                out.push(Line {
-                    kind,
-                    pieces: pieces.filter(|(_, text)| !text.is_empty()).collect(),
-                });
+                let pieces = pieces.map(|(marked, text)| (marked, text.trim_end_matches('\n').to_owned()));
+                out.push(Line { kind, pieces: pieces.filter(|(_, text)| !text.is_empty()).collect() });
             }
         }
     }
@@ -90,18 +76,10 @@ pub fn texts(before: &str, after: &str) -> Vec<Line> {
 pub fn yaml(value: &Value) -> String {
     let mut value = value.clone();
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        for member in [
-            "managedFields",
-            "resourceVersion",
-            "generation",
-            "uid",
-            "creationTimestamp",
-        ] {
+        for member in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"] {
             metadata.shift_remove(member);
         }
-        if let Some(annotations) = metadata
-            .get_mut("annotations")
-            .and_then(Value::as_object_mut)
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
             && let Some(text) = annotations.get_mut(crate::model::object::LAST_APPLIED)
         {
             *text = Value::String(mask::MASK.to_owned());
@@ -116,10 +94,7 @@ pub fn yaml(value: &Value) -> String {
 /// Masks both sides; where a masked value changed, the new one says so.
 fn mask_both(before: &mut Option<Value>, after: &mut Option<Value>) {
     let raw = (before.clone(), after.clone());
-    before
-        .iter_mut()
-        .chain(after.iter_mut())
-        .for_each(mask::mask_tree);
+    before.iter_mut().chain(after.iter_mut()).for_each(mask::mask_tree);
     if let ((Some(old), Some(new)), Some(shown)) = (raw, after.as_mut()) {
         mark_changed(&old, &new, shown);
     }
@@ -154,36 +129,22 @@ mod tests {
     use serde_json::json;
 
     fn shown(before: &Value, after: &Value) -> String {
-        objects(Some(before), Some(after))
-            .iter()
-            .map(|line| line.text() + "\n")
-            .collect()
+        objects(Some(before), Some(after)).iter().map(|line| line.text() + "\n").collect()
     }
 
     #[test]
     fn a_changed_value_is_marked() {
-        let lines = objects(
-            Some(&json!({"data": {"A": "true"}})),
-            Some(&json!({"data": {"A": "false"}})),
-        );
-        let marked: Vec<&str> = lines
-            .iter()
-            .flat_map(|line| &line.pieces)
-            .filter(|(m, _)| *m)
-            .map(|(_, t)| t.as_str())
-            .collect();
+        let lines = objects(Some(&json!({"data": {"A": "true"}})), Some(&json!({"data": {"A": "false"}})));
+        let marked: Vec<&str> =
+            lines.iter().flat_map(|line| &line.pieces).filter(|(m, _)| *m).map(|(_, t)| t.as_str()).collect();
         assert!(!marked.is_empty());
     }
 
     #[test]
     fn secrets_are_masked_but_their_change_is_seen() {
-        let text = shown(
-            &json!({"data": {"DB_PASSWORD": "a"}}),
-            &json!({"data": {"DB_PASSWORD": "b"}}),
-        );
+        let text = shown(&json!({"data": {"DB_PASSWORD": "a"}}), &json!({"data": {"DB_PASSWORD": "b"}}));
         assert!(
-            text.contains("-  DB_PASSWORD: <masked>\n")
-                || text.contains("-  DB_PASSWORD: \"<masked>\"\n"),
+            text.contains("-  DB_PASSWORD: <masked>\n") || text.contains("-  DB_PASSWORD: \"<masked>\"\n"),
             "{text}"
         );
         assert!(text.contains("(changed)"), "{text}");

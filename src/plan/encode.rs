@@ -12,11 +12,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 struct Go(CompactFormatter);
 
 impl Formatter for Go {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut start = 0;
         for (at, c) in fragment.char_indices() {
             let escaped = match c {
@@ -39,9 +35,7 @@ impl Formatter for Go {
 pub fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, Go(CompactFormatter));
-    value
-        .serialize(&mut serializer)
-        .expect("JSON values and patches always serialize");
+    value.serialize(&mut serializer).expect("JSON values and patches always serialize");
     out
 }
 

@@ -7,9 +7,7 @@
 //! neither is relied on alone.
 
 use json_patch::jsonptr::PointerBuf;
-use json_patch::{
-    AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation,
-};
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
 use serde_json::Value;
 
 use crate::fix::{Action, Edit};
@@ -43,25 +41,13 @@ pub enum PatchError {
 
 /// Builds the guarded patch. An edit that changes nothing is left out; if none is left, the patch
 /// is empty.
-pub fn build(
-    raw: &Value,
-    edits: &[Edit],
-    expect: &[(String, Value)],
-) -> Result<Guarded, PatchError> {
-    let mut builder = Builder {
-        raw,
-        after: raw.clone(),
-        guards: Vec::new(),
-        changes: Vec::new(),
-    };
+pub fn build(raw: &Value, edits: &[Edit], expect: &[(String, Value)]) -> Result<Guarded, PatchError> {
+    let mut builder = Builder { raw, after: raw.clone(), guards: Vec::new(), changes: Vec::new() };
     for edit in edits {
         builder.edit(edit)?;
     }
     if builder.changes.is_empty() {
-        return Ok(Guarded {
-            patch: Patch(Vec::new()),
-            after: builder.after,
-        });
+        return Ok(Guarded { patch: Patch(Vec::new()), after: builder.after });
     }
     let mut operations = Vec::new();
     if let Some(uid) = raw.pointer("/metadata/uid") {
@@ -80,10 +66,7 @@ pub fn build(
         }
     }
     operations.extend(builder.changes);
-    Ok(Guarded {
-        patch: Patch(operations),
-        after: builder.after,
-    })
+    Ok(Guarded { patch: Patch(operations), after: builder.after })
 }
 
 /// Applies edits without guards: for simulations on projections.
@@ -137,27 +120,16 @@ impl Builder<'_> {
 
     /// Tests the identity of every list element on the way.
     fn guard_positions(&mut self, pointer: &str) {
-        for (at, _) in pointer
-            .match_indices('/')
-            .skip(1)
-            .chain(std::iter::once((pointer.len(), "")))
-        {
-            let (parent, segment) = pointer[..at]
-                .rsplit_once('/')
-                .unwrap_or(("", &pointer[..at]));
+        for (at, _) in pointer.match_indices('/').skip(1).chain(std::iter::once((pointer.len(), ""))) {
+            let (parent, segment) = pointer[..at].rsplit_once('/').unwrap_or(("", &pointer[..at]));
             let Some(Value::Array(items)) = self.raw.pointer(parent) else {
                 continue;
             };
-            let Some(item) = segment
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| items.get(index))
-            else {
+            let Some(item) = segment.parse::<usize>().ok().and_then(|index| items.get(index)) else {
                 continue;
             };
             if let Some((member, value)) = identity(item) {
-                self.guards
-                    .push(test(&format!("{}/{member}", &pointer[..at]), value.clone()));
+                self.guards.push(test(&format!("{}/{member}", &pointer[..at]), value.clone()));
             }
         }
     }
@@ -221,18 +193,12 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        self.changes.push(PatchOperation::Remove(RemoveOperation {
-            path: path(pointer),
-        }));
+        self.changes.push(PatchOperation::Remove(RemoveOperation { path: path(pointer) }));
     }
 
     /// Takes a member out of a JSON text.
     fn drop_in_text(&mut self, pointer: &str, member: &str) -> Result<(), PatchError> {
-        let text = self
-            .after
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let text = self.after.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let Some(text) = text else { return Ok(()) };
         let Ok(mut inner) = serde_json::from_str::<Value>(&text) else {
             return Err(PatchError::NoSuchPath(format!("{pointer} (not JSON)")));
@@ -289,9 +255,7 @@ pub fn parent_of(pointer: &str) -> &str {
 
 /// The last segment of a pointer, unescaped.
 pub fn last_segment(pointer: &str) -> String {
-    let segment = pointer
-        .rsplit_once('/')
-        .map_or(pointer, |(_, segment)| segment);
+    let segment = pointer.rsplit_once('/').map_or(pointer, |(_, segment)| segment);
     segment.replace("~1", "/").replace("~0", "~")
 }
 
@@ -301,26 +265,17 @@ fn path(pointer: &str) -> PointerBuf {
 
 /// A `test` operation.
 pub fn test(pointer: &str, value: Value) -> PatchOperation {
-    PatchOperation::Test(TestOperation {
-        path: path(pointer),
-        value,
-    })
+    PatchOperation::Test(TestOperation { path: path(pointer), value })
 }
 
 /// An `add` operation.
 pub fn add(pointer: &str, value: Value) -> PatchOperation {
-    PatchOperation::Add(AddOperation {
-        path: path(pointer),
-        value,
-    })
+    PatchOperation::Add(AddOperation { path: path(pointer), value })
 }
 
 /// A `replace` operation.
 pub fn replace(pointer: &str, value: Value) -> PatchOperation {
-    PatchOperation::Replace(ReplaceOperation {
-        path: path(pointer),
-        value,
-    })
+    PatchOperation::Replace(ReplaceOperation { path: path(pointer), value })
 }
 
 /// The guards of a patch that do not hold on an object, as the server would judge them: which the
@@ -378,10 +333,7 @@ mod tests {
                 {"op": "add", "path": "/spec/a/b/d", "value": 2}
             ])
         );
-        assert_eq!(
-            build(&raw, &edits, &[]).unwrap().after["spec"]["a"],
-            json!({"b": {"c": 1, "d": 2}})
-        );
+        assert_eq!(build(&raw, &edits, &[]).unwrap().after["spec"]["a"], json!({"b": {"c": 1, "d": 2}}));
     }
 
     #[test]
@@ -401,46 +353,25 @@ mod tests {
     #[test]
     fn nothing_to_do_is_an_empty_patch() {
         let raw = json!({"metadata": {"uid": "u"}, "data": {"A": "1"}});
-        assert_eq!(
-            operations(&raw, &[Edit::set("/data/A", "1"), Edit::remove("/data/B")]),
-            json!([])
-        );
+        assert_eq!(operations(&raw, &[Edit::set("/data/A", "1"), Edit::remove("/data/B")]), json!([]));
     }
 
     #[test]
     fn the_last_applied_text_loses_one_member() {
-        let raw =
-            json!({"metadata": {"annotations": {"a/b": "{\"spec\":{\"replicas\":1,\"x\":2}}\n"}}});
-        let edit = Edit {
-            pointer: "/metadata/annotations/a~1b".into(),
-            action: Action::DropInText("/spec/replicas".into()),
-        };
+        let raw = json!({"metadata": {"annotations": {"a/b": "{\"spec\":{\"replicas\":1,\"x\":2}}\n"}}});
+        let edit =
+            Edit { pointer: "/metadata/annotations/a~1b".into(), action: Action::DropInText("/spec/replicas".into()) };
         let after = build(&raw, &[edit], &[]).unwrap().after;
-        assert_eq!(
-            after["metadata"]["annotations"]["a/b"],
-            "{\"spec\":{\"x\":2}}\n"
-        );
+        assert_eq!(after["metadata"]["annotations"]["a/b"], "{\"spec\":{\"x\":2}}\n");
     }
 
     #[test]
     fn failed_guards_are_named_without_secrets() {
         let raw = json!({"data": {"DB_PASSWORD": "old", "MODE": "a"}});
-        let edits = [
-            Edit::set("/data/DB_PASSWORD", "new"),
-            Edit::set("/data/MODE", "b"),
-        ];
+        let edits = [Edit::set("/data/DB_PASSWORD", "new"), Edit::set("/data/MODE", "b")];
         let patch = build(&raw, &edits, &[]).unwrap().patch;
         let live = json!({"data": {"DB_PASSWORD": "other"}});
-        let texts: Vec<String> = failed_tests(&patch, &live)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(
-            texts,
-            [
-                "/data/DB_PASSWORD is \"<masked>\", not \"<masked>\"",
-                "/data/MODE is absent, not \"a\""
-            ]
-        );
+        let texts: Vec<String> = failed_tests(&patch, &live).iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["/data/DB_PASSWORD is \"<masked>\", not \"<masked>\"", "/data/MODE is absent, not \"a\""]);
     }
 }

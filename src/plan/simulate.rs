@@ -21,39 +21,21 @@ pub struct SimulationError {
 pub fn apply(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, SimulationError> {
     let mut after = inventory.clone();
     for step in fixes.iter().flat_map(|fix| &fix.steps) {
-        apply_step(&mut after, step).map_err(|reason| SimulationError {
-            object: step.object().to_string(),
-            reason,
-        })?;
+        apply_step(&mut after, step).map_err(|reason| SimulationError { object: step.object().to_string(), reason })?;
     }
     Ok(after.finish())
 }
 
 fn apply_step(inventory: &mut Inventory, step: &Step) -> Result<(), String> {
     match step {
-        Step::Patch {
-            object,
-            edits,
-            expect,
-            ..
-        } => {
-            let before = inventory
-                .projection(object)
-                .ok_or("there is no such object")?;
+        Step::Patch { object, edits, expect, .. } => {
+            let before = inventory.projection(object).ok_or("there is no such object")?;
             let origin = inventory.origin(object);
-            let after = patch::build(&before, edits, expect)
-                .map_err(|error| error.to_string())?
-                .after;
+            let after = patch::build(&before, edits, expect).map_err(|error| error.to_string())?.after;
             inventory.remove(object);
             put(inventory, &object.api_version, &object.kind, after, origin)
         }
-        Step::Create { object, manifest } => put(
-            inventory,
-            &object.api_version,
-            &object.kind,
-            manifest.clone(),
-            None,
-        ),
+        Step::Create { object, manifest } => put(inventory, &object.api_version, &object.kind, manifest.clone(), None),
         Step::Delete { object } => {
             inventory.remove(object);
             Ok(())
@@ -69,7 +51,5 @@ fn put(
     value: serde_json::Value,
     origin: Option<Origin>,
 ) -> Result<(), String> {
-    inventory
-        .add(api_version, kind, value, origin)
-        .map_err(|error| error.to_string())
+    inventory.add(api_version, kind, value, origin).map_err(|error| error.to_string())
 }
