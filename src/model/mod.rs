@@ -20,6 +20,8 @@ pub mod mask;
 pub mod store;
 pub mod inventory;
 pub mod environment;
+pub mod config_text;
+pub mod consumers;
 pub mod references;
 pub mod capacity;
 pub mod replicas;

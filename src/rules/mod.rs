@@ -3,6 +3,7 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+pub mod configuration;
 pub mod more_pods;
 
 use rule::Rule;
@@ -18,6 +19,7 @@ macro_rules! registry {
 }
 
 registry! {
+    insecure_flag,
     missing_pdb,
     replicas_below_hpa_min,
     replicas_pinned_with_hpa,
