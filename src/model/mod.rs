@@ -19,6 +19,7 @@ pub mod store;
 pub mod inventory;
 pub mod environment;
 pub mod references;
+pub mod routes;
 pub mod capacity;
 
 pub use inventory::{Gap, Inventory, Scope, World};
