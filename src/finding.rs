@@ -12,9 +12,7 @@ use crate::model::Subject;
 use crate::model::ownership::Ownership;
 
 /// How bad a finding is; drives the score. Ordered from worst.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Weight 10.
@@ -31,13 +29,7 @@ pub enum Severity {
 
 impl Severity {
     /// All, worst first.
-    pub const ALL: [Self; 5] = [
-        Self::Critical,
-        Self::High,
-        Self::Medium,
-        Self::Low,
-        Self::Info,
-    ];
+    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
 
     /// The word in reports.
     pub fn word(self) -> &'static str {
@@ -72,9 +64,7 @@ impl Severity {
 }
 
 /// When to act.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
     /// Before production.
@@ -97,9 +87,7 @@ impl Priority {
 }
 
 /// The part of the scorecard that a rule counts in, in the order of the scorecard.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// Structure, tenants, quotas.
@@ -149,9 +137,7 @@ impl Category {
 }
 
 /// How sure a finding is.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Confidence {
     /// Read in the objects.
@@ -191,10 +177,7 @@ pub struct Location {
 impl Location {
     /// A field of the finding's object.
     pub fn at(pointer: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            ..Self::default()
-        }
+        Self { pointer: pointer.into(), ..Self::default() }
     }
 
     /// With what stands there and what should.
@@ -262,20 +245,14 @@ impl Finding {
     /// With one more fact.
     #[must_use]
     pub fn because(mut self, text: impl Into<String>) -> Self {
-        self.evidence.push(Evidence {
-            text: text.into(),
-            object: None,
-        });
+        self.evidence.push(Evidence { text: text.into(), object: None });
         self
     }
 
     /// With one more fact that an object shows.
     #[must_use]
     pub fn because_of(mut self, object: &Subject, text: impl Into<String>) -> Self {
-        self.evidence.push(Evidence {
-            text: text.into(),
-            object: Some(object.clone()),
-        });
+        self.evidence.push(Evidence { text: text.into(), object: Some(object.clone()) });
         self
     }
 
@@ -311,23 +288,18 @@ impl Finding {
     /// that it survives renamed files, moved lines and changes of other objects.
     pub fn fingerprint(&self) -> String {
         let pointer = self.locations.first().map_or("", |location| {
-            if location.stable_pointer.is_empty() {
-                &location.pointer
-            } else {
-                &location.stable_pointer
-            }
+            if location.stable_pointer.is_empty() { &location.pointer } else { &location.stable_pointer }
         });
         let object = &self.object;
         // A namespace left out of a manifest is `default`; a context has many names.
-        let name = if object.kind == "Cluster" {
-            ""
-        } else {
-            &object.name
-        };
+        let name = if object.kind == "Cluster" { "" } else { &object.name };
         let text = [self.rule, &object.kind, object.namespace(), name, pointer].join("\0");
         let digest = Sha256::digest(text.as_bytes());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256:{hex}")
+        digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {
+            hex.push(char::from_digit(u32::from(byte >> 4), 16).expect("a nibble is a digit"));
+            hex.push(char::from_digit(u32::from(byte & 15), 16).expect("a nibble is a digit"));
+            hex
+        })
     }
 }
 

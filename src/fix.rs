@@ -17,9 +17,7 @@ pub const CHANGE_ID: &str = "progrc.io/change-id";
 pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// How far a fix may be applied without a person.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Applicability {
     /// Declared intent, reversible, restarts nothing.
@@ -45,9 +43,7 @@ impl Applicability {
 }
 
 /// How far a fix can be taken back.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reversible {
     /// The objects become what they were.
@@ -133,18 +129,12 @@ pub enum Action {
 impl Edit {
     /// Sets a field.
     pub fn set(pointer: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            action: Action::Set(value.into()),
-        }
+        Self { pointer: pointer.into(), action: Action::Set(value.into()) }
     }
 
     /// Removes a field.
     pub fn remove(pointer: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            action: Action::Remove,
-        }
+        Self { pointer: pointer.into(), action: Action::Remove }
     }
 }
 
@@ -191,12 +181,7 @@ pub enum Step {
 impl Step {
     /// A patch of one object.
     pub fn patch(object: &Subject, edits: Vec<Edit>) -> Self {
-        Self::Patch {
-            object: object.clone(),
-            subresource: None,
-            edits,
-            expect: Vec::new(),
-        }
+        Self::Patch { object: object.clone(), subresource: None, edits, expect: Vec::new() }
     }
 
     /// The object that it touches.
@@ -217,17 +202,10 @@ impl Step {
 
     /// Creates an object in the form every created object has: three marks of ours, and never a
     /// label or annotation of the workload, which could make Helm or Argo CD adopt it.
-    pub fn create(
-        rule: &str,
-        api_version: &str,
-        kind: &str,
-        namespace: &str,
-        name: &str,
-        spec: Value,
-    ) -> Self {
+    pub fn create(rule: &str, api_version: &str, kind: &str, namespace: &str, name: &str, spec: Value) -> Self {
         let mut object = ObjectRef::new(api_version, kind, Some(namespace), name);
         object.uid = None;
-        let manifest = serde_json::json!({
+        let mut manifest = serde_json::json!({
             "apiVersion": api_version,
             "kind": kind,
             "metadata": {
@@ -235,12 +213,9 @@ impl Step {
                 "namespace": namespace,
                 "labels": {"app.kubernetes.io/managed-by": "kubectl-progrc", RULE_LABEL: rule},
             },
-            "spec": spec,
         });
-        Self::Create {
-            object: Subject::new(object),
-            manifest,
-        }
+        manifest["spec"] = spec;
+        Self::Create { object: Subject::new(object), manifest }
     }
 }
 
@@ -314,21 +289,13 @@ impl Fix {
     /// Lowers the applicability to at most `to`, for a reason. It never rises.
     pub fn demote(&mut self, to: Applicability, guard: &str, reason: impl Into<String>) {
         self.applicability = self.applicability.max(to);
-        self.lowered_by.push(LoweredBy {
-            guard: guard.to_owned(),
-            reason: reason.into(),
-            refuses: false,
-        });
+        self.lowered_by.push(LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: false });
     }
 
     /// Stops the fix; its steps stay for `emit`.
     pub fn refuse(&mut self, guard: &str, reason: impl Into<String>) {
         self.applicability = Applicability::Manual;
-        self.lowered_by.push(LoweredBy {
-            guard: guard.to_owned(),
-            reason: reason.into(),
-            refuses: true,
-        });
+        self.lowered_by.push(LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: true });
     }
 
     /// True if a guard stopped it.
@@ -345,11 +312,7 @@ impl Fix {
     pub fn restarts(&self) -> impl Iterator<Item = &Subject> {
         self.steps.iter().filter_map(|step| match step {
             Step::Restart { object } => Some(object),
-            Step::Patch { object, edits, .. }
-                if edits.iter().any(|edit| is_in_template(&edit.pointer)) =>
-            {
-                Some(object)
-            }
+            Step::Patch { object, edits, .. } if edits.iter().any(|edit| is_in_template(&edit.pointer)) => Some(object),
             _ => None,
         })
     }
@@ -364,18 +327,11 @@ fn is_in_template(pointer: &str) -> bool {
 /// characters, the API's limit for names.
 pub fn free_name(base: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let cut = |name: &str, most: usize| -> String {
-        let end = (0..=most.min(name.len()))
-            .rev()
-            .find(|at| name.is_char_boundary(*at))
-            .unwrap_or(0);
+        let end = (0..=most.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
         name[..end].trim_end_matches(['-', '.']).to_owned()
     };
     let first = cut(base, 253);
-    if is_taken(&first) {
-        format!("{}-progrc", cut(base, 246))
-    } else {
-        first
-    }
+    if is_taken(&first) { format!("{}-progrc", cut(base, 246)) } else { first }
 }
 
 /// True if the object was created by us.

@@ -1,1 +1,6 @@
 //! Configuration, waivers, the engine that runs rules, the score. Pure.
+
+pub mod engine;
+pub mod guards;
+
+pub use engine::{Audit, RuleOutcome, run};

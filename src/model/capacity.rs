@@ -31,55 +31,28 @@ pub fn ceiling(inventory: &Inventory, workload: usize) -> Bound {
     bound(inventory, workload, "maxReplicas", "maxReplicaCount", 100)
 }
 
-fn bound(
-    inventory: &Inventory,
-    position: usize,
-    field: &str,
-    keda_field: &str,
-    keda_default: i64,
-) -> Bound {
+fn bound(inventory: &Inventory, position: usize, field: &str, keda_field: &str, keda_default: i64) -> Bound {
     let workload = inventory.workloads.at(position);
     let Some(autoscaler) = inventory.autoscalers_of(position).next() else {
-        return Bound {
-            pods: workload.replicas(),
-            source: format!("{} spec.replicas", workload.subject.short()),
-        };
+        return Bound { pods: workload.replicas(), source: format!("{} spec.replicas", workload.subject.short()) };
     };
-    if let Some(owner) = autoscaler
-        .metadata
-        .controller()
-        .filter(|owner| owner.kind == "ScaledObject")
-    {
-        let scaled = inventory.other("scaledobjects.keda.sh").find(|scaled| {
-            scaled.name() == owner.name && scaled.namespace() == workload.namespace()
-        });
+    if let Some(owner) = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject") {
+        let scaled = inventory
+            .other("scaledobjects.keda.sh")
+            .find(|scaled| scaled.name() == owner.name && scaled.namespace() == workload.namespace());
         let count = scaled.and_then(|scaled| scaled.at(&format!("/spec/{keda_field}"))?.as_i64());
         let pods = count.unwrap_or(keda_default);
-        return Bound {
-            pods,
-            source: format!("ScaledObject/{} spec.{keda_field}", owner.name),
-        };
+        return Bound { pods, source: format!("ScaledObject/{} spec.{keda_field}", owner.name) };
     }
-    let pods = if field == "minReplicas" {
-        autoscaler.floor()
-    } else {
-        autoscaler.spec.max_replicas
-    };
-    Bound {
-        pods,
-        source: format!("{} spec.{field}", autoscaler.subject.short()),
-    }
+    let pods = if field == "minReplicas" { autoscaler.floor() } else { autoscaler.spec.max_replicas };
+    Bound { pods, source: format!("{} spec.{field}", autoscaler.subject.short()) }
 }
 
 /// What one pod requests of a resource, or what it may use, as the scheduler counts: the larger of
 /// the running containers' sum and the largest start-up step, plus overhead. Pod-level resources
 /// stand in place of the sum. `None` for limits if a container states none.
 pub fn pod_amount(spec: &PodSpec, resource: &str, side: Side) -> Option<Quantity> {
-    if let Some(total) = spec
-        .resources
-        .as_ref()
-        .and_then(|r| side.of(&r.requests, &r.limits, resource))
-    {
+    if let Some(total) = spec.resources.as_ref().and_then(|r| side.of(&r.requests, &r.limits, resource)) {
         return Some(total + overhead(spec, resource));
     }
     let amount = |container: &Container| side.amount(container, resource);
@@ -124,21 +97,14 @@ impl Side {
     ) -> Option<Quantity> {
         let limit = limits.get(resource).and_then(Quantity::from_value);
         match self {
-            Self::Requests => requests
-                .get(resource)
-                .and_then(Quantity::from_value)
-                .or(limit),
+            Self::Requests => requests.get(resource).and_then(Quantity::from_value).or(limit),
             Self::Limits => limit,
         }
     }
 }
 
 fn overhead(spec: &PodSpec, resource: &str) -> Quantity {
-    spec.overhead
-        .as_ref()
-        .and_then(|o| o.get(resource))
-        .and_then(Quantity::from_value)
-        .unwrap_or_default()
+    spec.overhead.as_ref().and_then(|o| o.get(resource)).and_then(Quantity::from_value).unwrap_or_default()
 }
 
 /// The most pods that a workload may have at once, surge and pods that are still ending included,
@@ -150,50 +116,22 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
             let nodes = if inventory.is_live() {
                 workload.status.desired_number_scheduled
             } else {
-                i64::try_from(inventory.nodes.len())
-                    .unwrap_or_default()
-                    .max(1)
+                i64::try_from(inventory.nodes.len()).unwrap_or_default().max(1)
             };
             (nodes, format!("{nodes} nodes"))
         }
         "CronJob" => {
-            let parallel = workload
-                .spec
-                .job_template
-                .as_ref()
-                .and_then(|job| job.spec.parallelism)
-                .unwrap_or(1);
-            let overlapping = workload
-                .spec
-                .concurrency_policy
-                .as_deref()
-                .unwrap_or("Allow")
-                == "Allow";
+            let parallel = workload.spec.job_template.as_ref().and_then(|job| job.spec.parallelism).unwrap_or(1);
+            let overlapping = workload.spec.concurrency_policy.as_deref().unwrap_or("Allow") == "Allow";
             let pods = parallel * if overlapping { 2 } else { 1 };
-            (
-                pods,
-                format!(
-                    "parallelism {parallel}{}",
-                    if overlapping {
-                        ", two runs may overlap"
-                    } else {
-                        ""
-                    }
-                ),
-            )
+            (pods, format!("parallelism {parallel}{}", if overlapping { ", two runs may overlap" } else { "" }))
         }
-        "Job" => (
-            workload.spec.parallelism.unwrap_or(1),
-            "parallelism".to_owned(),
-        ),
+        "Job" => (workload.spec.parallelism.unwrap_or(1), "parallelism".to_owned()),
         "Pod" => (1, "one pod".to_owned()),
         _ => {
             let ceiling = ceiling(inventory, position);
             let (surge, missing) = workload.surge_and_unavailable(ceiling.pods);
-            let text = format!(
-                "{} from {} + surge {surge} + ending {missing}",
-                ceiling.pods, ceiling.source
-            );
+            let text = format!("{} from {} + surge {surge} + ending {missing}", ceiling.pods, ceiling.source);
             (ceiling.pods + surge + missing, text)
         }
     }
@@ -216,29 +154,12 @@ pub fn obstacles(inventory: &Inventory, workload: &Item<Workload>, pods: i64) ->
     let Some(template) = workload.template() else {
         return out;
     };
-    let mut found = |guard, reason: String, refuses| {
-        out.push(Obstacle {
-            guard,
-            reason,
-            refuses,
-        })
-    };
-    for claim in template
-        .spec
-        .volumes
-        .iter()
-        .filter_map(super::pod::Volume::claim)
-    {
-        match inventory
-            .volume_claims
-            .get(workload.namespace(), "PersistentVolumeClaim", claim)
-        {
+    let mut found = |guard, reason: String, refuses| out.push(Obstacle { guard, reason, refuses });
+    for claim in template.spec.volumes.iter().filter_map(super::pod::Volume::claim) {
+        match inventory.volume_claims.get(workload.namespace(), "PersistentVolumeClaim", claim) {
             Some(claim) if claim.is_for_one_pod() => found(
                 "volume",
-                format!(
-                    "{} may be mounted by one pod only (ReadWriteOncePod)",
-                    claim.subject.short()
-                ),
+                format!("{} may be mounted by one pod only (ReadWriteOncePod)", claim.subject.short()),
                 true,
             ),
             Some(claim) if claim.is_shared() => {}
@@ -251,40 +172,20 @@ pub fn obstacles(inventory: &Inventory, workload: &Item<Workload>, pods: i64) ->
                 ),
                 false,
             ),
-            None => found(
-                "volume",
-                format!("the access modes of PersistentVolumeClaim/{claim} are not known"),
-                false,
-            ),
+            None => found("volume", format!("the access modes of PersistentVolumeClaim/{claim} are not known"), false),
         }
     }
     if workload.strategy_kind() == "Recreate" {
-        found(
-            "recreate",
-            "the strategy is Recreate: the workload does not want two pods at once".to_owned(),
-            false,
-        );
+        found("recreate", "the strategy is Recreate: the workload does not want two pods at once".to_owned(), false);
     }
     if workload.kind == "StatefulSet" && !workload.spec.volume_claim_templates.is_empty() {
-        found(
-            "volume",
-            "each new pod makes a PersistentVolumeClaim, which costs and stays".to_owned(),
-            false,
-        );
+        found("volume", "each new pod makes a PersistentVolumeClaim, which costs and stays".to_owned(), false);
     }
     if let Some(reason) = needs_own_node(&template.spec) {
-        let nodes = inventory
-            .nodes
-            .iter()
-            .filter(|node| node.is_schedulable())
-            .count();
+        let nodes = inventory.nodes.iter().filter(|node| node.is_schedulable()).count();
         let nodes = i64::try_from(nodes).unwrap_or(i64::MAX);
         if nodes < pods {
-            found(
-                "nodes",
-                format!("{reason}, and {nodes} nodes take pods"),
-                false,
-            );
+            found("nodes", format!("{reason}, and {nodes} nodes take pods"), false);
         }
     }
     if let Some(reason) = singleton_hint(workload) {
@@ -297,69 +198,39 @@ fn needs_own_node(spec: &PodSpec) -> Option<String> {
     if spec.on_host_network() {
         return Some("hostNetwork lets one pod run on a node".to_owned());
     }
-    let ports = spec
-        .serving_containers()
-        .flat_map(|container| &container.ports);
-    if let Some(port) = ports
-        .filter_map(|port| port.host_port)
-        .find(|port| *port > 0)
-    {
+    let ports = spec.serving_containers().flat_map(|container| &container.ports);
+    if let Some(port) = ports.filter_map(|port| port.host_port).find(|port| *port > 0) {
         return Some(format!("hostPort {port} lets one pod run on a node"));
     }
-    let required = spec
-        .affinity
-        .as_ref()?
-        .pointer("/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution")?;
+    let required =
+        spec.affinity.as_ref()?.pointer("/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution")?;
     let terms = required.as_array()?;
-    let by_host = |term: &Value| {
-        term.get("topologyKey").and_then(Value::as_str) == Some("kubernetes.io/hostname")
-    };
-    terms
-        .iter()
-        .any(by_host)
-        .then(|| "a required anti-affinity lets one pod run on a node".to_owned())
+    let by_host = |term: &Value| term.get("topologyKey").and_then(Value::as_str) == Some("kubernetes.io/hostname");
+    terms.iter().any(by_host).then(|| "a required anti-affinity lets one pod run on a node".to_owned())
 }
 
 fn singleton_hint(workload: &Workload) -> Option<String> {
     let template = workload.template()?;
     let marked = |key: &str| {
-        workload.metadata.annotation(key) == Some("true")
-            || template.metadata.annotation(key) == Some("true")
+        workload.metadata.annotation(key) == Some("true") || template.metadata.annotation(key) == Some("true")
     };
     if marked("progrc.io/singleton") {
         return Some("it is marked progrc.io/singleton".to_owned());
     }
     let no_election = |container: &&Container| {
-        container
-            .args
-            .iter()
-            .chain(&container.command)
-            .any(|word| word.contains("--leader-elect=false"))
+        container.args.iter().chain(&container.command).any(|word| word.contains("--leader-elect=false"))
     };
     let container = template.spec.containers.iter().find(no_election)?;
-    Some(format!(
-        "container {} runs with --leader-elect=false",
-        container.name
-    ))
+    Some(format!("container {} runs with --leader-elect=false", container.name))
 }
 
 /// The quotas of a namespace that `more` pods of this shape would exceed, in words.
-pub fn quota_shortage(
-    inventory: &Inventory,
-    namespace: &str,
-    spec: &PodSpec,
-    more: i64,
-) -> Option<String> {
+pub fn quota_shortage(inventory: &Inventory, namespace: &str, spec: &PodSpec, more: i64) -> Option<String> {
     for quota in inventory.quotas.within(namespace) {
         for (resource, hard) in &quota.status.hard {
-            let (Some(hard), Some(used)) = (
-                Quantity::from_value(hard),
-                quota
-                    .status
-                    .used
-                    .get(resource)
-                    .and_then(Quantity::from_value),
-            ) else {
+            let (Some(hard), Some(used)) =
+                (Quantity::from_value(hard), quota.status.used.get(resource).and_then(Quantity::from_value))
+            else {
                 continue;
             };
             let each = match resource.as_str() {
@@ -374,9 +245,7 @@ pub fn quota_shortage(
             let needed = each.unwrap_or_default() * more;
             if used + needed > hard {
                 let name = quota.subject.short();
-                return Some(format!(
-                    "{name} allows {hard} {resource}, {used} is used and {needed} is needed"
-                ));
+                return Some(format!("{name} allows {hard} {resource}, {used} is used and {needed} is needed"));
             }
         }
     }
@@ -399,10 +268,7 @@ mod tests {
             "overhead": {"cpu": "10m"}
         }))
         .unwrap();
-        assert_eq!(
-            pod_amount(&spec, "cpu", Side::Requests),
-            Some(Quantity::milli(460))
-        );
+        assert_eq!(pod_amount(&spec, "cpu", Side::Requests), Some(Quantity::milli(460)));
         assert_eq!(pod_amount(&spec, "cpu", Side::Limits), None);
     }
 
@@ -413,9 +279,6 @@ mod tests {
             "containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}}]
         }))
         .unwrap();
-        assert_eq!(
-            pod_amount(&spec, "cpu", Side::Requests),
-            Some(Quantity::units(1))
-        );
+        assert_eq!(pod_amount(&spec, "cpu", Side::Requests), Some(Quantity::units(1)));
     }
 }

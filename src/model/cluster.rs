@@ -72,12 +72,8 @@ pub struct NodeStatus {
 impl Node {
     /// True if a pod without tolerations may be scheduled here.
     pub fn is_schedulable(&self) -> bool {
-        let blocking = |taint: &Value| {
-            matches!(
-                taint.get("effect").and_then(Value::as_str),
-                Some("NoSchedule" | "NoExecute")
-            )
-        };
+        let blocking =
+            |taint: &Value| matches!(taint.get("effect").and_then(Value::as_str), Some("NoSchedule" | "NoExecute"));
         self.spec.unschedulable != Some(true) && !self.spec.taints.iter().any(blocking)
     }
 }
@@ -111,18 +107,12 @@ pub struct VolumeClaimSpec {
 impl VolumeClaim {
     /// True if several nodes may mount it.
     pub fn is_shared(&self) -> bool {
-        self.spec
-            .access_modes
-            .iter()
-            .any(|mode| mode == "ReadWriteMany" || mode == "ReadOnlyMany")
+        self.spec.access_modes.iter().any(|mode| mode == "ReadWriteMany" || mode == "ReadOnlyMany")
     }
 
     /// True if only one pod may mount it.
     pub fn is_for_one_pod(&self) -> bool {
-        self.spec
-            .access_modes
-            .iter()
-            .any(|mode| mode == "ReadWriteOncePod")
+        self.spec.access_modes.iter().any(|mode| mode == "ReadWriteOncePod")
     }
 }
 
@@ -251,11 +241,7 @@ pub struct DefinitionSpec {
 impl Definition {
     /// The Service that converts versions.
     pub fn converter(&self) -> Option<ServiceRef> {
-        let service = self
-            .spec
-            .conversion
-            .as_ref()?
-            .pointer("/webhook/clientConfig/service")?;
+        let service = self.spec.conversion.as_ref()?.pointer("/webhook/clientConfig/service")?;
         serde_json::from_value(service.clone()).ok()
     }
 }
@@ -278,15 +264,8 @@ pub struct Other {
 impl Other {
     /// A value by JSON pointer below the object; metadata is not part of it.
     pub fn at(&self, pointer: &str) -> Option<&Value> {
-        let (first, rest) = pointer
-            .strip_prefix('/')?
-            .split_once('/')
-            .unwrap_or((&pointer[1..], ""));
+        let (first, rest) = pointer.strip_prefix('/')?.split_once('/').unwrap_or((&pointer[1..], ""));
         let value = self.rest.get(first)?;
-        if rest.is_empty() {
-            Some(value)
-        } else {
-            value.pointer(&format!("/{rest}"))
-        }
+        if rest.is_empty() { Some(value) } else { value.pointer(&format!("/{rest}")) }
     }
 }

@@ -76,7 +76,7 @@ pub fn effective(
     }
     for (position, variable) in container.env.iter().enumerate() {
         let at = pointer(&base, &["env", &position.to_string(), "value"]);
-        let resolved = resolve(inventory, workload, variable, at, &out);
+        let resolved = resolve(inventory, workload, variable, &at, &out);
         out.insert(variable.name.clone(), resolved);
     }
     out
@@ -89,10 +89,7 @@ fn add_config_map(
     prefix: &str,
     out: &mut BTreeMap<String, Variable>,
 ) {
-    let Some(map) = inventory
-        .config_maps
-        .get(workload.namespace(), "ConfigMap", &reference.name)
-    else {
+    let Some(map) = inventory.config_maps.get(workload.namespace(), "ConfigMap", &reference.name) else {
         return;
     };
     for (key, text) in &map.data {
@@ -112,21 +109,18 @@ fn resolve(
     inventory: &Inventory,
     workload: &Item<Workload>,
     variable: &EnvVar,
-    at: String,
+    at: &str,
     before: &BTreeMap<String, Variable>,
 ) -> Variable {
     let own = |value: Value| Variable {
         name: variable.name.clone(),
         value,
         holder: workload.subject.clone(),
-        pointer: at.clone(),
+        pointer: at.to_owned(),
         from_config_map: false,
     };
     let Some(from) = &variable.value_from else {
-        return own(expand(
-            variable.value.as_deref().unwrap_or_default(),
-            before,
-        ));
+        return own(expand(variable.value.as_deref().unwrap_or_default(), before));
     };
     if from.secret_key_ref.is_some() {
         return own(Value::Secret);
@@ -134,9 +128,7 @@ fn resolve(
     let Some(reference) = &from.config_map_key_ref else {
         return own(Value::Runtime);
     };
-    let map = inventory
-        .config_maps
-        .get(workload.namespace(), "ConfigMap", &reference.name);
+    let map = inventory.config_maps.get(workload.namespace(), "ConfigMap", &reference.name);
     let Some((map, text)) = map.and_then(|map| Some((map, map.data.get(&reference.key)?))) else {
         return own(Value::Missing);
     };
@@ -159,13 +151,11 @@ fn expand(text: &str, before: &BTreeMap<String, Variable>) -> Value {
         if let Some(after) = tail.strip_prefix('$') {
             out.push('$');
             rest = after;
-        } else if let Some((name, after)) =
-            tail.strip_prefix('(').and_then(|tail| tail.split_once(')'))
-        {
+        } else if let Some((name, after)) = tail.strip_prefix('(').and_then(|tail| tail.split_once(')')) {
             match before.get(name).map(|variable| &variable.value) {
                 Some(Value::Text(value)) => out.push_str(value),
                 Some(_) => return Value::Runtime,
-                None => out.push_str(&format!("$({name})")),
+                None => out.extend(["$(", name, ")"]),
             }
             rest = after;
         } else {
@@ -179,20 +169,11 @@ fn expand(text: &str, before: &BTreeMap<String, Variable>) -> Value {
 
 /// The `ConfigMap`s that a workload takes as variables: from `envFrom` and by key.
 pub fn config_maps_as_variables(workload: &Workload) -> Vec<&str> {
-    let containers = workload
-        .template()
-        .into_iter()
-        .flat_map(|template| template.spec.all_containers());
+    let containers = workload.template().into_iter().flat_map(|template| template.spec.all_containers());
     let mut names: Vec<&str> = containers
         .flat_map(|(_, _, container)| {
-            let whole = container
-                .env_from
-                .iter()
-                .filter_map(|source| source.config_map_ref.as_ref());
-            let keys = container
-                .env
-                .iter()
-                .filter_map(|v| v.value_from.as_ref()?.config_map_key_ref.as_ref());
+            let whole = container.env_from.iter().filter_map(|source| source.config_map_ref.as_ref());
+            let keys = container.env.iter().filter_map(|v| v.value_from.as_ref()?.config_map_key_ref.as_ref());
             whole.chain(keys).map(|reference| reference.name.as_str())
         })
         .collect();
@@ -228,18 +209,10 @@ mod tests {
 
     fn inventory() -> Inventory {
         let mut inventory = Inventory::default();
-        let map = |name: &str, data: serde_json::Value| json!({"metadata": {"name": name, "namespace": "a"}, "data": data});
-        inventory
-            .add(
-                "v1",
-                "ConfigMap",
-                map("one", json!({"A": "1", "B": "1"})),
-                None,
-            )
-            .unwrap();
-        inventory
-            .add("v1", "ConfigMap", map("two", json!({"B": "2"})), None)
-            .unwrap();
+        let map =
+            |name: &str, data: serde_json::Value| json!({"metadata": {"name": name, "namespace": "a"}, "data": data});
+        inventory.add("v1", "ConfigMap", map("one", json!({"A": "1", "B": "1"})), None).unwrap();
+        inventory.add("v1", "ConfigMap", map("two", json!({"B": "2"})), None).unwrap();
         let deployment = json!({"metadata": {"name": "web", "namespace": "a"}, "spec": {"template": {"spec": {
             "containers": [{"name": "web",
                 "envFrom": [{"configMapRef": {"name": "one"}}, {"configMapRef": {"name": "two"}},
@@ -248,9 +221,7 @@ mod tests {
                         {"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
                         {"name": "D", "value": "x$(S)"},
                         {"name": "M", "valueFrom": {"configMapKeyRef": {"name": "one", "key": "none"}}}]}]}}}});
-        inventory
-            .add("apps/v1", "Deployment", deployment, None)
-            .unwrap();
+        inventory.add("apps/v1", "Deployment", deployment, None).unwrap();
         inventory.finish()
     }
 
@@ -258,13 +229,7 @@ mod tests {
     fn the_order_is_that_of_the_api() {
         let inventory = inventory();
         let web = inventory.workloads.get("a", "Deployment", "web").unwrap();
-        let container = web
-            .template()
-            .unwrap()
-            .spec
-            .all_containers()
-            .next()
-            .unwrap();
+        let container = web.template().unwrap().spec.all_containers().next().unwrap();
         let variables = effective(&inventory, web, container);
         let text = |name: &str| variables[name].text();
         assert_eq!(text("A"), Some("own"));
@@ -275,10 +240,7 @@ mod tests {
         assert_eq!(variables["S"].value, Value::Secret);
         assert_eq!(variables["D"].value, Value::Runtime);
         assert_eq!(variables["M"].value, Value::Missing);
-        assert_eq!(
-            variables["A"].pointer,
-            "/spec/template/spec/containers/0/env/1/value"
-        );
+        assert_eq!(variables["A"].pointer, "/spec/template/spec/containers/0/env/1/value");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{
-    ApiService, ConfigMap, Definition, Namespace, Node, Other, RoleBinding, ServiceAccount,
-    VolumeClaim, WebhookConfiguration,
+    ApiService, ConfigMap, Definition, Namespace, Node, Other, RoleBinding, ServiceAccount, VolumeClaim,
+    WebhookConfiguration,
 };
 use super::network::{EndpointSlice, Ingress, IngressClass, NetworkPolicy, Service};
 use super::object::{ObjectRef, Subject};
@@ -17,7 +17,9 @@ use super::policy::{Autoscaler, DisruptionBudget, LimitRange, ResourceQuota};
 use super::store::{Item, Store};
 use super::workload::Workload;
 
+mod kinds;
 mod ingest;
+mod lookup;
 mod relations;
 
 pub use ingest::{BadObject, PageEnd};
@@ -52,10 +54,7 @@ pub struct Scope {
 impl Scope {
     /// One namespace.
     pub fn only(namespace: &str) -> Self {
-        Self {
-            namespaces: Some(BTreeSet::from([namespace.to_owned()])),
-            system: BTreeSet::new(),
-        }
+        Self { namespaces: Some(BTreeSet::from([namespace.to_owned()])), system: BTreeSet::new() }
     }
 
     /// True if findings are made for this namespace. A system namespace has to be named.
@@ -158,6 +157,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// An inventory without objects.
+    pub fn new(world: World, scope: Scope, taken_at: jiff::Timestamp) -> Self {
+        Self { world, scope, taken_at, ..Self::default() }
+    }
+
     /// Puts everything in order and relates it. Must follow the last change.
     #[must_use]
     pub fn finish(mut self) -> Self {
@@ -182,10 +186,7 @@ impl Inventory {
     /// The server's minor version, where there is a server that says.
     pub fn server_minor(&self) -> Option<u32> {
         match self.world {
-            World::Cluster {
-                version: Some((_, minor)),
-                ..
-            } => Some(minor),
+            World::Cluster { version: Some((_, minor)), .. } => Some(minor),
             _ => None,
         }
     }
@@ -193,34 +194,26 @@ impl Inventory {
     /// Why objects of this resource may be missing from a namespace, if they may.
     pub fn gap(&self, resource: &str, namespace: &str) -> Option<&Gap> {
         let here = format!("namespace {namespace}");
-        self.gaps
-            .iter()
-            .find(|gap| gap.kind == resource && (gap.scope == "cluster" || gap.scope == here))
+        self.gaps.iter().find(|gap| gap.kind == resource && (gap.scope == "cluster" || gap.scope == here))
     }
 
     /// A sentence for a verdict that a gap leaves open.
     pub fn unseen(&self, resource: &str, namespace: &str) -> Option<String> {
-        self.gap(resource, namespace)
-            .map(|gap| format!("{} not readable in {}: {}", gap.kind, gap.scope, gap.reason))
+        self.gap(resource, namespace).map(|gap| format!("{} not readable in {}: {}", gap.kind, gap.scope, gap.reason))
     }
 
     /// Workloads of the audited namespaces: top-level kinds, and others without a controller.
     pub fn audited_workloads(&self) -> impl Iterator<Item = (usize, &Arc<Item<Workload>>)> {
-        self.workloads.iter().enumerate().filter(|(_, workload)| {
-            self.scope.covers(workload.namespace()) && is_top_level(workload)
-        })
+        self.workloads
+            .iter()
+            .enumerate()
+            .filter(|(_, workload)| self.scope.covers(workload.namespace()) && is_top_level(workload))
     }
 
     /// The audited namespaces that have workloads, by name, with the Namespace object if it was read.
     pub fn audited_namespaces(&self) -> Vec<Subject> {
-        let names: BTreeSet<&str> = self
-            .audited_workloads()
-            .map(|(_, workload)| workload.namespace())
-            .collect();
-        names
-            .into_iter()
-            .map(|name| self.namespace_subject(name))
-            .collect()
+        let names: BTreeSet<&str> = self.audited_workloads().map(|(_, workload)| workload.namespace()).collect();
+        names.into_iter().map(|name| self.namespace_subject(name)).collect()
     }
 
     /// The name of a namespace as the subject of a verdict.
@@ -234,10 +227,7 @@ impl Inventory {
     /// The whole cluster as the subject of a verdict: the context's name.
     pub fn cluster_subject(&self) -> Subject {
         let name = match &self.world {
-            World::Cluster {
-                context: Some(context),
-                ..
-            } => context,
+            World::Cluster { context: Some(context), .. } => context,
             World::Cluster { server, .. } => server,
             World::Manifests { .. } => "manifests",
         };
@@ -251,7 +241,7 @@ impl Inventory {
 
     /// How many objects were read.
     pub fn len(&self) -> usize {
-        ingest::count(self)
+        lookup::count(self)
     }
 
     /// True if nothing was read.
@@ -261,7 +251,7 @@ impl Inventory {
 
     /// How many objects of the audited namespaces, and of the whole cluster, were read.
     pub fn audited_len(&self) -> usize {
-        ingest::count_audited(self)
+        lookup::count_audited(self)
     }
 }
 

@@ -9,18 +9,14 @@ use serde_json::Value;
 pub const MASK: &str = "<masked>";
 
 static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("(?i)(pass|pwd|secret|token|key|credential|dsn|auth|private)")
-        .expect("a constant pattern")
+    Regex::new("(?i)(pass|pwd|secret|token|key|credential|dsn|auth|private)").expect("a constant pattern")
 });
-static PLACE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("(?i)_(FILE|DIR|PATH|HOST|PORT|URL|URI)$").expect("a constant pattern")
-});
-static USERINFO: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)([a-z][a-z0-9+.-]*://)([^/?#\s@]+)@").expect("a constant pattern")
-});
-static QUERY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)([a-z][a-z0-9+.-]*://[^?#\s]*)\?[^#\s]*").expect("a constant pattern")
-});
+static PLACE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("(?i)_(FILE|DIR|PATH|HOST|PORT|URL|URI)$").expect("a constant pattern"));
+static USERINFO: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)([a-z][a-z0-9+.-]*://)([^/?#\s@]+)@").expect("a constant pattern"));
+static QUERY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)([a-z][a-z0-9+.-]*://[^?#\s]*)\?[^#\s]*").expect("a constant pattern"));
 static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
@@ -46,21 +42,18 @@ pub fn has_credential_shape(text: &str) -> bool {
 
 /// True if a URL in the text carries a password.
 pub fn has_url_password(text: &str) -> bool {
-    USERINFO
-        .captures_iter(text)
-        .any(|found| found[2].contains(':'))
+    USERINFO.captures_iter(text).any(|found| found[2].contains(':'))
 }
 
-/// The value of `key` as it may be shown.
+/// The value of `key` as it may be shown. Switches such as `"false"` are no credentials.
 pub fn mask(key: &str, value: &str) -> String {
-    if is_masked_key(key) && !value.is_empty() || has_credential_shape(value) {
+    let switch = super::environment::parse_switch(value).is_some();
+    if is_masked_key(key) && !switch || has_credential_shape(value) {
         return MASK.to_owned();
     }
     let value = USERINFO.replace_all(value, format!("${{1}}{MASK}@"));
     if CREDENTIAL.is_match(key) {
-        return QUERY
-            .replace_all(&value, format!("${{1}}?{MASK}"))
-            .into_owned();
+        return QUERY.replace_all(&value, format!("${{1}}?{MASK}")).into_owned();
     }
     value.into_owned()
 }
@@ -102,12 +95,7 @@ fn mask_under(key: &str, value: &mut Value) {
 fn is_structural(name: &str) -> bool {
     matches!(
         name,
-        "key"
-            | "secretName"
-            | "topologyKey"
-            | "tokenExpirationSeconds"
-            | "imagePullSecrets"
-            | "credentialsSecret"
+        "key" | "secretName" | "topologyKey" | "tokenExpirationSeconds" | "imagePullSecrets" | "credentialsSecret"
     )
 }
 
@@ -121,14 +109,8 @@ mod tests {
         assert_eq!(mask("API_KEY", "x"), MASK);
         assert_eq!(mask("TLS_KEY_FILE", "/etc/tls.key"), "/etc/tls.key");
         assert_eq!(mask("USE_LOCALSTACK", "true"), "true");
-        assert_eq!(
-            mask("ENDPOINT", "https://u:p@host/x?y=1"),
-            "https://<masked>@host/x?y=1"
-        );
-        assert_eq!(
-            mask("AUTH_URL", "https://u:p@host/x?token=1"),
-            "https://<masked>@host/x?<masked>"
-        );
+        assert_eq!(mask("ENDPOINT", "https://u:p@host/x?y=1"), "https://<masked>@host/x?y=1");
+        assert_eq!(mask("AUTH_URL", "https://u:p@host/x?token=1"), "https://<masked>@host/x?<masked>");
         assert_eq!(mask("ANY", "AKIAABCDEFGHIJKLMNOP"), MASK);
     }
 

@@ -12,9 +12,7 @@ use serde_json::Value;
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The name of one object: enough to find it again, and to print it.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
     /// The kind, as in manifests: `Deployment`.
@@ -54,9 +52,7 @@ impl ObjectRef {
 
     /// The API group: `apps` of `apps/v1`, `""` for the core group.
     pub fn group(&self) -> &str {
-        self.api_version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
     /// `Kind/name`, for sentences whose namespace is known.
@@ -116,16 +112,10 @@ pub struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,
     /// Labels.
-    #[serde(
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "nullable"
-    )]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
     /// Annotations; the last-applied one is reduced to what rules may know of it.
-    #[serde(
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "annotations"
-    )]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "annotations")]
     pub annotations: BTreeMap<String, String>,
     /// Who made this object.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
@@ -146,9 +136,7 @@ impl Meta {
 
     /// The owner that controls this object.
     pub fn controller(&self) -> Option<&OwnerReference> {
-        self.owner_references
-            .iter()
-            .find(|owner| owner.controller == Some(true))
+        self.owner_references.iter().find(|owner| owner.controller == Some(true))
     }
 
     /// The value of an annotation.
@@ -201,18 +189,12 @@ pub struct ManagedFields {
 impl ManagedFields {
     /// True if this entry owns `spec.replicas`.
     pub fn owns_replicas(&self) -> bool {
-        self.fields
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.replicas.is_some())
+        self.fields.spec.as_ref().is_some_and(|spec| spec.replicas.is_some())
     }
 
     /// True if this entry owns `spec.minReplicas`.
     pub fn owns_min_replicas(&self) -> bool {
-        self.fields
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.min_replicas.is_some())
+        self.fields.spec.as_ref().is_some_and(|spec| spec.min_replicas.is_some())
     }
 }
 
@@ -271,9 +253,7 @@ where
 }
 
 /// Reads annotations and reduces the last-applied one, which may hold credentials.
-fn annotations<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
+fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let mut map: BTreeMap<String, String> = nullable(deserializer)?;
     if let Some(text) = map.get_mut(LAST_APPLIED) {
         *text = reduce_last_applied(text);
@@ -292,6 +272,42 @@ fn reduce_last_applied(text: &str) -> String {
         reduced.insert("masked".into(), Value::Bool(true));
     }
     Value::Object(reduced).to_string()
+}
+
+/// True for kinds whose objects belong to no namespace. Custom kinds count as namespaced.
+pub fn is_cluster_wide(api_version: &str, kind: &str) -> bool {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    match kind {
+        "Namespace" | "Node" | "PersistentVolume" => group.is_empty(),
+        "IngressClass"
+        | "StorageClass"
+        | "PriorityClass"
+        | "RuntimeClass"
+        | "VolumeAttachment"
+        | "CSIDriver"
+        | "CSINode"
+        | "ClusterRole"
+        | "ClusterRoleBinding"
+        | "APIService"
+        | "CustomResourceDefinition"
+        | "ValidatingWebhookConfiguration"
+        | "MutatingWebhookConfiguration"
+        | "ValidatingAdmissionPolicy"
+        | "ValidatingAdmissionPolicyBinding"
+        | "CertificateSigningRequest"
+        | "FlowSchema"
+        | "PriorityLevelConfiguration"
+        | "VolumeSnapshotClass"
+        | "VolumeSnapshotContent"
+        | "GatewayClass"
+        | "AdminNetworkPolicy"
+        | "BaselineAdminNetworkPolicy" => group.ends_with("k8s.io"),
+        "ClusterIssuer" => group == "cert-manager.io",
+        "CiliumClusterwideNetworkPolicy" => group == "cilium.io",
+        "GlobalNetworkPolicy" => group.ends_with("projectcalico.org"),
+        "ClusterPolicy" => group == "kyverno.io",
+        _ => false,
+    }
 }
 
 /// Joins pointer segments below `base`, escaped as RFC 6901 says.
@@ -316,7 +332,7 @@ mod tests {
         }))
         .unwrap();
         let kept = meta.annotation(LAST_APPLIED).unwrap();
-        assert_eq!(kept, r#"{"masked":true,"spec":{"replicas":1}}"#);
+        assert_eq!(kept, r#"{"spec":{"replicas":1},"masked":true}"#);
     }
 
     #[test]
@@ -326,8 +342,7 @@ mod tests {
 
     #[test]
     fn null_maps_are_empty() {
-        let meta: Meta =
-            serde_json::from_str(r#"{"name":"x","labels":null,"annotations":null}"#).unwrap();
+        let meta: Meta = serde_json::from_str(r#"{"name":"x","labels":null,"annotations":null}"#).unwrap();
         assert!(meta.labels.is_empty() && meta.annotations.is_empty());
     }
 }

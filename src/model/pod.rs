@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::number::IntOrString;
 use super::object::{Condition, Meta, nullable};
-use super::quantity::Quantity;
 use super::selector::Labels;
+
+pub use super::container::{Container, ContainerPort, EnvFrom, EnvVar, KeyRef, Resources, ValueFrom, VolumeMount};
 
 /// The template of a workload's pods.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -44,10 +45,7 @@ pub struct PodSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
     /// Labels that a node must have.
-    #[serde(
-        skip_serializing_if = "Labels::is_empty",
-        deserialize_with = "nullable"
-    )]
+    #[serde(skip_serializing_if = "Labels::is_empty", deserialize_with = "nullable")]
     pub node_selector: Labels,
     /// True if the pod uses its node's network.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,25 +91,13 @@ pub struct PodSpec {
 impl PodSpec {
     /// All containers that run from templates: init containers first, with the name of their list.
     pub fn all_containers(&self) -> impl Iterator<Item = (&'static str, usize, &Container)> {
-        let init = self
-            .init_containers
-            .iter()
-            .enumerate()
-            .map(|(i, c)| ("initContainers", i, c));
-        init.chain(
-            self.containers
-                .iter()
-                .enumerate()
-                .map(|(i, c)| ("containers", i, c)),
-        )
+        let init = self.init_containers.iter().enumerate().map(|(i, c)| ("initContainers", i, c));
+        init.chain(self.containers.iter().enumerate().map(|(i, c)| ("containers", i, c)))
     }
 
     /// Containers that serve: the application's and the sidecars.
     pub fn serving_containers(&self) -> impl Iterator<Item = &Container> {
-        self.init_containers
-            .iter()
-            .filter(|c| c.is_sidecar())
-            .chain(&self.containers)
+        self.init_containers.iter().filter(|c| c.is_sidecar()).chain(&self.containers)
     }
 
     /// True if the pod uses its node's network.
@@ -121,194 +107,12 @@ impl PodSpec {
 
     /// True for Windows pods.
     pub fn is_windows(&self) -> bool {
-        self.os
-            .as_ref()
-            .and_then(|os| os.get("name"))
-            .and_then(Value::as_str)
-            == Some("windows")
+        self.os.as_ref().and_then(|os| os.get("name")).and_then(Value::as_str) == Some("windows")
     }
 
     /// The name of the service account.
     pub fn service_account(&self) -> &str {
-        self.service_account_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .unwrap_or("default")
-    }
-}
-
-/// One container.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Container {
-    /// The container's name.
-    pub name: String,
-    /// The image.
-    #[serde(
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "nullable"
-    )]
-    pub image: String,
-    /// The entry point.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
-    pub command: Vec<String>,
-    /// Its arguments.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
-    pub args: Vec<String>,
-    /// Ports it declares.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
-    pub ports: Vec<ContainerPort>,
-    /// Its own variables.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
-    pub env: Vec<EnvVar>,
-    /// Whole objects as variables.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
-    pub env_from: Vec<EnvFrom>,
-    /// Requests and limits.
-    #[serde(deserialize_with = "nullable")]
-    pub resources: Resources,
-    /// Where volumes appear.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
-    pub volume_mounts: Vec<VolumeMount>,
-    /// Container-level security settings, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub security_context: Option<Value>,
-    /// Whether it may get traffic, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub readiness_probe: Option<Value>,
-    /// Whether it must be restarted, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub liveness_probe: Option<Value>,
-    /// Whether it has started, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub startup_probe: Option<Value>,
-    /// Hooks, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifecycle: Option<Value>,
-    /// `Always` makes an init container a sidecar.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub restart_policy: Option<String>,
-}
-
-impl Container {
-    /// True for an init container that keeps running.
-    pub fn is_sidecar(&self) -> bool {
-        self.restart_policy.as_deref() == Some("Always")
-    }
-}
-
-/// A port that a container declares.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerPort {
-    /// The port's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The number.
-    pub container_port: i64,
-    /// The same port on the node.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_port: Option<i64>,
-    /// `TCP` if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protocol: Option<String>,
-}
-
-/// One variable.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct EnvVar {
-    /// The variable's name.
-    pub name: String,
-    /// Its literal value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// Where its value comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<ValueFrom>,
-}
-
-/// Where a variable's value comes from.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ValueFrom {
-    /// A key of a `ConfigMap`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub config_map_key_ref: Option<KeyRef>,
-    /// A key of a Secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_key_ref: Option<KeyRef>,
-    /// A field of the pod, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field_ref: Option<Value>,
-    /// A resource of the container, as served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resource_field_ref: Option<Value>,
-}
-
-/// A key of a `ConfigMap` or Secret.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct KeyRef {
-    /// The object.
-    #[serde(deserialize_with = "nullable")]
-    pub name: String,
-    /// The key; empty where the whole object is meant.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub key: String,
-    /// True if the pod starts without it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub optional: Option<bool>,
-}
-
-/// All keys of an object as variables.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct EnvFrom {
-    /// Put before each key.
-    #[serde(
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "nullable"
-    )]
-    pub prefix: String,
-    /// The `ConfigMap`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub config_map_ref: Option<KeyRef>,
-    /// The Secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<KeyRef>,
-}
-
-/// Requests and limits, as served.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    /// What the scheduler reserves.
-    #[serde(
-        skip_serializing_if = "serde_json::Map::is_empty",
-        deserialize_with = "nullable"
-    )]
-    pub requests: serde_json::Map<String, Value>,
-    /// What the kernel allows.
-    #[serde(
-        skip_serializing_if = "serde_json::Map::is_empty",
-        deserialize_with = "nullable"
-    )]
-    pub limits: serde_json::Map<String, Value>,
-}
-
-impl Resources {
-    /// The limit of a resource.
-    pub fn limit(&self, resource: &str) -> Option<Quantity> {
-        self.limits.get(resource).and_then(Quantity::from_value)
-    }
-
-    /// The request of a resource as pods get it: the limit stands in for an absent request.
-    pub fn request(&self, resource: &str) -> Option<Quantity> {
-        self.requests
-            .get(resource)
-            .and_then(Quantity::from_value)
-            .or_else(|| self.limit(resource))
+        self.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
     }
 }
 
@@ -326,45 +130,16 @@ pub struct Volume {
 impl Volume {
     /// The claim that it mounts.
     pub fn claim(&self) -> Option<&str> {
-        self.source
-            .get("persistentVolumeClaim")?
-            .get("claimName")?
-            .as_str()
+        self.source.get("persistentVolumeClaim")?.get("claimName")?.as_str()
     }
 
     /// The `ConfigMap`s that it shows as files, `projected` ones included.
     pub fn config_maps(&self) -> impl Iterator<Item = &str> {
         let direct = self.source.get("configMap").into_iter();
-        let sources = self
-            .source
-            .get("projected")
-            .and_then(|p| p.get("sources"))
-            .and_then(Value::as_array);
-        let projected = sources
-            .into_iter()
-            .flatten()
-            .filter_map(|source| source.get("configMap"));
-        direct
-            .chain(projected)
-            .filter_map(|source| source.get("name").and_then(Value::as_str))
+        let sources = self.source.get("projected").and_then(|p| p.get("sources")).and_then(Value::as_array);
+        let projected = sources.into_iter().flatten().filter_map(|source| source.get("configMap"));
+        direct.chain(projected).filter_map(|source| source.get("name").and_then(Value::as_str))
     }
-}
-
-/// Where a volume appears in a container.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct VolumeMount {
-    /// The volume's name.
-    pub name: String,
-    /// The directory.
-    #[serde(
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "nullable"
-    )]
-    pub mount_path: String,
-    /// A part of the volume; such a mount is never updated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sub_path: Option<String>,
 }
 
 /// A running pod. Of a controlled pod the template stands in its workload, so the containers of
@@ -384,16 +159,12 @@ pub struct Pod {
 impl Pod {
     /// True if the pod takes part in service and budget arithmetic: not ended, not leaving.
     pub fn is_active(&self) -> bool {
-        !matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
-            && self.metadata.deletion_timestamp.is_none()
+        !matches!(self.status.phase.as_str(), "Succeeded" | "Failed") && self.metadata.deletion_timestamp.is_none()
     }
 
     /// True if its `Ready` condition holds.
     pub fn is_ready(&self) -> bool {
-        self.status
-            .conditions
-            .iter()
-            .any(|c| c.kind == "Ready" && c.status == "True")
+        self.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True")
     }
 
     /// Drops what the controlling workload's template says too.
@@ -401,10 +172,7 @@ impl Pod {
         self.metadata.managed_fields = Vec::new();
         if self.metadata.controller().is_some() {
             let node_name = self.spec.node_name.take();
-            self.spec = PodSpec {
-                node_name,
-                ..PodSpec::default()
-            };
+            self.spec = PodSpec { node_name, ..PodSpec::default() };
             self.metadata.annotations.clear();
         }
     }
@@ -460,10 +228,7 @@ pub fn resolve_port(spec: &PodSpec, target: &IntOrString, protocol: &str) -> Opt
         IntOrString::Text(name) => spec
             .serving_containers()
             .flat_map(|container| &container.ports)
-            .find(|port| {
-                port.name.as_deref() == Some(name)
-                    && port.protocol.as_deref().unwrap_or("TCP") == protocol
-            })
+            .find(|port| port.name.as_deref() == Some(name) && port.protocol.as_deref().unwrap_or("TCP") == protocol)
             .map(|port| port.container_port),
     }
 }

@@ -37,10 +37,7 @@ pub struct AutoscalerSpec {
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub metrics: Vec<Value>,
     /// The one target of `autoscaling/v1`, percent of the requested CPU.
-    #[serde(
-        rename = "targetCPUUtilizationPercentage",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "targetCPUUtilizationPercentage", skip_serializing_if = "Option::is_none")]
     pub target_cpu: Option<i64>,
 }
 
@@ -237,18 +234,9 @@ mod tests {
             spec: serde_json::from_value(spec).unwrap(),
             ..DisruptionBudget::default()
         };
-        assert_eq!(
-            budget(serde_json::json!({"maxUnavailable": "10%"})).allowed_at(3),
-            1
-        );
-        assert_eq!(
-            budget(serde_json::json!({"minAvailable": "50%"})).allowed_at(3),
-            1
-        );
-        assert_eq!(
-            budget(serde_json::json!({"minAvailable": 3})).allowed_at(3),
-            0
-        );
+        assert_eq!(budget(serde_json::json!({"maxUnavailable": "10%"})).allowed_at(3), 1);
+        assert_eq!(budget(serde_json::json!({"minAvailable": "50%"})).allowed_at(3), 1);
+        assert_eq!(budget(serde_json::json!({"minAvailable": 3})).allowed_at(3), 0);
         assert_eq!(budget(serde_json::json!({})).allowed_at(3), 0);
     }
 }

@@ -144,9 +144,7 @@ fn parse(text: &str) -> Option<Quantity> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -205,11 +203,7 @@ mod tests {
             ("+1", "1"),
             (".5", "500m"),
         ] {
-            assert_eq!(
-                Quantity::parse(text).unwrap(),
-                Quantity::parse(same).unwrap(),
-                "{text}"
-            );
+            assert_eq!(Quantity::parse(text).unwrap(), Quantity::parse(same).unwrap(), "{text}");
         }
         for bad in ["", "Mi", "1.2.3", "1Kb", "one", "1 Gi", "-"] {
             assert!(Quantity::parse(bad).is_err(), "{bad}");
@@ -226,12 +220,7 @@ mod tests {
 
     #[test]
     fn rounding() {
-        assert_eq!(
-            Quantity::milli(1201)
-                .round_up(Quantity::milli(500))
-                .to_string(),
-            "1500m"
-        );
+        assert_eq!(Quantity::milli(1201).round_up(Quantity::milli(500)).to_string(), "1500m");
         assert_eq!(Quantity::units(10).scale(12, 10), Quantity::units(12));
     }
 

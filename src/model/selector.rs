@@ -15,10 +15,7 @@ pub type Labels = BTreeMap<String, String>;
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// Exact values.
-    #[serde(
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "nullable"
-    )]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
     pub match_labels: Labels,
     /// Operators.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
@@ -41,10 +38,7 @@ pub struct Requirement {
 impl Selector {
     /// A selector of exact labels.
     pub fn labels(labels: &Labels) -> Self {
-        Self {
-            match_labels: labels.clone(),
-            match_expressions: Vec::new(),
-        }
+        Self { match_labels: labels.clone(), match_expressions: Vec::new() }
     }
 
     /// True if it selects everything.
@@ -54,21 +48,13 @@ impl Selector {
 
     /// True if the labels satisfy every term.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.match_labels
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
-            && self
-                .match_expressions
-                .iter()
-                .all(|term| term.matches(labels))
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_expressions.iter().all(|term| term.matches(labels))
     }
 
     /// A text in kubectl's notation: `app=web,tier in (a,b),!canary`.
     pub fn text(&self) -> String {
-        let exact = self
-            .match_labels
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"));
+        let exact = self.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
         let terms = self.match_expressions.iter().map(Requirement::text);
         exact.chain(terms).collect::<Vec<_>>().join(",")
     }
@@ -77,9 +63,7 @@ impl Selector {
     pub fn parse(text: &str) -> Result<Self, BadSelector> {
         let mut selector = Self::default();
         for term in split_terms(text) {
-            selector
-                .match_expressions
-                .push(Requirement::parse(term).ok_or_else(|| BadSelector(term.to_owned()))?);
+            selector.match_expressions.push(Requirement::parse(term).ok_or_else(|| BadSelector(term.to_owned()))?);
         }
         Ok(selector)
     }
@@ -106,26 +90,14 @@ impl Requirement {
         match self.operator.as_str() {
             "Exists" => self.key.clone(),
             "DoesNotExist" => format!("!{}", self.key),
-            other => format!(
-                "{} {} ({})",
-                self.key,
-                other.to_lowercase(),
-                self.values.join(",")
-            ),
+            other => format!("{} {} ({})", self.key, other.to_lowercase(), self.values.join(",")),
         }
     }
 
     fn new(key: &str, operator: &str, values: Vec<String>) -> Option<Self> {
         let key = key.trim();
-        let valid = !key.is_empty()
-            && key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-        valid.then(|| Self {
-            key: key.to_owned(),
-            operator: operator.to_owned(),
-            values,
-        })
+        let valid = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+        valid.then(|| Self { key: key.to_owned(), operator: operator.to_owned(), values })
     }
 
     fn parse(term: &str) -> Option<Self> {
@@ -138,10 +110,7 @@ impl Requirement {
                 "notin" => "NotIn",
                 _ => return None,
             };
-            let values = values
-                .split(',')
-                .map(|value| value.trim().to_owned())
-                .collect();
+            let values = values.split(',').map(|value| value.trim().to_owned()).collect();
             return Self::new(key, operator, values);
         }
         if let Some((key, value)) = term.split_once("!=") {
@@ -182,10 +151,7 @@ mod tests {
     use super::*;
 
     fn labels(text: &str) -> Labels {
-        text.split(',')
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(k, v)| (k.into(), v.into()))
-            .collect()
+        text.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
     }
 
     #[test]
@@ -203,11 +169,7 @@ mod tests {
             ("!canary", true),
             ("", true),
         ] {
-            assert_eq!(
-                Selector::parse(text).unwrap().matches(&web),
-                matches,
-                "{text}"
-            );
+            assert_eq!(Selector::parse(text).unwrap().matches(&web), matches, "{text}");
         }
         assert!(Selector::parse("app inside (x)").is_err());
         assert!(Selector::parse("a b=c").is_err());

@@ -83,11 +83,7 @@ impl<T: Projection> Item<T> {
             api_version: api_version.to_owned(),
             uid: meta.uid.clone(),
         });
-        Self {
-            subject,
-            origin,
-            body,
-        }
+        Self { subject, origin, body }
     }
 
     /// Its namespace, or `""`.
@@ -130,21 +126,15 @@ impl<T> Store<T> {
 
     /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would.
     pub fn sort(&mut self) {
-        self.items
-            .sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));
+        self.items.sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));
         self.items.reverse();
-        self.items.dedup_by(|a, b| {
-            key(&a.subject) == key(&b.subject) && a.subject.group() == b.subject.group()
-        });
+        self.items.dedup_by(|a, b| key(&a.subject) == key(&b.subject) && a.subject.group() == b.subject.group());
         self.items.reverse();
     }
 
     /// Replaces or adds one object, in order.
     pub fn put(&mut self, item: Item<T>) {
-        match self
-            .items
-            .binary_search_by(|other| key(&other.subject).cmp(&key(&item.subject)))
-        {
+        match self.items.binary_search_by(|other| key(&other.subject).cmp(&key(&item.subject))) {
             Ok(at) => self.items[at] = Arc::new(item),
             Err(at) => self.items.insert(at, Arc::new(item)),
         }
@@ -177,35 +167,25 @@ impl<T> Store<T> {
 
     /// All of one namespace; `""` for objects of the whole cluster.
     pub fn within(&self, namespace: &str) -> &[Arc<Item<T>>] {
-        let start = self
-            .items
-            .partition_point(|item| item.subject.namespace() < namespace);
-        let end = self
-            .items
-            .partition_point(|item| item.subject.namespace() <= namespace);
+        let start = self.items.partition_point(|item| item.subject.namespace() < namespace);
+        let end = self.items.partition_point(|item| item.subject.namespace() <= namespace);
         &self.items[start..end]
     }
 
     /// The position of the first object of a namespace.
     pub fn start_of(&self, namespace: &str) -> usize {
-        self.items
-            .partition_point(|item| item.subject.namespace() < namespace)
+        self.items.partition_point(|item| item.subject.namespace() < namespace)
     }
 
     /// One by kind and name.
     pub fn get(&self, namespace: &str, kind: &str, name: &str) -> Option<&Arc<Item<T>>> {
         let wanted = (namespace, kind, name);
-        self.items
-            .binary_search_by(|item| key(&item.subject).cmp(&wanted))
-            .ok()
-            .map(|at| &self.items[at])
+        self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok().map(|at| &self.items[at])
     }
 
     /// The position of an object by kind and name.
     pub fn position(&self, namespace: &str, kind: &str, name: &str) -> Option<usize> {
         let wanted = (namespace, kind, name);
-        self.items
-            .binary_search_by(|item| key(&item.subject).cmp(&wanted))
-            .ok()
+        self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok()
     }
 }

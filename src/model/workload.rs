@@ -9,15 +9,8 @@ use super::pod::PodTemplate;
 use super::selector::Selector;
 
 /// The kinds that make pods from a template.
-pub const KINDS: [&str; 7] = [
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Job",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
-];
+pub const KINDS: [&str; 7] =
+    ["CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"];
 
 /// A Deployment, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ReplicationController`, Job or `CronJob`, with
 /// its fields where the API has them. A pod without a controller is shown as one too, with its
@@ -193,10 +186,7 @@ impl Workload {
 
     /// True for the kinds whose number of pods can be set.
     pub fn is_scalable(&self) -> bool {
-        matches!(
-            self.kind.as_str(),
-            "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController"
-        )
+        matches!(self.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController")
     }
 
     /// True if it runs nothing now and will not by itself: no replicas, suspended, or finished.
@@ -208,21 +198,14 @@ impl Workload {
 
     /// True for a Job that has ended.
     pub fn is_finished(&self) -> bool {
-        let ended =
-            |c: &Condition| matches!(c.kind.as_str(), "Complete" | "Failed") && c.status == "True";
+        let ended = |c: &Condition| matches!(c.kind.as_str(), "Complete" | "Failed") && c.status == "True";
         self.status.completion_time.is_some() || self.status.conditions.iter().any(ended)
     }
 
     /// How pods are replaced: `RollingUpdate`, `Recreate` or `OnDelete`.
     pub fn strategy_kind(&self) -> &str {
-        let strategy = self
-            .spec
-            .strategy
-            .as_ref()
-            .or(self.spec.update_strategy.as_ref());
-        strategy
-            .and_then(|s| s.kind.as_deref())
-            .unwrap_or("RollingUpdate")
+        let strategy = self.spec.strategy.as_ref().or(self.spec.update_strategy.as_ref());
+        strategy.and_then(|s| s.kind.as_deref()).unwrap_or("RollingUpdate")
     }
 
     /// Pods above and below `total` during a rollout, as the Deployment controller resolves them:
@@ -232,21 +215,10 @@ impl Workload {
             return (0, 0);
         }
         let quarter = IntOrString::Text("25%".to_owned());
-        let numbers = self
-            .spec
-            .strategy
-            .as_ref()
-            .and_then(|s| s.rolling_update.as_ref());
-        let surge = numbers
-            .and_then(|n| n.max_surge.as_ref())
-            .unwrap_or(&quarter);
-        let missing = numbers
-            .and_then(|n| n.max_unavailable.as_ref())
-            .unwrap_or(&quarter);
-        match (
-            surge.of_rounded_up(total).unwrap_or(0),
-            missing.of_rounded_down(total).unwrap_or(0),
-        ) {
+        let numbers = self.spec.strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
+        let surge = numbers.and_then(|n| n.max_surge.as_ref()).unwrap_or(&quarter);
+        let missing = numbers.and_then(|n| n.max_unavailable.as_ref()).unwrap_or(&quarter);
+        match (surge.of_rounded_up(total).unwrap_or(0), missing.of_rounded_down(total).unwrap_or(0)) {
             (0, 0) => (0, 1),
             numbers => numbers,
         }
@@ -259,32 +231,22 @@ impl Workload {
             self.metadata.managed_fields = Vec::new();
         }
         if self.metadata.controller().is_some() && self.kind == "ReplicaSet" {
-            self.spec = WorkloadSpec {
-                replicas: self.spec.replicas,
-                ..WorkloadSpec::default()
-            };
+            self.spec = WorkloadSpec { replicas: self.spec.replicas, ..WorkloadSpec::default() };
             self.metadata.annotations.clear();
         }
     }
 }
 
 /// Reads a selector, or the plain map of labels of a `ReplicationController`.
-fn selector<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Selector>, D::Error> {
+fn selector<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Selector>, D::Error> {
     let Some(value) = Option::<Value>::deserialize(deserializer)? else {
         return Ok(None);
     };
     let structured = value.get("matchLabels").is_some_and(Value::is_object)
         || value.get("matchExpressions").is_some_and(Value::is_array);
-    let plain = value
-        .as_object()
-        .is_some_and(|map| !map.is_empty() && map.values().all(Value::is_string));
+    let plain = value.as_object().is_some_and(|map| !map.is_empty() && map.values().all(Value::is_string));
     let parsed = if plain && !structured {
-        serde_json::from_value(value).map(|labels| Selector {
-            match_labels: labels,
-            match_expressions: Vec::new(),
-        })
+        serde_json::from_value(value).map(|labels| Selector { match_labels: labels, match_expressions: Vec::new() })
     } else {
         serde_json::from_value(value)
     };
@@ -295,25 +257,17 @@ fn selector<'de, D: serde::Deserializer<'de>>(
 mod tests {
     use super::*;
 
-    fn deployment(strategy: Value) -> Workload {
-        serde_json::from_value(
-            serde_json::json!({"kind": "Deployment", "spec": {"strategy": strategy}}),
-        )
-        .unwrap()
+    fn deployment(strategy: &Value) -> Workload {
+        serde_json::from_value(serde_json::json!({"kind": "Deployment", "spec": {"strategy": strategy}})).unwrap()
     }
 
     #[test]
     fn surge_rounds_up_and_unavailability_down() {
-        let default = deployment(serde_json::json!({}));
+        let default = deployment(&serde_json::json!({}));
         assert_eq!(default.surge_and_unavailable(3), (1, 0));
-        let none = deployment(
-            serde_json::json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}),
-        );
+        let none = deployment(&serde_json::json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}));
         assert_eq!(none.surge_and_unavailable(3), (0, 1));
-        assert_eq!(
-            deployment(serde_json::json!({"type": "Recreate"})).surge_and_unavailable(3),
-            (0, 0)
-        );
+        assert_eq!(deployment(&serde_json::json!({"type": "Recreate"})).surge_and_unavailable(3), (0, 0));
     }
 
     #[test]

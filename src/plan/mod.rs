@@ -1,1 +1,9 @@
 //! From findings to ordered, guarded steps; inverses and diffs. Pure.
+
+pub mod patch;
+pub mod encode;
+pub mod change;
+pub mod simulate;
+pub mod diff;
+
+pub use patch::{Guarded, PatchError};

@@ -11,8 +11,7 @@ use crate::model::Item;
 use crate::model::workload::Workload;
 
 static IMAGE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(^|/)(localstack(-pro)?|mailhog|maildev|moto)([:@]|$)")
-        .expect("a constant pattern")
+    Regex::new(r"(?i)(^|/)(localstack(-pro)?|mailhog|maildev|moto)([:@]|$)").expect("a constant pattern")
 });
 static OBJECT_STORE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(^|/)minio([:@]|$)").expect("a constant pattern"));
@@ -27,11 +26,7 @@ pub fn is_development(context: &Context<'_>, workload: &Item<Workload>) -> bool 
 /// an object store without a volume.
 pub fn service_image(workload: &Item<Workload>) -> Option<&str> {
     let template = workload.template()?;
-    let keeps_data = template
-        .spec
-        .volumes
-        .iter()
-        .any(|volume| volume.claim().is_some())
+    let keeps_data = template.spec.volumes.iter().any(|volume| volume.claim().is_some())
         || !workload.spec.volume_claim_templates.is_empty();
 
     template

@@ -39,9 +39,7 @@ mod tests {
     #[test]
     fn patterns_of_parameters_are_regular_expressions_that_their_defaults_match() {
         for parameter in RULES.iter().flat_map(|rule| rule.parameters) {
-            let rejected = parameter
-                .default
-                .and_then(|default| parameter.reject(default));
+            let rejected = parameter.default.and_then(|default| parameter.reject(default));
             assert_eq!(rejected, None, "{}", parameter.key);
         }
     }

@@ -36,14 +36,8 @@ pub struct Rule {
 }
 
 /// The headings that every manual has, in this order.
-pub const MANUAL_HEADINGS: [&str; 6] = [
-    "What it does",
-    "Why it matters",
-    "Example",
-    "Use instead",
-    "Fix",
-    "References",
-];
+pub const MANUAL_HEADINGS: [&str; 6] =
+    ["What it does", "Why it matters", "Example", "Use instead", "Fix", "References"];
 
 /// One parameter of a rule.
 #[derive(Debug)]
@@ -93,8 +87,7 @@ impl Parameter {
     /// Why a value is not allowed.
     pub fn reject(&self, value: &str) -> Option<String> {
         let pattern = self.pattern()?;
-        let whole =
-            regex::Regex::new(&format!("^(?:{pattern})$")).expect("parameters of rules are tested");
+        let whole = regex::Regex::new(&format!("^(?:{pattern})$")).expect("parameters of rules are tested");
         if !whole.is_match(value) {
             return Some(match self.kind {
                 ParameterKind::Choice(choices) => {
@@ -144,32 +137,18 @@ impl Context<'_> {
 
     /// The texts of a [`ParameterKind::Map`] in the configuration, sorted by name.
     pub fn map(&self, key: &str) -> Vec<(String, String)> {
-        let map = self
-            .settings
-            .parameters
-            .get(self.rule.id)
-            .and_then(|p| p.get(key)?.as_object());
+        let map = self.settings.parameters.get(self.rule.id).and_then(|p| p.get(key)?.as_object());
         let text = |value: &serde_json::Value| match value {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        map.into_iter()
-            .flatten()
-            .map(|(name, value)| (name.clone(), text(value)))
-            .collect()
+        map.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
     }
 
     /// The texts of a [`ParameterKind::List`] in the configuration.
     pub fn list(&self, key: &str) -> Vec<String> {
-        let list = self
-            .settings
-            .parameters
-            .get(self.rule.id)
-            .and_then(|p| p.get(key)?.as_array());
-        list.into_iter()
-            .flatten()
-            .filter_map(|value| value.as_str().map(str::to_owned))
-            .collect()
+        let list = self.settings.parameters.get(self.rule.id).and_then(|p| p.get(key)?.as_array());
+        list.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
     }
 
     /// The question of a parameter, with the answer that was given for the object or the default.
@@ -189,15 +168,9 @@ impl Context<'_> {
     pub fn attested(&self) -> Option<String> {
         let attestation = self.settings.attestations.get(self.rule.id)?;
         let said: jiff::civil::Date = attestation.date.parse().ok()?;
-        let today = self
-            .inventory
-            .taken_at
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .date();
+        let today = self.inventory.taken_at.to_zoned(jiff::tz::TimeZone::UTC).date();
         let age = today.since(said).ok()?.get_days();
-        (0..=90)
-            .contains(&age)
-            .then(|| format!("{} ({})", attestation.statement, attestation.date))
+        (0..=90).contains(&age).then(|| format!("{} ({})", attestation.statement, attestation.date))
     }
 
     /// A finding about an object that was read, with the rule's own attributes.
@@ -229,11 +202,7 @@ impl Context<'_> {
     }
 
     fn parameter(&self, key: &str) -> &'static Parameter {
-        let found = self
-            .rule
-            .parameters
-            .iter()
-            .find(|parameter| parameter.key == key);
+        let found = self.rule.parameters.iter().find(|parameter| parameter.key == key);
         found.expect("a rule asks for its own parameters only, which its tests reach")
     }
 }
@@ -252,53 +221,32 @@ pub struct Verdicts {
 impl Verdicts {
     /// All is well with this object.
     pub fn pass(&mut self, subject: &Subject) {
-        self.outcomes
-            .push((subject.clone(), Verdict::Pass { attested: None }));
+        self.outcomes.push((subject.clone(), Verdict::Pass { attested: None }));
     }
 
     /// All is well, as somebody says.
     pub fn attested(&mut self, subject: &Subject, statement: String) {
-        self.outcomes.push((
-            subject.clone(),
-            Verdict::Pass {
-                attested: Some(statement),
-            },
-        ));
+        self.outcomes.push((subject.clone(), Verdict::Pass { attested: Some(statement) }));
     }
 
     /// Half of it is well.
     pub fn partial(&mut self, subject: &Subject, reason: impl Into<String>) {
-        self.outcomes.push((
-            subject.clone(),
-            Verdict::Partial {
-                reason: reason.into(),
-            },
-        ));
+        self.outcomes.push((subject.clone(), Verdict::Partial { reason: reason.into() }));
     }
 
     /// It can't be seen.
     pub fn unknown(&mut self, subject: &Subject, reason: impl Into<String>) {
-        self.outcomes.push((
-            subject.clone(),
-            Verdict::Unknown {
-                reason: reason.into(),
-            },
-        ));
+        self.outcomes.push((subject.clone(), Verdict::Unknown { reason: reason.into() }));
     }
 
     /// The rule does not apply to this object.
     pub fn na(&mut self, subject: &Subject) {
-        self.outcomes
-            .push((subject.clone(), Verdict::NotApplicable));
+        self.outcomes.push((subject.clone(), Verdict::NotApplicable));
     }
 
     /// A finding. One of severity info never fails a check.
     pub fn fail(&mut self, finding: Finding) {
-        let verdict = if finding.severity == Severity::Info {
-            Verdict::NotApplicable
-        } else {
-            Verdict::Fail
-        };
+        let verdict = if finding.severity == Severity::Info { Verdict::NotApplicable } else { Verdict::Fail };
         self.outcomes.push((finding.object.clone(), verdict));
         self.findings.push(finding);
     }

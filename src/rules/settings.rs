@@ -84,9 +84,7 @@ impl Settings {
                 matches && answer.rule == rule && answer.key == key
             })
         };
-        let answer = given(true)
-            .or_else(|| given(false))
-            .map(|answer| answer.value.clone());
+        let answer = given(true).or_else(|| given(false)).map(|answer| answer.value.clone());
         answer.or_else(|| scalar(self.parameters.get(rule)?.get(key)?))
     }
 }
@@ -116,9 +114,7 @@ mod tests {
             value: value.into(),
         };
         let mut settings = Settings::default();
-        settings
-            .parameters
-            .insert("r".into(), serde_json::from_str(r#"{"k": 24}"#).unwrap());
+        settings.parameters.insert("r".into(), serde_json::from_str(r#"{"k": 24}"#).unwrap());
         assert_eq!(settings.answer("r", &web, "k").as_deref(), Some("24"));
         settings.answers = vec![answer(Some("Service/a/web"), "1"), answer(None, "2")];
         assert_eq!(settings.answer("r", &web, "k").as_deref(), Some("1"));

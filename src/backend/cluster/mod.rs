@@ -1,1 +1,8 @@
 //! A live cluster: connect, list, dry-run, apply, wait.
+
+pub mod connect;
+pub mod answer;
+pub mod resources;
+pub mod list;
+pub mod discover;
+pub mod load;

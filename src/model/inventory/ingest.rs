@@ -1,11 +1,14 @@
 //! From JSON into stores: one object, or the bytes of a page.
 
+use std::borrow::Borrow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Inventory;
+use super::kinds::{every_store, is_built_in_group, kinds, other_key};
 use crate::model::object::{Meta, ObjectRef};
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Store};
@@ -37,10 +40,7 @@ pub struct PageEnd {
 struct Page<T> {
     #[serde(default)]
     metadata: PageMeta,
-    #[serde(
-        default = "Vec::new",
-        deserialize_with = "crate::model::object::nullable"
-    )]
+    #[serde(default = "Vec::new", deserialize_with = "crate::model::object::nullable")]
     items: Vec<T>,
 }
 
@@ -50,34 +50,6 @@ struct PageMeta {
     #[serde(rename = "continue")]
     continue_token: String,
     resource_version: String,
-}
-
-/// Calls a macro once for the store of every built-in kind.
-macro_rules! kinds {
-    ($on:ident) => {
-        $on! {
-            "Namespace" => namespaces, "Pod" => pods, "Service" => services,
-            "EndpointSlice" => endpoint_slices, "Ingress" => ingresses, "IngressClass" => ingress_classes,
-            "NetworkPolicy" => network_policies, "HorizontalPodAutoscaler" => autoscalers,
-            "PodDisruptionBudget" => budgets, "ResourceQuota" => quotas, "LimitRange" => limit_ranges,
-            "ConfigMap" => config_maps, "Node" => nodes, "PersistentVolumeClaim" => volume_claims,
-            "ServiceAccount" => service_accounts, "RoleBinding" => role_bindings,
-            "ClusterRoleBinding" => role_bindings, "ValidatingWebhookConfiguration" => webhooks,
-            "MutatingWebhookConfiguration" => webhooks, "APIService" => api_services,
-            "CustomResourceDefinition" => definitions, "CronJob" => workloads, "DaemonSet" => workloads,
-            "Deployment" => workloads, "Job" => workloads, "ReplicaSet" => workloads,
-            "ReplicationController" => workloads, "StatefulSet" => workloads,
-        }
-    };
-}
-
-/// Groups in which a kind of the table above means the built-in one.
-fn is_built_in_group(api_version: &str) -> bool {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    matches!(
-        group,
-        "" | "apps" | "batch" | "autoscaling" | "policy" | "extensions"
-    ) || group.ends_with(".k8s.io")
 }
 
 /// What a kind needs after reading: its own name where a list leaves it out, and less memory.
@@ -136,9 +108,10 @@ impl Inventory {
         &mut self,
         api_version: &str,
         kind: &str,
-        value: Value,
+        value: impl Borrow<Value>,
         origin: Option<Origin>,
     ) -> Result<(), BadObject> {
+        let value = value.borrow();
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
@@ -155,12 +128,7 @@ impl Inventory {
 
     /// Adds the objects of a page of a list, straight from its bytes. An object of the wrong shape
     /// is left out and named; the others stay.
-    pub fn add_page(
-        &mut self,
-        api_version: &str,
-        kind: &str,
-        bytes: &[u8],
-    ) -> Result<PageEnd, BadObject> {
+    pub fn add_page(&mut self, api_version: &str, kind: &str, bytes: &[u8]) -> Result<PageEnd, BadObject> {
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
@@ -188,52 +156,18 @@ impl Inventory {
 
     /// Shows pods without a controller as workloads of their own.
     pub(super) fn adopt_bare_pods(&mut self) {
-        let bare: Vec<_> = self
-            .pods
-            .iter()
-            .filter(|pod| pod.metadata.controller().is_none())
-            .cloned()
-            .collect();
+        let bare: Vec<_> = self.pods.iter().filter(|pod| pod.metadata.controller().is_none()).cloned().collect();
         for pod in bare {
-            let template = PodTemplate {
-                metadata: pod.metadata.clone(),
-                spec: pod.spec.clone(),
-            };
+            let template = PodTemplate { metadata: pod.metadata.clone(), spec: pod.spec.clone() };
             let workload = Workload {
                 api_version: "v1".to_owned(),
                 kind: "Pod".to_owned(),
                 metadata: pod.metadata.clone(),
-                spec: WorkloadSpec {
-                    template: Some(template),
-                    ..WorkloadSpec::default()
-                },
+                spec: WorkloadSpec { template: Some(template), ..WorkloadSpec::default() },
                 ..Workload::default()
             };
-            self.workloads.push(Item {
-                subject: pod.subject.clone(),
-                origin: pod.origin,
-                body: workload,
-            });
+            self.workloads.push(Item { subject: pod.subject.clone(), origin: pod.origin, body: workload });
         }
-    }
-}
-
-/// The name under which objects of a custom kind are kept: the plural as definitions name it is not
-/// known from a manifest, so the usual English one is built.
-pub(super) fn other_key(api_version: &str, kind: &str) -> String {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let lower = kind.to_lowercase();
-    let plural = match lower.as_bytes() {
-        [.., b's' | b'x'] | [.., b'c' | b's', b'h'] => format!("{lower}es"),
-        [.., before, b'y'] if !b"aeiou".contains(before) => {
-            format!("{}ies", &lower[..lower.len() - 1])
-        }
-        _ => format!("{lower}s"),
-    };
-    if group.is_empty() {
-        plural
-    } else {
-        format!("{plural}.{group}")
     }
 }
 
@@ -241,18 +175,12 @@ fn add<T: DeserializeOwned + Projection + Arrive>(
     store: &mut Store<T>,
     api_version: &str,
     kind: &str,
-    value: Value,
+    value: &Value,
     origin: Option<Origin>,
 ) -> Result<(), BadObject> {
-    let name = value
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let mut body: T = serde_json::from_value(value).map_err(|error| BadObject {
-        object: format!("{kind}/{name}"),
-        reason: error.to_string(),
-    })?;
+    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let mut body = T::deserialize(value)
+        .map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: error.to_string() })?;
     body.arrive(api_version, kind);
     store.push(Item::new(api_version, kind, body, origin));
     Ok(())
@@ -274,77 +202,30 @@ fn add_page<T: DeserializeOwned + Projection + Arrive>(
         store.push(Item::new(api_version, kind, body, None));
     }
     let continue_token = Some(page.metadata.continue_token).filter(|token| !token.is_empty());
-    Ok(PageEnd {
-        continue_token,
-        resource_version: page.metadata.resource_version,
-        bad,
-    })
+    Ok(PageEnd { continue_token, resource_version: page.metadata.resource_version, bad })
 }
 
 /// Reads a page whose objects are not all of the right shape.
-fn one_by_one<T: DeserializeOwned>(
-    kind: &str,
-    bytes: &[u8],
-    bad: &mut Vec<BadObject>,
-) -> Result<Page<T>, BadObject> {
+fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadObject>) -> Result<Page<T>, BadObject> {
     #[derive(Default, Deserialize)]
     struct Named {
         #[serde(default)]
         metadata: Meta,
     }
-    let raw: Page<Box<RawValue>> = serde_json::from_slice(bytes).map_err(|error| BadObject {
-        object: format!("a page of {kind}"),
-        reason: error.to_string(),
-    })?;
+    let raw: Page<Box<RawValue>> = serde_json::from_slice(bytes)
+        .map_err(|error| BadObject { object: format!("a page of {kind}"), reason: error.to_string() })?;
     let mut items = Vec::new();
     for text in raw.items {
         match serde_json::from_str(text.get()) {
             Ok(item) => items.push(item),
             Err(error) => {
-                let meta = serde_json::from_str::<Named>(text.get())
-                    .unwrap_or_default()
-                    .metadata;
-                let object =
-                    ObjectRef::new("", kind, meta.namespace.as_deref(), &meta.name).to_string();
-                bad.push(BadObject {
-                    object,
-                    reason: error.to_string(),
-                });
+                let meta = serde_json::from_str::<Named>(text.get()).unwrap_or_default().metadata;
+                let object = ObjectRef::new("", kind, meta.namespace.as_deref(), &meta.name).to_string();
+                bad.push(BadObject { object, reason: error.to_string() });
             }
         }
     }
-    Ok(Page {
-        metadata: raw.metadata,
-        items,
-    })
-}
-
-/// Lists every store of an inventory once, in one place.
-macro_rules! every_store {
-    ($on:ident) => {
-        $on!(
-            namespaces,
-            workloads,
-            pods,
-            services,
-            endpoint_slices,
-            ingresses,
-            ingress_classes,
-            network_policies,
-            autoscalers,
-            budgets,
-            quotas,
-            limit_ranges,
-            config_maps,
-            nodes,
-            volume_claims,
-            service_accounts,
-            role_bindings,
-            webhooks,
-            api_services,
-            definitions
-        )
-    };
+    Ok(Page { metadata: raw.metadata, items })
 }
 
 fn absorb_stores(into: &mut Inventory, from: &Inventory) {
@@ -358,47 +239,6 @@ impl Inventory {
         every_store!(sort);
         self.others.values_mut().for_each(Store::sort);
     }
-
-    /// Takes one object out, wherever it is. [`Inventory::finish`] must follow.
-    pub fn remove(&mut self, subject: &ObjectRef) {
-        macro_rules! remove { ($($store:ident),*) => {$( self.$store.remove(subject); )*}; }
-        every_store!(remove);
-        self.others
-            .values_mut()
-            .for_each(|store| store.remove(subject));
-    }
-}
-
-pub(super) fn count(inventory: &Inventory) -> usize {
-    macro_rules! sum { ($($store:ident),*) => { 0 $( + inventory.$store.len() )* }; }
-    let built_in = every_store!(sum);
-    let bare_pods = inventory
-        .workloads
-        .iter()
-        .filter(|workload| workload.subject.kind == "Pod")
-        .count();
-    built_in - bare_pods + inventory.others.values().map(Store::len).sum::<usize>()
-}
-
-pub(super) fn count_audited(inventory: &Inventory) -> usize {
-    let covered = |subject: &ObjectRef| match &subject.namespace {
-        Some(namespace) => inventory.scope.covers(namespace),
-        None => subject.kind == "Namespace" && inventory.scope.covers(&subject.name),
-    };
-    macro_rules! sum {
-        ($($store:ident),*) => { 0 $( + inventory.$store.iter().filter(|item| covered(&item.subject)).count() )* };
-    }
-    let built_in = every_store!(sum);
-    let bare = |workload: &&std::sync::Arc<Item<Workload>>| {
-        workload.subject.kind == "Pod" && covered(&workload.subject)
-    };
-    let others = inventory
-        .others
-        .values()
-        .flat_map(Store::iter)
-        .filter(|item| covered(&item.subject))
-        .count();
-    built_in - inventory.workloads.iter().filter(bare).count() + others
 }
 
 #[cfg(test)]
@@ -415,22 +255,5 @@ mod tests {
         assert_eq!(end.continue_token.as_deref(), Some("x"));
         assert_eq!(inventory.config_maps.len(), 1);
         assert_eq!(end.bad[0].object, "ConfigMap/a/bad");
-    }
-
-    #[test]
-    fn plurals() {
-        assert_eq!(other_key("velero.io/v1", "Backup"), "backups.velero.io");
-        assert_eq!(
-            other_key("cilium.io/v2", "CiliumNetworkPolicy"),
-            "ciliumnetworkpolicies.cilium.io"
-        );
-        assert_eq!(
-            other_key("gateway.networking.k8s.io/v1", "Gateway"),
-            "gateways.gateway.networking.k8s.io"
-        );
-        assert_eq!(
-            other_key("monitoring.coreos.com/v1", "Prometheus"),
-            "prometheuses.monitoring.coreos.com"
-        );
     }
 }

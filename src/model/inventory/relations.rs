@@ -35,10 +35,7 @@ struct LabelIndex {
 impl LabelIndex {
     fn add(&mut self, namespace: &str, labels: &Labels, position: usize) {
         for (key, value) in labels {
-            self.by_term
-                .entry((namespace.to_owned(), key.clone(), value.clone()))
-                .or_default()
-                .push(position);
+            self.by_term.entry((namespace.to_owned(), key.clone(), value.clone())).or_default().push(position);
         }
     }
 
@@ -57,40 +54,26 @@ impl Relations {
         let mut relations = Self::default();
         let count = inventory.workloads.len();
         for (position, workload) in inventory.workloads.iter().enumerate() {
-            if let Some(template) = workload
-                .template()
-                .filter(|_| super::is_top_level(workload))
-            {
-                relations
-                    .templates
-                    .add(workload.namespace(), template.labels(), position);
+            if let Some(template) = workload.template().filter(|_| super::is_top_level(workload)) {
+                relations.templates.add(workload.namespace(), template.labels(), position);
             }
         }
         for (position, pod) in inventory.pods.iter().enumerate() {
-            relations
-                .pod_labels
-                .add(pod.namespace(), &pod.metadata.labels, position);
+            relations.pod_labels.add(pod.namespace(), &pod.metadata.labels, position);
         }
         relations.relate_pods(inventory);
         relations.workloads_of_service = vec![Vec::new(); inventory.services.len()];
-        relations.services_of =
-            relations.invert(inventory, count, &inventory.services, |service| {
-                service
-                    .has_selector()
-                    .then(|| Selector::labels(&service.spec.selector))
-            });
+        relations.services_of = relations.invert(inventory, count, &inventory.services, |service| {
+            service.has_selector().then(|| Selector::labels(&service.spec.selector))
+        });
         for (workload, services) in relations.services_of.iter().enumerate() {
             for service in services {
                 relations.workloads_of_service[*service].push(workload);
             }
         }
-        relations.budgets_of = relations.invert(inventory, count, &inventory.budgets, |b| {
-            b.spec.selector.clone()
-        });
-        relations.policies_of =
-            relations.invert(inventory, count, &inventory.network_policies, |policy| {
-                Some(policy.spec.pod_selector.clone())
-            });
+        relations.budgets_of = relations.invert(inventory, count, &inventory.budgets, |b| b.spec.selector.clone());
+        relations.policies_of = relations
+            .invert(inventory, count, &inventory.network_policies, |policy| Some(policy.spec.pod_selector.clone()));
         relations.autoscalers_of = vec![Vec::new(); count];
         for (position, autoscaler) in inventory.autoscalers.iter().enumerate() {
             if let Some(target) = target_of(inventory, autoscaler) {
@@ -123,17 +106,11 @@ impl Relations {
     fn selected(&self, inventory: &Inventory, namespace: &str, selector: &Selector) -> Vec<usize> {
         let matches = |position: &usize| {
             let workload = inventory.workloads.at(*position);
-            let template = workload
-                .template()
-                .filter(|_| super::is_top_level(workload));
+            let template = workload.template().filter(|_| super::is_top_level(workload));
             template.is_some_and(|template| selector.matches(template.labels()))
         };
         if let Some(candidates) = self.templates.candidates(namespace, selector) {
-            return candidates
-                .iter()
-                .copied()
-                .filter(|position| matches(position))
-                .collect();
+            return candidates.iter().copied().filter(|position| matches(position)).collect();
         }
         let start = inventory.workloads.start_of(namespace);
         let end = start + inventory.workloads.within(namespace).len();
@@ -159,15 +136,9 @@ impl Relations {
 }
 
 /// The workload at the end of a pod's chain of controllers.
-fn top_owner(
-    inventory: &Inventory,
-    by_uid: &HashMap<&str, usize>,
-    pod: &Item<Pod>,
-) -> Option<usize> {
+fn top_owner(inventory: &Inventory, by_uid: &HashMap<&str, usize>, pod: &Item<Pod>) -> Option<usize> {
     let Some(controller) = pod.metadata.controller() else {
-        return inventory
-            .workloads
-            .position(pod.namespace(), "Pod", pod.name());
+        return inventory.workloads.position(pod.namespace(), "Pod", pod.name());
     };
     let mut position = *by_uid.get(controller.uid.as_str())?;
     for _ in 0..4 {
@@ -183,16 +154,9 @@ fn top_owner(
 /// The position of the workload that an autoscaler targets. Kind, name and group must agree.
 fn target_of(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> Option<usize> {
     let target = &autoscaler.spec.scale_target_ref;
-    let position =
-        inventory
-            .workloads
-            .position(autoscaler.namespace(), &target.kind, &target.name)?;
-    let group = target
-        .api_version
-        .split_once('/')
-        .map_or("", |(group, _)| group);
-    let same =
-        inventory.workloads.at(position).subject.group() == group || target.api_version.is_empty();
+    let position = inventory.workloads.position(autoscaler.namespace(), &target.kind, &target.name)?;
+    let group = target.api_version.split_once('/').map_or("", |(group, _)| group);
+    let same = inventory.workloads.at(position).subject.group() == group || target.api_version.is_empty();
     same.then_some(position)
 }
 
@@ -203,86 +167,49 @@ impl Inventory {
     }
 
     /// The active pods of a namespace that a selector selects, with the position of their workload.
-    pub fn selected_pods(
-        &self,
-        namespace: &str,
-        selector: &Selector,
-    ) -> Vec<(&Arc<Item<Pod>>, Option<usize>)> {
+    pub fn selected_pods(&self, namespace: &str, selector: &Selector) -> Vec<(&Arc<Item<Pod>>, Option<usize>)> {
         let wanted = |position: &usize| {
             let pod = self.pods.at(*position);
             pod.is_active() && selector.matches(&pod.metadata.labels)
         };
-        let show = |position: usize| {
-            (
-                self.pods.at(position),
-                self.relations.owner_of_pod[position],
-            )
-        };
+        let show = |position: usize| (self.pods.at(position), self.relations.owner_of_pod[position]);
         if let Some(candidates) = self.relations.pod_labels.candidates(namespace, selector) {
-            return candidates
-                .iter()
-                .copied()
-                .filter(|position| wanted(position))
-                .map(show)
-                .collect();
+            return candidates.iter().copied().filter(|position| wanted(position)).map(show).collect();
         }
         let start = self.pods.start_of(namespace);
-        (start..start + self.pods.within(namespace).len())
-            .filter(wanted)
-            .map(show)
-            .collect()
+        (start..start + self.pods.within(namespace).len()).filter(wanted).map(show).collect()
     }
 
     /// The pods that a workload controls.
     pub fn pods_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Pod>>> {
-        self.relations.pods_of[workload]
-            .iter()
-            .map(|position| self.pods.at(*position))
+        self.relations.pods_of[workload].iter().map(|position| self.pods.at(*position))
     }
 
     /// The Services that select a workload's template.
     pub fn services_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Service>>> {
-        self.relations.services_of[workload]
-            .iter()
-            .map(|position| self.services.at(*position))
+        self.relations.services_of[workload].iter().map(|position| self.services.at(*position))
     }
 
     /// The workloads whose template a Service selects.
-    pub fn workloads_of(
-        &self,
-        service: &Item<Service>,
-    ) -> impl Iterator<Item = &Arc<Item<Workload>>> {
-        let position = self
-            .services
-            .position(service.namespace(), "Service", service.name());
-        let found = position.map_or(&[][..], |position| {
-            self.relations.workloads_of_service[position].as_slice()
-        });
+    pub fn workloads_of(&self, service: &Item<Service>) -> impl Iterator<Item = &Arc<Item<Workload>>> {
+        let position = self.services.position(service.namespace(), "Service", service.name());
+        let found = position.map_or(&[][..], |position| self.relations.workloads_of_service[position].as_slice());
         found.iter().map(|position| self.workloads.at(*position))
     }
 
     /// The disruption budgets that select a workload's template.
-    pub fn budgets_of(
-        &self,
-        workload: usize,
-    ) -> impl Iterator<Item = &Arc<Item<DisruptionBudget>>> {
-        self.relations.budgets_of[workload]
-            .iter()
-            .map(|position| self.budgets.at(*position))
+    pub fn budgets_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<DisruptionBudget>>> {
+        self.relations.budgets_of[workload].iter().map(|position| self.budgets.at(*position))
     }
 
     /// The network policies that select a workload's template.
     pub fn policies_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<NetworkPolicy>>> {
-        self.relations.policies_of[workload]
-            .iter()
-            .map(|position| self.network_policies.at(*position))
+        self.relations.policies_of[workload].iter().map(|position| self.network_policies.at(*position))
     }
 
     /// The autoscalers that target a workload.
     pub fn autoscalers_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Autoscaler>>> {
-        self.relations.autoscalers_of[workload]
-            .iter()
-            .map(|position| self.autoscalers.at(*position))
+        self.relations.autoscalers_of[workload].iter().map(|position| self.autoscalers.at(*position))
     }
 
     /// The workload that an autoscaler targets, if it was read.
@@ -296,12 +223,7 @@ impl Inventory {
     pub fn is_exclusive(&self, selector: &Selector, workload: usize) -> bool {
         let namespace = self.workloads.at(workload).namespace();
         let foreign = |owner: Option<usize>| owner != Some(workload);
-        self.selected_workloads(namespace, selector)
-            .iter()
-            .all(|position| *position == workload)
-            && !self
-                .selected_pods(namespace, selector)
-                .iter()
-                .any(|(_, owner)| foreign(*owner))
+        self.selected_workloads(namespace, selector).iter().all(|position| *position == workload)
+            && !self.selected_pods(namespace, selector).iter().any(|(_, owner)| foreign(*owner))
     }
 }

@@ -1,0 +1,58 @@
+//! Runs rules over an inventory and puts what they say in order.
+
+use crate::finding::{Finding, Verdict};
+use crate::model::{Inventory, Subject};
+use crate::rules::rule::{Context, Rule, Verdicts};
+use crate::rules::settings::Settings;
+
+use super::guards;
+
+/// What one rule said about every object that it looked at.
+#[derive(Debug)]
+pub struct RuleOutcome {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// One verdict for each object, sorted by object.
+    pub outcomes: Vec<(Subject, Verdict)>,
+    /// The pass ratio, where the rule knows better than the share of objects.
+    pub ratio: Option<f64>,
+}
+
+/// What all rules said.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Findings, worst first, then by rule, object and place.
+    pub findings: Vec<Finding>,
+    /// Verdicts by rule, in the order of the rules.
+    pub rules: Vec<RuleOutcome>,
+}
+
+/// Runs the rules and guards their fixes.
+pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
+    let mut audit = Audit::default();
+    for rule in rules {
+        let context = Context { inventory, settings, rule };
+        let mut verdicts = Verdicts::default();
+        (rule.check)(&context, &mut verdicts);
+        verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
+        audit.findings.append(&mut verdicts.findings);
+        audit.rules.push(RuleOutcome { rule, outcomes: verdicts.outcomes, ratio: verdicts.ratio });
+    }
+    for finding in &mut audit.findings {
+        for fix in &mut finding.fixes {
+            guards::apply(inventory, settings, fix);
+        }
+    }
+    audit.findings.sort_by(order);
+    audit
+}
+
+/// Worst first, then by rule, namespace, kind, name and place.
+pub fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    fn key(finding: &Finding) -> (crate::finding::Severity, &str, &str, &str, &str, &str) {
+        let pointer = finding.locations.first().map_or("", |location| location.pointer.as_str());
+        let object = &finding.object;
+        (finding.severity, finding.rule, object.namespace(), &object.kind, &object.name, pointer)
+    }
+    key(a).cmp(&key(b))
+}

@@ -1,0 +1,153 @@
+//! Unified diffs of objects as YAML, with the changed part of each line marked.
+
+use serde_json::Value;
+use similar::{Algorithm, ChangeTag, TextDiff};
+
+use crate::model::mask;
+
+/// What a line of a diff is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Unchanged.
+    Context,
+    /// Removed.
+    Removed,
+    /// Added.
+    Added,
+    /// A gap between hunks.
+    Gap,
+}
+
+/// One line: pieces of text, each with whether it is the part that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What the line is.
+    pub kind: Kind,
+    /// Its pieces, without the line feed.
+    pub pieces: Vec<(bool, String)>,
+}
+
+impl Line {
+    /// The text with its mark: `-`, `+` or a space.
+    pub fn text(&self) -> String {
+        let mark = match self.kind {
+            Kind::Context => ' ',
+            Kind::Removed => '-',
+            Kind::Added => '+',
+            Kind::Gap => '@',
+        };
+        std::iter::once(mark).chain(self.pieces.iter().flat_map(|(_, text)| text.chars())).collect()
+    }
+}
+
+/// The lines that differ between two states of an object, with three lines around them. Either
+/// side may be absent. Values that may not be shown are masked, but a change of one is still seen.
+pub fn objects(before: Option<&Value>, after: Option<&Value>) -> Vec<Line> {
+    let (mut before, mut after) = (before.cloned(), after.cloned());
+    mask_both(&mut before, &mut after);
+    texts(&before.as_ref().map(yaml).unwrap_or_default(), &after.as_ref().map(yaml).unwrap_or_default())
+}
+
+/// The lines that differ between two texts, with three lines around them.
+pub fn texts(before: &str, after: &str) -> Vec<Line> {
+    let diff = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(before, after);
+    let mut out = Vec::new();
+    for (index, group) in diff.grouped_ops(3).iter().enumerate() {
+        if index > 0 {
+            out.push(Line { kind: Kind::Gap, pieces: vec![(false, "@".to_owned())] });
+        }
+        for op in group {
+            for change in diff.iter_inline_changes(op) {
+                let kind = match change.tag() {
+                    ChangeTag::Equal => Kind::Context,
+                    ChangeTag::Delete => Kind::Removed,
+                    ChangeTag::Insert => Kind::Added,
+                };
+                let pieces = change.iter_strings_lossy();
+                let pieces = pieces.map(|(marked, text)| (marked, text.trim_end_matches('\n').to_owned()));
+                out.push(Line { kind, pieces: pieces.filter(|(_, text)| !text.is_empty()).collect() });
+            }
+        }
+    }
+    out
+}
+
+/// An object as YAML, the way a person would write it, without what the server keeps for itself.
+pub fn yaml(value: &Value) -> String {
+    let mut value = value.clone();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        for member in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"] {
+            metadata.shift_remove(member);
+        }
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+            && let Some(text) = annotations.get_mut(crate::model::object::LAST_APPLIED)
+        {
+            *text = Value::String(mask::MASK.to_owned());
+        }
+    }
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove("status");
+    }
+    serde_saphyr::to_string(&value).unwrap_or_default()
+}
+
+/// Masks both sides; where a masked value changed, the new one says so.
+fn mask_both(before: &mut Option<Value>, after: &mut Option<Value>) {
+    let raw = (before.clone(), after.clone());
+    before.iter_mut().chain(after.iter_mut()).for_each(mask::mask_tree);
+    if let ((Some(old), Some(new)), Some(shown)) = (raw, after.as_mut()) {
+        mark_changed(&old, &new, shown);
+    }
+}
+
+fn mark_changed(old: &Value, new: &Value, shown: &mut Value) {
+    match (new, shown) {
+        (Value::Object(new), Value::Object(shown)) => {
+            for (name, value) in new {
+                if let (Some(old), Some(shown)) = (old.get(name), shown.get_mut(name)) {
+                    mark_changed(old, value, shown);
+                }
+            }
+        }
+        (Value::Array(new), Value::Array(shown)) => {
+            for (index, value) in new.iter().enumerate() {
+                if let (Some(old), Some(shown)) = (old.get(index), shown.get_mut(index)) {
+                    mark_changed(old, value, shown);
+                }
+            }
+        }
+        (Value::String(new), Value::String(shown)) if new != shown && old.as_str() != Some(new) => {
+            shown.push_str(" (changed)");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shown(before: &Value, after: &Value) -> String {
+        objects(Some(before), Some(after)).iter().map(|line| line.text() + "\n").collect()
+    }
+
+    #[test]
+    fn a_changed_value_is_marked() {
+        let lines = objects(Some(&json!({"data": {"A": "true"}})), Some(&json!({"data": {"A": "false"}})));
+        let marked: Vec<&str> =
+            lines.iter().flat_map(|line| &line.pieces).filter(|(m, _)| *m).map(|(_, t)| t.as_str()).collect();
+        assert!(!marked.is_empty());
+    }
+
+    #[test]
+    fn secrets_are_masked_but_their_change_is_seen() {
+        let text = shown(&json!({"data": {"DB_PASSWORD": "a"}}), &json!({"data": {"DB_PASSWORD": "b"}}));
+        assert!(
+            text.contains("-  DB_PASSWORD: <masked>\n") || text.contains("-  DB_PASSWORD: \"<masked>\"\n"),
+            "{text}"
+        );
+        assert!(text.contains("(changed)"), "{text}");
+        assert!(!text.contains(": b"));
+    }
+}

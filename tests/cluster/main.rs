@@ -1,0 +1,6 @@
+//! Tests against a real API server: every write path, every guard, RBAC and the connection flags.
+//!
+//! `harness` starts the control plane; each other module tests one part of the plugin on it.
+
+mod harness;
+mod harness_test;

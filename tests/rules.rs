@@ -1,0 +1,307 @@
+//! What every rule promises, proved for each of them without its author writing a test.
+//!
+//! `tests/rules/<rule>/fires*.yaml` must make the rule speak, `passes*.yaml` must not. Beside each
+//! stand the findings (`.finding`) and the diffs of their fixes (`.diff`), as a person would see
+//! them; `BLESS=1 cargo test --test rules` writes them anew. Comment lines at the top of a fixture
+//! set the scene:
+//!
+//! ```text
+//! # world: live            the objects are a snapshot of a cluster; default: manifests
+//! # version: 1.37          the server's version
+//! # now: 2026-01-01T00:00:00Z
+//! # complete: true         the manifests are all there is
+//! # env: staging
+//! # namespace: shop        only this namespace is audited; default: all
+//! # set: RULE.KEY=VALUE    or RULE[Kind/namespace/name].KEY=VALUE
+//! # config: {"RULE": {"KEY": VALUE}}
+//! # gap: pods forbidden    a list that could not be read
+//! ```
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use kubectl_progrc::audit;
+use kubectl_progrc::finding::{Finding, Verdict};
+use kubectl_progrc::fix::{Fix, Step};
+use kubectl_progrc::model::{Inventory, ObjectRef};
+use kubectl_progrc::plan::{change, diff, patch, simulate};
+use kubectl_progrc::rules::rule::{MANUAL_HEADINGS, Rule};
+use kubectl_progrc::rules::{RULES, find};
+use serde_json::Value;
+
+#[path = "rules/scene.rs"]
+mod scene;
+use scene::Scene;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules")
+}
+
+fn fixtures(rule: &Rule) -> Vec<(PathBuf, String)> {
+    let Ok(folder) = std::fs::read_dir(root().join(rule.id)) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    files.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+fn describe(finding: &Finding) -> String {
+    let mut out = String::new();
+    let severity = finding.severity.word().to_uppercase();
+    writeln!(out, "{severity} {} {} ({})", finding.rule, finding.object, finding.priority.word()).unwrap();
+    writeln!(out, "  {}", finding.message).unwrap();
+    for location in &finding.locations {
+        let object = location.object.as_ref().map(|object| format!("{object} ")).unwrap_or_default();
+        let show = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), Value::to_string);
+        let values = match (&location.current, &location.wanted) {
+            (None, None) => String::new(),
+            (current, wanted) => format!(": {} -> {}", show(current), show(wanted)),
+        };
+        writeln!(out, "  at {object}{}{values}", location.pointer).unwrap();
+    }
+    for evidence in &finding.evidence {
+        writeln!(out, "  because {}", evidence.text).unwrap();
+    }
+    for fix in &finding.fixes {
+        out.push_str(&describe_fix(fix));
+    }
+    out
+}
+
+fn describe_fix(fix: &Fix) -> String {
+    let mut out = String::new();
+    writeln!(out, "  {} fix, reversible {}: {}", fix.applicability.word(), fix.reversible.word(), fix.title).unwrap();
+    for lowered in &fix.lowered_by {
+        let verb = if lowered.refuses { "refused" } else { "lowered" };
+        writeln!(out, "    {verb} by {}: {}", lowered.guard, lowered.reason).unwrap();
+    }
+    for input in &fix.inputs {
+        let value = input.value.as_deref().unwrap_or(if input.required { "required" } else { "open" });
+        writeln!(out, "    asks {}: {} [{value}]", input.key, input.prompt).unwrap();
+    }
+    for line in &fix.consequences {
+        writeln!(out, "    consequence: {line}").unwrap();
+    }
+    if let Some(line) = &fix.irreversible {
+        writeln!(out, "    lost for good: {line}").unwrap();
+    }
+    for line in &fix.notes {
+        writeln!(out, "    note: {line}").unwrap();
+    }
+    for step in &fix.steps {
+        let verb = match step {
+            Step::Patch { subresource: Some(subresource), .. } => format!("patch {subresource} of"),
+            Step::Patch { .. } => "patch".to_owned(),
+            Step::Create { .. } => "create".to_owned(),
+            Step::Delete { .. } => "delete".to_owned(),
+            Step::Restart { .. } => "restart".to_owned(),
+            Step::Wait { condition, .. } => format!("wait for {condition} of"),
+        };
+        writeln!(out, "    step: {verb} {}", step.object()).unwrap();
+    }
+    out
+}
+
+fn lines(diff: &[diff::Line]) -> String {
+    diff.iter().map(|line| line.text() + "\n").collect()
+}
+
+/// The diffs of every fix of a finding, each step against the object as the step before left it,
+/// with what makes each of them apply and come back.
+fn prove_fixes(scene: &Scene, finding: &Finding) -> String {
+    let mut out = String::new();
+    for fix in &finding.fixes {
+        let mut states: Vec<(ObjectRef, Value)> = Vec::new();
+        for step in &fix.steps {
+            match step {
+                Step::Patch { object, edits, expect, .. } => {
+                    let known = states.iter().rev().find(|(known, _)| known.same(object)).map(|(_, value)| value);
+                    let before = known.or_else(|| scene.raw(object)).expect("a step patches an object that exists");
+                    let guarded = patch::build(before, edits, expect).expect("the patch fits its object");
+                    assert!(!guarded.patch.0.is_empty(), "{}: a patch of {object} changes nothing", finding.rule);
+                    prove_patch(before, &guarded);
+                    writeln!(out, "--- {object}\n+++ {object}").unwrap();
+                    out.push_str(&lines(&diff::objects(Some(before), Some(&guarded.after))));
+                    states.push(((**object).clone(), guarded.after));
+                }
+                Step::Create { object, manifest } => {
+                    assert!(scene.raw(object).is_none(), "{object} exists already");
+                    writeln!(out, "+++ {object} (new)").unwrap();
+                    out.push_str(&lines(&diff::objects(None, Some(manifest))));
+                    states.push(((**object).clone(), manifest.clone()));
+                }
+                Step::Delete { object } => writeln!(out, "--- {object} (deleted)").unwrap(),
+                Step::Restart { object } => writeln!(out, "restart {object}").unwrap(),
+                Step::Wait { object, condition } => writeln!(out, "wait for {condition} of {object}").unwrap(),
+            }
+        }
+    }
+    out
+}
+
+/// The operations do what the plan says, and the changes can be taken back to the byte.
+fn prove_patch(before: &Value, guarded: &patch::Guarded) {
+    let mut strict = guarded.patch.clone();
+    strict.0.retain(|operation| !matches!(operation, json_patch::PatchOperation::Test(test) if test.value.is_null()));
+    let mut applied = before.clone();
+    json_patch::patch(&mut applied, &strict.0).expect("the operations apply");
+    assert_eq!(applied, guarded.after);
+    let changes = change::between(before, &applied);
+    let back = change::undo_patch(&changes, &applied).expect("the inverse fits").after;
+    assert_eq!(back, *before, "the inverse restores the object");
+}
+
+/// After the fix, the rule is silent about this place, or its own next stage speaks.
+fn prove_silence(scene: &Scene, rule: &'static Rule, inventory: &Inventory, finding: &Finding, fix: &Fix) {
+    let after = simulate::apply(inventory, &[fix]).expect("the fix fits the inventory");
+    let again = audit::run(&after, &scene.settings, &[rule]);
+    let still = again.findings.iter().find(|other| other.fingerprint() == finding.fingerprint());
+    if let Some(still) = still {
+        let changed = still.message != finding.message && rule.next_stages.contains(&rule.id);
+        assert!(changed, "{} still says after its fix: {}", rule.id, describe(still));
+    }
+}
+
+/// Every place exists, or is absent in a parent that exists.
+fn prove_pointers(scene: &Scene, finding: &Finding) {
+    for location in &finding.locations {
+        let object = location.object.as_ref().unwrap_or(&finding.object);
+        let Some(raw) = scene.raw(object) else {
+            continue;
+        };
+        if location.current.is_some() {
+            assert!(raw.pointer(&location.pointer).is_some(), "{}: no {} in {object}", finding.rule, location.pointer);
+        }
+    }
+}
+
+fn bless_or_compare(path: &Path, actual: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        if actual.is_empty() {
+            let _ = std::fs::remove_file(path);
+        } else {
+            std::fs::write(path, actual).unwrap();
+        }
+        return;
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(actual, expected, "{} differs; look at it, then BLESS=1 writes it anew", path.display());
+}
+
+#[test]
+fn fixtures_fire_and_pass_and_their_fixes_hold() {
+    for rule in RULES {
+        for (path, text) in fixtures(rule) {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let scene = Scene::parse(&text);
+            let (inventory, audit) = scene.audit(rule);
+            assert_eq!(!audit.findings.is_empty(), name.starts_with("fires"), "{}", path.display());
+            let mut findings = String::new();
+            let mut diffs = String::new();
+            for finding in &audit.findings {
+                findings.push_str(&describe(finding));
+                diffs.push_str(&prove_fixes(&scene, finding));
+                prove_pointers(&scene, finding);
+                for fix in finding.fixes.iter().filter(|fix| !fix.steps.is_empty()) {
+                    prove_silence(&scene, rule, &inventory, finding, fix);
+                }
+            }
+            for (subject, verdict) in &audit.rules[0].outcomes {
+                if let Verdict::Unknown { reason } | Verdict::Partial { reason } = verdict {
+                    writeln!(findings, "{subject}: {reason}").unwrap();
+                }
+            }
+            bless_or_compare(&path.with_extension("finding"), &findings);
+            bless_or_compare(&path.with_extension("diff"), &diffs);
+        }
+    }
+}
+
+#[test]
+fn folders_and_registry_agree() {
+    let mut folders: Vec<String> = std::fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    assert_eq!(folders, ids);
+    for rule in RULES {
+        let names: Vec<String> =
+            fixtures(rule).iter().map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        assert!(names.iter().any(|name| name.starts_with("fires")), "{} has no fires*.yaml", rule.id);
+        assert!(names.iter().any(|name| name.starts_with("passes")), "{} has no passes*.yaml", rule.id);
+    }
+}
+
+/// The text below a heading of a manual.
+fn section<'a>(rule: &'a Rule, heading: &str) -> &'a str {
+    let start = rule.manual.find(&format!("## {heading}\n")).unwrap_or_else(|| panic!("{}: no {heading}", rule.id));
+    let body = &rule.manual[start + heading.len() + 4..];
+    body.find("\n ## ").or_else(|| body.find("\n## ")).map_or(body, |end| &body[..end])
+}
+
+/// The YAML block of a section, without the space that doc comments put before each line.
+fn block(rule: &Rule, heading: &str) -> String {
+    let text = section(rule, heading);
+    let (_, rest) = text.split_once("```yaml\n").unwrap_or_else(|| panic!("{}: no YAML in {heading}", rule.id));
+    let (yaml, _) = rest.split_once("```").unwrap();
+    yaml.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect()
+}
+
+#[test]
+fn manuals_are_whole_and_their_examples_true() {
+    for rule in RULES {
+        let headings: Vec<&str> =
+            rule.manual.lines().filter_map(|line| line.trim_start().strip_prefix("## ")).collect();
+        assert_eq!(headings, MANUAL_HEADINGS, "{}", rule.id);
+        assert!(section(rule, "References").contains("<https://"), "{} cites nothing", rule.id);
+        let (_, bad) = Scene::parse(&block(rule, "Example")).audit(rule);
+        assert!(!bad.findings.is_empty(), "the Example of {} does not fire", rule.id);
+        let (_, good) = Scene::parse(&block(rule, "Use instead")).audit(rule);
+        let texts: Vec<String> = good.findings.iter().map(describe).collect();
+        assert!(texts.is_empty(), "the Use instead of {} fires: {texts:?}", rule.id);
+    }
+}
+
+#[test]
+fn the_order_of_the_input_does_not_matter() {
+    for rule in RULES {
+        for (path, text) in fixtures(rule) {
+            let scene = Scene::parse(&text);
+            let count = scene.objects.len();
+            let orders: [Vec<usize>; 3] = [
+                (0..count).collect(),
+                (0..count).rev().collect(),
+                (0..count).map(|i| (i * 7 + 3) % count.max(1)).collect(),
+            ];
+            let texts: Vec<String> = orders
+                .into_iter()
+                .filter(|order| {
+                    let mut sorted = order.clone();
+                    sorted.sort_unstable();
+                    sorted == (0..count).collect::<Vec<_>>()
+                })
+                .map(|order| {
+                    let inventory = scene.inventory(order.into_iter());
+                    audit::run(&inventory, &scene.settings, &[rule]).findings.iter().map(describe).collect()
+                })
+                .collect();
+            assert!(texts.windows(2).all(|pair| pair[0] == pair[1]), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn next_stages_name_rules() {
+    for rule in RULES {
+        for stage in rule.next_stages {
+            assert!(find(stage).is_some(), "{} names {stage}", rule.id);
+        }
+    }
+}
