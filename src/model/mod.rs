@@ -23,6 +23,7 @@ pub mod environment;
 pub mod config_text;
 pub mod consumers;
 pub mod references;
+pub mod routes;
 pub mod capacity;
 pub mod replicas;
 
