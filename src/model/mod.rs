@@ -26,6 +26,8 @@ pub mod references;
 pub mod routes;
 pub mod capacity;
 pub mod replicas;
+pub mod allowance;
+pub mod exposure;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};
