@@ -3,3 +3,5 @@
 pub mod cluster;
 pub mod manifests;
 pub mod journal;
+pub mod snapshot;
+pub mod change;

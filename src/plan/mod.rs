@@ -5,5 +5,6 @@ pub mod encode;
 pub mod change;
 pub mod simulate;
 pub mod diff;
+pub mod order;
 
 pub use patch::{Guarded, PatchError};
