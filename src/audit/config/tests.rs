@@ -43,16 +43,15 @@ fn everything_that_a_file_can_say() {
     });
     assert_eq!(Value::Object(config.parameters["test-many"].clone()), parameters);
     assert_eq!(config.severities["test-many"], Severity::Low);
-    let (kind, namespace, name) = ("Deployment".into(), Some("progrc-dev".into()), "worker".into());
     let waiver = ConfigWaiver {
         rule: "test-many",
-        object: WaivedObject::Named { kind, namespace, name },
+        object: "Deployment/progrc-dev/worker".into(),
         reason: "talks".into(),
         until: Some(jiff::civil::date(2027, 1, 31)),
         line: Some(17),
     };
     assert_eq!(config.waivers[0], waiver);
-    assert_eq!(config.waivers[2].object, WaivedObject::Cluster);
+    assert_eq!(config.waivers[2].object, "Cluster/arn:aws:eks:x:1:cluster/a");
     assert_eq!(config.attestations["test-bare"].date, "2026-10-01");
     assert_eq!(config.settings().environment, Environment::Staging);
 }
