@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use rustls::pki_types::CertificateDer;
@@ -53,33 +53,38 @@ pub(super) fn build(
     credentials: &Credentials,
     warnings: &Warnings,
 ) -> Result<Clients, ConnectError> {
-    let base = ClientBuilder::try_from(config(settings, credentials)?)
-        .map_err(|error| not_built(settings, error))?
-        .build();
+    let base =
+        ClientBuilder::try_from(config(settings, credentials)?).map_err(|error| not_built(settings, error))?.build();
     let policy = RetryPolicy::new(settings.request_timeout);
     let client = |repeat: bool| {
         let (base, warnings) = (base.clone(), warnings.clone());
         let (timeout, namespace) = (settings.request_timeout, &settings.target.namespace);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Body>| {
             let (base, warnings) = (base.clone(), warnings.clone());
+            if let Some(timeout) = timeout {
+                tell_server(request.uri_mut(), timeout);
+            }
             within(timeout, async move {
                 let once = async |request| {
                     let response = base.send(request).await.map_err(BoxError::from)?;
                     warnings.collect(response.headers());
                     Ok(response)
                 };
-                match repeat {
-                    true => retry::send(policy, request, once).await,
-                    false => once(request).await,
-                }
+                if repeat { retry::send(policy, request, once).await } else { once(request).await }
             })
         });
         Client::new(service, namespace.as_str())
     };
-    Ok(Clients {
-        read: client(true),
-        write: client(false),
-    })
+    Ok(Clients { read: client(true), write: client(false) })
+}
+
+/// Adds the parameter by which the server gives up when we do, as client-go does.
+fn tell_server(uri: &mut Uri, timeout: Duration) {
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    let longer = format!("{uri}{separator}timeout={}ms", timeout.as_millis());
+    if let Ok(longer) = longer.parse() {
+        *uri = longer;
+    }
 }
 
 /// Bounds the wait for a response's head, and leaves the deadline with it for its body.
@@ -91,9 +96,7 @@ where
         return answer.await;
     };
     let at = Instant::now() + after;
-    let mut response = tokio::time::timeout_at(at, answer)
-        .await
-        .map_err(|_| RequestTimedOut(after))??;
+    let mut response = tokio::time::timeout_at(at, answer).await.map_err(|_| RequestTimedOut(after))??;
     response.extensions_mut().insert(Deadline { at, after });
     Ok(response)
 }
@@ -101,18 +104,14 @@ where
 fn config(settings: &Settings, credentials: &Credentials) -> Result<Config, ConnectError> {
     let (cluster, user) = (&settings.target.cluster, &settings.target.user);
     let mut config = Config::new(settings.server.clone());
-    config
-        .default_namespace
-        .clone_from(&settings.target.namespace);
+    config.default_namespace.clone_from(&settings.target.namespace);
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify;
     config.root_cert = roots(settings)?;
     config.tls_server_name.clone_from(&cluster.tls_server_name);
     config.disable_compression = cluster.disable_compression;
     config.proxy_url.clone_from(&settings.proxy);
     config.default_retry = false;
-    config
-        .headers
-        .push((http::header::USER_AGENT, user_agent()));
+    config.headers.push((http::header::USER_AGENT, user_agent()));
     // Shorter than the whole, so that a server that never answers a handshake counts as not asked.
     config.connect_timeout = Some(match settings.request_timeout {
         Some(timeout) => CONNECT_TIMEOUT.min(timeout.mul_f64(0.9)),
@@ -133,10 +132,7 @@ fn config(settings: &Settings, credentials: &Credentials) -> Result<Config, Conn
     if !settings.secure() {
         return Ok(config);
     }
-    auth.token = credentials
-        .token
-        .as_ref()
-        .map(|token| token.expose().to_string().into());
+    auth.token = credentials.token.as_ref().map(|token| token.expose().to_string().into());
     auth.auth_provider.clone_from(&credentials.provider);
     if let Some((name, password)) = &credentials.basic {
         auth.username = Some(name.clone());
@@ -168,11 +164,7 @@ fn roots(settings: &Settings) -> Result<Option<Vec<Vec<u8>>>, ConnectError> {
         .map(|certificate| certificate.map(|der| der.to_vec()))
         .collect::<Result<_, _>>()
         .map_err(|error| wrong().because(error))?;
-    if roots.is_empty() {
-        Err(wrong())
-    } else {
-        Ok(Some(roots))
-    }
+    if roots.is_empty() { Err(wrong()) } else { Ok(Some(roots)) }
 }
 
 /// `kubectl-progrc/VERSION (OS/ARCH)`, with Go's names for both as kubectl's own has them.
@@ -187,11 +179,8 @@ fn user_agent() -> HeaderValue {
         "x86" => "386",
         other => other,
     };
-    HeaderValue::from_str(&format!(
-        "kubectl-progrc/{} ({os}/{arch})",
-        env!("CARGO_PKG_VERSION")
-    ))
-    .expect("version and platform are plain ASCII")
+    HeaderValue::from_str(&format!("kubectl-progrc/{} ({os}/{arch})", env!("CARGO_PKG_VERSION")))
+        .expect("version and platform are plain ASCII")
 }
 
 /// Why the kube crate refused the settings: nearly always a certificate.
@@ -201,9 +190,7 @@ fn not_built(settings: &Settings, error: kube::Error) -> ConnectError {
     let text = format!("{error:?}");
     let (message, hint) = if text.contains("UnsupportedCertVersion") {
         (
-            format!(
-                "the client certificate of user {user:?} is of X.509 version 1, which TLS here refuses"
-            ),
+            format!("the client certificate of user {user:?} is of X.509 version 1, which TLS here refuses"),
             "issue it again as version 3 (for MicroK8s: `microk8s refresh-certs`), or use --token",
         )
     } else if text.contains("InvalidPrivateKey") || text.contains("InconsistentKeys") {
@@ -211,9 +198,7 @@ fn not_built(settings: &Settings, error: kube::Error) -> ConnectError {
             format!("the client certificate and key of user {user:?} cannot be used together"),
             "check client-certificate and client-key of that user in the kubeconfig",
         )
-    } else if text.contains("IdentityPem")
-        || text.contains("MissingPrivateKey")
-        || text.contains("MissingCertificate")
+    } else if text.contains("IdentityPem") || text.contains("MissingPrivateKey") || text.contains("MissingCertificate")
     {
         (
             format!("the client certificate or key of user {user:?} is not PEM"),
@@ -225,10 +210,7 @@ fn not_built(settings: &Settings, error: kube::Error) -> ConnectError {
             "log in again, or use --token; old auth providers were replaced by exec plugins such as kubelogin",
         )
     } else {
-        (
-            format!("no connection to {server} can be set up"),
-            "see the cause below",
-        )
+        (format!("no connection to {server} can be set up"), "see the cause below")
     };
     ConnectError::new(message, hint).because(error)
 }
