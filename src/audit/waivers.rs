@@ -58,7 +58,9 @@ pub fn apply(audit: &mut Audit, inventory: &Inventory, entries: &[ConfigWaiver],
     let today = inventory.taken_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut waivers = Waivers::default();
     waivers.read_annotations(inventory, rules);
-    entries.iter().for_each(|entry| waivers.add_entry(entry));
+    for entry in entries {
+        waivers.add_entry(entry);
+    }
     for finding in std::mem::take(&mut audit.findings) {
         match waivers.accept(&finding, today) {
             Some((reason, until)) => {

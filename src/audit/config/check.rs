@@ -186,7 +186,10 @@ fn normalize(parameter: &Parameter, value: &Value) -> Result<Value, String> {
         }
         (ParameterKind::List, _) => Err("is a list of texts".to_owned()),
         (ParameterKind::Map, Value::Object(entries)) => {
-            let texts = entries.iter().map(|(name, entry)| Some((name.clone(), Value::String(scalar(entry)?))));
+            // A rule may have names of its own, which null takes out.
+            let text =
+                |entry: &Value| if entry.is_null() { Some(Value::Null) } else { scalar(entry).map(Value::String) };
+            let texts = entries.iter().map(|(name, entry)| Some((name.clone(), text(entry)?)));
             texts.collect::<Option<Map<_, _>>>().map(Value::Object).ok_or_else(|| "is texts by name".to_owned())
         }
         (ParameterKind::Map, _) => Err("is texts by name".to_owned()),

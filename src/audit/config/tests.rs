@@ -13,7 +13,7 @@ systemNamespaces: [ingress-nginx]
 ignore: [test-bare]
 rules:
   test-many:
-    flags: {A: "true", B: false, C: yes, D: 012}
+    flags: {A: "true", B: false, C: yes, D: 012, E: null}
     hosts: [a.example, 7]
     endpoint: "https://nyc3.digitaloceanspaces.com"
     count: 24
@@ -36,7 +36,7 @@ fn everything_that_a_file_can_say() {
     let ids: Vec<&str> = config.rules(RULES).iter().map(|rule| rule.id).collect();
     assert_eq!(ids, ["test-many"]);
     let parameters = serde_json::json!({
-        "flags": {"A": "true", "B": "false", "C": "yes", "D": "012"},
+        "flags": {"A": "true", "B": "false", "C": "yes", "D": "012", "E": null},
         "hosts": ["a.example", "7"],
         "endpoint": "https://nyc3.digitaloceanspaces.com",
         "count": "24", "style": "b", "done": "yes",
