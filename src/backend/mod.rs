@@ -5,3 +5,5 @@ pub mod manifests;
 pub mod journal;
 pub mod snapshot;
 pub mod change;
+pub mod files;
+pub mod configuration;

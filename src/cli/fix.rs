@@ -17,7 +17,9 @@ mod interactive;
 mod run;
 mod summary;
 
-pub use run::{Run, Settled};
+pub use interactive::step_diff;
+pub use run::{Run, Settled, kubectl_name};
+pub use summary::{count, settled_json};
 
 /// The flags of `fix`.
 #[derive(Debug, Args)]

@@ -92,28 +92,23 @@ impl Session {
         let started = Instant::now();
         let filter = Filter::parse(&what.select, &what.ignore, RULES)?;
         let selector = what.selector.as_deref().map(Selector::parse).transpose()?;
-        let found = configuration::find(&configuration::Place {
-            explicit: what.config.as_deref(),
-            paths: &what.filename,
-            variables: &env.variables,
-            home: env.home.as_deref(),
-        })?;
+        let found = find_configuration(what, env)?;
         let config = match &found {
-            Some(file) => Config::parse(&file.text, &file.path.display().to_string(), RULES)?,
+            Some(file) => Config::parse(&file.text, &file.name, RULES)?,
             None => Config::default(),
         };
         if let Some(file) = &found {
-            ui.detail(&format!("Configuration {}", file.path.display()));
+            ui.detail(&format!("Configuration {}", file.name));
         }
         let settings = settings_of(what, &config)?;
-        let skip = found.iter().map(|file| file.path.clone()).collect();
+        let skip = found.iter().map(|file| std::path::PathBuf::from(&file.name)).collect();
         let (origin, inventory) = if what.filename.is_empty() && what.kustomize.is_none() {
             runtime.block_on(from_cluster(what, connection, env, &config, ui))?
         } else {
             from_manifests(what, connection, env, &config, skip, ui)?
         };
         let rules = config.rules(RULES);
-        let audit = audit::configured(&inventory, &settings, &config, &rules);
+        let audit = audit::run_configured(&inventory, &settings, &config, &rules);
         audit.warnings.iter().for_each(|warning| ui.warn(warning));
         let mut session = Self {
             origin,
@@ -172,9 +167,20 @@ impl Session {
 
     /// Runs the rules again, after an answer or on fresh objects.
     pub fn judge_again(&mut self) {
-        self.audit = audit::configured(&self.inventory, &self.settings, &self.config, &self.rules);
+        self.audit = audit::run_configured(&self.inventory, &self.settings, &self.config, &self.rules);
         self.locate();
     }
+}
+
+fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
+    let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
+    let user = configuration::user_directory(variable, env.home.as_deref());
+    Ok(configuration::find(&configuration::Search {
+        named: what.config.as_deref(),
+        manifests: &what.filename,
+        working_directory: &crate::backend::files::working_directory(),
+        user_directory: user.as_deref(),
+    })?)
 }
 
 /// The fix that is offered for a finding: the first.

@@ -1,1 +1,4 @@
 //! Reports for people and machines. Pure.
+
+pub mod manual;
+pub mod generated;
