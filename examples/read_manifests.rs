@@ -8,11 +8,7 @@ use std::time::{Duration, Instant};
 use kubectl_progrc::backend::manifests::{ReadError, ReadOptions, read};
 
 fn main() -> Result<(), ReadError> {
-    let options = ReadOptions {
-        paths: std::env::args().skip(1).collect(),
-        recursive: true,
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions { paths: std::env::args().skip(1).collect(), recursive: true, ..ReadOptions::default() };
     let mut best = Duration::MAX;
     let mut found = (0, 0);
     for _ in 0..10 {
@@ -22,9 +18,6 @@ fn main() -> Result<(), ReadError> {
         found = (manifests.objects.len(), manifests.problems.len());
     }
     let (objects, problems) = found;
-    println!(
-        "{objects} objects and {problems} problems in {} ms",
-        best.as_millis()
-    );
+    println!("{objects} objects and {problems} problems in {} ms", best.as_millis());
     Ok(())
 }

@@ -2,5 +2,7 @@
 
 pub mod engine;
 pub mod guards;
+pub mod score;
 
 pub use engine::{Audit, RuleOutcome, run};
+pub use score::{Score, score};

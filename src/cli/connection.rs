@@ -115,14 +115,10 @@ impl ConnectionArgs {
     /// everything that can be wrong was refused while parsing.
     pub fn options(&self) -> ConnectOptions {
         let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-        let path =
-            |value: &Option<PathBuf>| value.clone().filter(|path| !path.as_os_str().is_empty());
+        let path = |value: &Option<PathBuf>| value.clone().filter(|path| !path.as_os_str().is_empty());
         let mut as_user_extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (key, value) in &self.as_user_extra {
-            as_user_extra
-                .entry(key.clone())
-                .or_default()
-                .push(value.clone());
+            as_user_extra.entry(key.clone()).or_default().push(value.clone());
         }
         ConnectOptions {
             kubeconfig: path(&self.kubeconfig),
@@ -131,10 +127,7 @@ impl ConnectionArgs {
             user: text(&self.user),
             namespace: text(&self.namespace),
             server: text(&self.server),
-            token: self
-                .token
-                .clone()
-                .filter(|token| !token.expose().is_empty()),
+            token: self.token.clone().filter(|token| !token.expose().is_empty()),
             as_user: text(&self.as_user),
             as_groups: self.as_groups.clone(),
             as_uid: text(&self.as_uid),
@@ -162,9 +155,7 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 fn timeout(text: &str) -> Result<RequestTimeout, String> {
-    parse_request_timeout(text)
-        .map(RequestTimeout)
-        .map_err(|error| error.to_string())
+    parse_request_timeout(text).map(RequestTimeout).map_err(|error| error.to_string())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -249,24 +240,10 @@ mod tests {
 
     #[test]
     fn flags_stand_before_or_after_the_command() {
-        let options = parse(&[
-            "-n",
-            "shop",
-            "audit",
-            "-s",
-            "https://s",
-            "--as-group=a,b",
-            "--as-group",
-            "c",
-        ])
-        .unwrap();
+        let options = parse(&["-n", "shop", "audit", "-s", "https://s", "--as-group=a,b", "--as-group", "c"]).unwrap();
         assert_eq!(options.namespace.as_deref(), Some("shop"));
         assert_eq!(options.server.as_deref(), Some("https://s"));
-        assert_eq!(
-            options.as_groups,
-            ["a,b", "c"],
-            "no split at commas, as in kubectl"
-        );
+        assert_eq!(options.as_groups, ["a,b", "c"], "no split at commas, as in kubectl");
     }
 
     #[test]
@@ -288,26 +265,13 @@ mod tests {
 
     #[test]
     fn extra_and_timeout_are_checked() {
-        let options = parse(&[
-            "audit",
-            "--as-user-extra",
-            "k=a",
-            "--as-user-extra=k=b=c",
-            "--request-timeout=1m",
-        ])
-        .unwrap();
+        let options =
+            parse(&["audit", "--as-user-extra", "k=a", "--as-user-extra=k=b=c", "--request-timeout=1m"]).unwrap();
         assert_eq!(options.as_user_extra["k"], ["a", "b=c"]);
         assert_eq!(options.request_timeout, Some(Duration::from_secs(60)));
-        assert_eq!(
-            parse(&["audit", "--request-timeout", "0"])
-                .unwrap()
-                .request_timeout,
-            None
-        );
+        assert_eq!(parse(&["audit", "--request-timeout", "0"]).unwrap().request_timeout, None);
         assert!(parse(&["audit", "--as-user-extra", "k"]).is_err());
-        let error = parse(&["audit", "--request-timeout", "soon"])
-            .unwrap_err()
-            .to_string();
+        let error = parse(&["audit", "--request-timeout", "soon"]).unwrap_err().to_string();
         assert!(error.contains("a single integer in seconds"), "{error}");
     }
 }

@@ -24,11 +24,7 @@ impl Seen {
     /// Every value of a header, in order.
     pub fn all(&self, name: &str) -> Vec<String> {
         let same = |pair: &&(String, String)| pair.0.eq_ignore_ascii_case(name);
-        self.headers
-            .iter()
-            .filter(same)
-            .map(|pair| pair.1.clone())
-            .collect()
+        self.headers.iter().filter(same).map(|pair| pair.1.clone()).collect()
     }
 }
 
@@ -48,10 +44,7 @@ impl Answer {
     pub fn new(status: u16, body: &str) -> Self {
         let body = body.as_bytes().to_vec();
         let length = body.len();
-        Self {
-            bytes: Some((status, Vec::new(), body, length)),
-            end: End::Keep,
-        }
+        Self { bytes: Some((status, Vec::new(), body, length)), end: End::Keep }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -62,18 +55,12 @@ impl Answer {
 
     /// Closes the connection without an answer.
     pub fn hang_up() -> Self {
-        Self {
-            bytes: None,
-            end: End::HangUp,
-        }
+        Self { bytes: None, end: End::HangUp }
     }
 
     /// Never answers.
     pub fn silence() -> Self {
-        Self {
-            bytes: None,
-            end: End::Wait,
-        }
+        Self { bytes: None, end: End::Wait }
     }
 
     /// Sends half of the promised body, then nothing more.
@@ -86,10 +73,7 @@ impl Answer {
 
     /// Sends half of the promised body, then closes.
     pub fn cut_short(body: &str) -> Self {
-        Self {
-            end: End::HangUp,
-            ..Self::half(body)
-        }
+        Self { end: End::HangUp, ..Self::half(body) }
     }
 }
 
@@ -104,14 +88,9 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "test authority");
+        params.distinguished_name.push(DnType::CommonName, "test authority");
         let pem = params.self_signed(&key).unwrap().pem();
-        Self {
-            pem,
-            issuer: Issuer::new(params, key),
-        }
+        Self { pem, issuer: Issuer::new(params, key) }
     }
 
     /// Certificate and key for a name or an address, PEM.
@@ -154,12 +133,8 @@ impl Server {
         let builder = ServerConfig::builder();
         let builder = if ask {
             let mut roots = RootCertStore::empty();
-            roots
-                .add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap())
-                .unwrap();
-            let verifier = WebPkiClientVerifier::builder(Arc::new(roots))
-                .build()
-                .unwrap();
+            roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
             builder.with_client_cert_verifier(verifier)
         } else {
             builder.with_no_client_auth()
@@ -179,10 +154,7 @@ impl Server {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    fn start(
-        answer: impl Fn(usize) -> Answer + Send + Sync + 'static,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> Self {
+    fn start(answer: impl Fn(usize) -> Answer + Send + Sync + 'static, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
@@ -226,9 +198,7 @@ fn serve<S: Read + Write>(stream: S, record: &Mutex<Vec<Seen>>, next: &dyn Fn() 
             }
             text += "\r\n";
             let stream = stream.get_mut();
-            let sent = stream
-                .write_all(text.as_bytes())
-                .and_then(|()| stream.write_all(&body));
+            let sent = stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(&body));
             if sent.and_then(|()| stream.flush()).is_err() {
                 return;
             }
@@ -255,15 +225,8 @@ fn read_request<S: Read>(stream: &mut BufReader<S>) -> Option<Seen> {
         };
         headers.push((name.to_string(), value.to_string()));
     }
-    let seen = Seen {
-        method,
-        target,
-        headers,
-    };
-    let length = seen
-        .all("content-length")
-        .first()
-        .map_or(0, |text| text.parse().unwrap());
+    let seen = Seen { method, target, headers };
+    let length = seen.all("content-length").first().map_or(0, |text| text.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     Some(seen)

@@ -37,9 +37,7 @@ pub(super) fn split(text: &str) -> Vec<Part> {
     let mut open = Open::at(Piece::Document, 0, 1);
     let (mut position, mut number) = (0, 1);
     while position < text.len() {
-        let end = text[position..]
-            .find('\n')
-            .map_or(text.len(), |at| position + at + 1);
+        let end = text[position..].find('\n').map_or(text.len(), |at| position + at + 1);
         let line = without_mark(&text[position..end]);
         match Line::of(line, open.piece) {
             Line::Separator => {
@@ -75,12 +73,7 @@ struct Open {
 
 impl Open {
     fn at(piece: Piece, start: usize, start_line: u32) -> Self {
-        Self {
-            piece,
-            start,
-            start_line,
-            content_line: None,
-        }
+        Self { piece, start, start_line, content_line: None }
     }
 
     fn close(&self, end: usize, text: &str) -> Option<Part> {
@@ -107,11 +100,7 @@ impl Line {
     fn of(line: &str, within: Piece) -> Self {
         if let Some(rest) = line.strip_prefix("---") {
             let rest = rest.trim();
-            return if rest.is_empty() || rest.starts_with('#') {
-                Self::Separator
-            } else {
-                Self::BadSeparator
-            };
+            return if rest.is_empty() || rest.starts_with('#') { Self::Separator } else { Self::BadSeparator };
         }
         if let Some(rest) = line.strip_prefix("...")
             && within == Piece::Document
@@ -149,10 +138,7 @@ mod tests {
     #[test]
     fn separators_comments_and_empty_documents() {
         let text = "# head\n---\na: 1\n--- # why\n\n---\t\n# c\nb: 2\n---\n# end\n";
-        let expected = [
-            (Piece::Document, "a: 1\n", 3, 3),
-            (Piece::Document, "# c\nb: 2\n", 7, 8),
-        ];
+        let expected = [(Piece::Document, "a: 1\n", 3, 3), (Piece::Document, "# c\nb: 2\n", 7, 8)];
         assert_eq!(pieces(text), expected);
         assert_eq!(pieces(""), []);
         assert_eq!(pieces("---"), []);
@@ -161,11 +147,8 @@ mod tests {
     #[test]
     fn crlf_and_byte_order_marks() {
         let text = "\u{feff}a: 1\r\n---\r\n\u{feff}b: 2\r\n\u{feff}---\r\nc: 3";
-        let expected = [
-            (Piece::Document, "a: 1\r\n", 1, 1),
-            (Piece::Document, "b: 2\r\n", 3, 3),
-            (Piece::Document, "c: 3", 5, 5),
-        ];
+        let expected =
+            [(Piece::Document, "a: 1\r\n", 1, 1), (Piece::Document, "b: 2\r\n", 3, 3), (Piece::Document, "c: 3", 5, 5)];
         assert_eq!(pieces(text), expected);
     }
 

@@ -41,9 +41,7 @@ impl FilesError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Url(url) => Some(format!("pipe it: curl -fsSL {url} | kubectl progrc … -f -")),
-            Self::NoManifests {
-                directories: true, ..
-            } => Some("-R reads the directories below, too".to_owned()),
+            Self::NoManifests { directories: true, .. } => Some("-R reads the directories below, too".to_owned()),
             _ => None,
         }
     }
@@ -71,11 +69,7 @@ pub fn is_configuration_name(name: &str) -> bool {
 ///
 /// # Errors
 /// [`FilesError`] for a path that does not exist, is a URL or holds no manifests.
-pub(super) fn expand(
-    paths: &[String],
-    recursive: bool,
-    skip: &[PathBuf],
-) -> Result<Vec<Input>, FilesError> {
+pub(super) fn expand(paths: &[String], recursive: bool, skip: &[PathBuf]) -> Result<Vec<Input>, FilesError> {
     let mut found = Found {
         recursive,
         skip: skip.iter().map(|path| canonical(path)).collect(),
@@ -103,10 +97,7 @@ impl Found {
             }
             return Ok(());
         }
-        if ["http://", "https://"]
-            .iter()
-            .any(|scheme| named.starts_with(scheme))
-        {
+        if ["http://", "https://"].iter().any(|scheme| named.starts_with(scheme)) {
             return Err(FilesError::Url(named.to_owned()));
         }
         let path = Path::new(named);
@@ -121,10 +112,7 @@ impl Found {
         let mut walk = Walk::default();
         self.directory(path, &canonical(path), &mut walk)?;
         if walk.files == 0 {
-            return Err(FilesError::NoManifests {
-                dir: named.to_owned(),
-                directories: walk.left_out,
-            });
+            return Err(FilesError::NoManifests { dir: named.to_owned(), directories: walk.left_out });
         }
         Ok(())
     }
@@ -136,9 +124,7 @@ impl Found {
         for entry in entries {
             let name = entry.file_name();
             let path = dir.join(&name);
-            let kind = entry
-                .file_type()
-                .map_err(|source| unreadable(&path, source))?;
+            let kind = entry.file_type().map_err(|source| unreadable(&path, source))?;
             if kind.is_dir() {
                 if name.as_encoded_bytes().starts_with(b".") {
                     continue;
@@ -175,8 +161,7 @@ struct Walk {
 fn is_manifest_name(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let name = path.file_name().and_then(|name| name.to_str());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending))
-        && !name.is_some_and(is_configuration_name)
+    ending.is_some_and(|ending| ENDINGS.contains(&ending)) && !name.is_some_and(is_configuration_name)
 }
 
 /// The path without links and dots; as it is where there is none, as for a pipe.
@@ -185,8 +170,5 @@ fn canonical(path: &Path) -> PathBuf {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> FilesError {
-    FilesError::Unreadable {
-        path: path.display().to_string(),
-        source,
-    }
+    FilesError::Unreadable { path: path.display().to_string(), source }
 }

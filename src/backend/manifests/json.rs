@@ -40,10 +40,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Broken> {
 fn refused(error: &serde_json::Error) -> Broken {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
-    Broken {
-        line: u32::try_from(error.line()).unwrap_or(u32::MAX),
-        message: message.to_owned(),
-    }
+    Broken { line: u32::try_from(error.line()).unwrap_or(u32::MAX), message: message.to_owned() }
 }
 
 #[cfg(test)]
@@ -54,41 +51,27 @@ mod tests {
     #[test]
     fn values_in_a_row() {
         let text = " {\"a\": 1}{\"b\":\n [2]}\n\n{}\n";
-        let values: Vec<&str> = split(text)
-            .unwrap()
-            .into_iter()
-            .map(|at| &text[at])
-            .collect();
+        let values: Vec<&str> = split(text).unwrap().into_iter().map(|at| &text[at]).collect();
         assert_eq!(values, ["{\"a\": 1}", "{\"b\":\n [2]}", "{}"]);
     }
 
     #[test]
     fn a_break_names_its_line() {
         let broken = split("{\"a\": 1}\n{\"b\": secret}").unwrap_err();
-        assert_eq!(
-            (broken.line, broken.message.as_str()),
-            (2, "expected value")
-        );
+        assert_eq!((broken.line, broken.message.as_str()), (2, "expected value"));
     }
 
     #[test]
     fn numbers_keep_their_digits() {
         let (value, _) = parse(r#"{"a": 9007199254740993, "b": 18446744073709551615}"#).unwrap();
-        assert_eq!(
-            value.to_string(),
-            r#"{"a":9007199254740993,"b":18446744073709551615}"#
-        );
+        assert_eq!(value.to_string(), r#"{"a":9007199254740993,"b":18446744073709551615}"#);
     }
 
     #[test]
     fn the_last_of_two_keys_counts() {
-        let (value, duplicates) =
-            parse("{\"a\": 1,\n \"b\": {\"c\": 1,\n\"c\": 2},\n\"a\": 3}").unwrap();
+        let (value, duplicates) = parse("{\"a\": 1,\n \"b\": {\"c\": 1,\n\"c\": 2},\n\"a\": 3}").unwrap();
         assert_eq!(value, json!({"a": 3, "b": {"c": 2}}));
-        let found: Vec<_> = duplicates
-            .iter()
-            .map(|found| (found.line, found.key.as_str()))
-            .collect();
+        let found: Vec<_> = duplicates.iter().map(|found| (found.line, found.key.as_str())).collect();
         assert_eq!(found, [(3, "c"), (4, "a")]);
     }
 }

@@ -29,9 +29,9 @@ impl KustomizeError {
     /// What the user may do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoKubectl { .. } => Some(
-                "install kubectl, or pipe: kustomize build DIR | kubectl progrc … -f -".to_owned(),
-            ),
+            Self::NoKubectl { .. } => {
+                Some("install kubectl, or pipe: kustomize build DIR | kubectl progrc … -f -".to_owned())
+            }
             Self::Refused { .. } => None,
         }
     }
@@ -49,10 +49,7 @@ pub(super) fn build(dir: &Path, kubectl: Option<&Path>) -> Result<Vec<u8>, Kusto
         .arg(dir)
         .stdin(Stdio::null())
         .output()
-        .map_err(|source| KustomizeError::NoKubectl {
-            program: program.display().to_string(),
-            source,
-        })?;
+        .map_err(|source| KustomizeError::NoKubectl { program: program.display().to_string(), source })?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -61,10 +58,7 @@ pub(super) fn build(dir: &Path, kubectl: Option<&Path>) -> Result<Vec<u8>, Kusto
         "" => output.status.to_string(),
         message => message.to_owned(),
     };
-    Err(KustomizeError::Refused {
-        dir: dir.to_owned(),
-        message,
-    })
+    Err(KustomizeError::Refused { dir: dir.to_owned(), message })
 }
 
 /// kubectl's message without `error: ` or the frame of its log:
@@ -72,9 +66,7 @@ pub(super) fn build(dir: &Path, kubectl: Option<&Path>) -> Result<Vec<u8>, Kusto
 fn plain(said: &str) -> &str {
     let said = said.trim();
     let said = said.strip_prefix("error: ").unwrap_or(said);
-    let framed = said
-        .split_once("\"command failed\" err=\"")
-        .and_then(|(_, message)| message.strip_suffix('"'));
+    let framed = said.split_once("\"command failed\" err=\"").and_then(|(_, message)| message.strip_suffix('"'));
     framed.unwrap_or(said)
 }
 
@@ -94,9 +86,6 @@ mod tests {
     fn a_missing_kubectl_is_named() {
         let missing = Path::new("/nonexistent/kubectl");
         let error = build(Path::new("."), Some(missing)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "failed to run /nonexistent/kubectl for -k"
-        );
+        assert_eq!(error.to_string(), "failed to run /nonexistent/kubectl for -k");
     }
 }

@@ -59,9 +59,7 @@ impl Harvest {
     /// Keeps one problem a file about templates: the first.
     pub(super) fn fold_templates(&mut self) {
         let mut seen = HashSet::new();
-        self.problems.retain(|problem| {
-            problem.message != TEMPLATE || seen.insert(Arc::clone(&problem.file))
-        });
+        self.problems.retain(|problem| problem.message != TEMPLATE || seen.insert(Arc::clone(&problem.file)));
     }
 
     fn document(&mut self, file: &File, part: &Part) {
@@ -105,8 +103,7 @@ impl Harvest {
             }
             Ok((mut value, duplicates)) => {
                 for duplicate in duplicates {
-                    let message =
-                        format!("the key {} stands twice: the last counts", duplicate.key);
+                    let message = format!("the key {} stands twice: the last counts", duplicate.key);
                     self.note(&file, in_file(duplicate.line), message, Severity::Warning);
                 }
                 if secrets::drop_values(&mut value) {
@@ -120,17 +117,9 @@ impl Harvest {
     fn object(&mut self, value: Value, source: &Arc<Source>, prefix: String) {
         match judge(&value, source.file()) {
             Verdict::Nothing => {}
-            Verdict::Object => self.objects.push(Loaded {
-                value,
-                source: Arc::clone(source),
-                prefix,
-            }),
+            Verdict::Object => self.objects.push(Loaded { value, source: Arc::clone(source), prefix }),
             Verdict::List => self.items(value, source, &prefix),
-            Verdict::Refused {
-                pointer,
-                message,
-                severity,
-            } => {
+            Verdict::Refused { pointer, message, severity } => {
                 let line = locate(source, &prefix, pointer).unwrap_or(source.start_line());
                 self.note(source.file(), line, message, severity);
             }
@@ -142,30 +131,21 @@ impl Harvest {
         let Value::Array(items) = list["items"].take() else {
             return;
         };
-        let kind = list["kind"]
-            .as_str()
-            .and_then(|kind| kind.strip_suffix("List"));
+        let kind = list["kind"].as_str().and_then(|kind| kind.strip_suffix("List"));
         for (index, mut item) in items.into_iter().enumerate() {
             if let (Some(kind), Value::Object(fields)) = (kind, &mut item)
                 && !kind.is_empty()
                 && !fields.contains_key("kind")
             {
                 fields.insert("kind".to_owned(), kind.into());
-                fields
-                    .entry("apiVersion")
-                    .or_insert_with(|| list["apiVersion"].clone());
+                fields.entry("apiVersion").or_insert_with(|| list["apiVersion"].clone());
             }
             self.object(item, source, format!("{prefix}/items/{index}"));
         }
     }
 
     fn note(&mut self, file: &Arc<str>, line: u32, message: impl Into<String>, severity: Severity) {
-        self.problems.push(Problem {
-            file: Arc::clone(file),
-            line: Some(line),
-            message: message.into(),
-            severity,
-        });
+        self.problems.push(Problem { file: Arc::clone(file), line: Some(line), message: message.into(), severity });
     }
 }
 
@@ -174,19 +154,11 @@ enum Verdict {
     Nothing,
     Object,
     List,
-    Refused {
-        pointer: &'static str,
-        message: &'static str,
-        severity: Severity,
-    },
+    Refused { pointer: &'static str, message: &'static str, severity: Severity },
 }
 
 fn refused(pointer: &'static str, message: &'static str, severity: Severity) -> Verdict {
-    Verdict::Refused {
-        pointer,
-        message,
-        severity,
-    }
+    Verdict::Refused { pointer, message, severity }
 }
 
 fn judge(value: &Value, file: &str) -> Verdict {
@@ -223,19 +195,11 @@ fn judge(value: &Value, file: &str) -> Verdict {
 
 /// Whether an object is named as the API server wants it.
 fn named(value: &Value) -> Verdict {
-    let metadata = |field| {
-        value
-            .get("metadata")
-            .and_then(|metadata| metadata.get(field))
-    };
+    let metadata = |field| value.get("metadata").and_then(|metadata| metadata.get(field));
     let text = |field| metadata(field).and_then(Value::as_str);
     for (pointer, field, refusal) in [
         ("/metadata/name", "name", "metadata.name is not text"),
-        (
-            "/metadata/namespace",
-            "namespace",
-            "metadata.namespace is not text",
-        ),
+        ("/metadata/namespace", "namespace", "metadata.namespace is not text"),
     ] {
         match metadata(field) {
             Some(Value::String(text)) if text.contains("{{") => {
@@ -254,8 +218,5 @@ fn named(value: &Value) -> Verdict {
 }
 
 fn is_kustomization_name(name: &str) -> bool {
-    matches!(
-        name,
-        "kustomization.yaml" | "kustomization.yml" | "Kustomization"
-    )
+    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }

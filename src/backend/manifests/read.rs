@@ -92,9 +92,7 @@ pub fn read(options: &ReadOptions, stdin: &mut (dyn Read + Send)) -> Result<Mani
     let mut inputs = files::expand(&options.paths, options.recursive, &options.skip)?;
     inputs.extend(options.kustomize.clone().map(Input::Kustomize));
     let stdin = Mutex::new(stdin);
-    let files = in_parallel(&inputs, |input| {
-        open(input, &stdin, options.kubectl.as_deref())
-    });
+    let files = in_parallel(&inputs, |input| open(input, &stdin, options.kubectl.as_deref()));
     let files: Vec<File> = files.into_iter().collect::<Result<_, _>>()?;
     let harvests = in_parallel(&batches(&files), |(file, parts)| {
         let mut harvest = Harvest::default();
@@ -115,11 +113,7 @@ pub fn read(options: &ReadOptions, stdin: &mut (dyn Read + Send)) -> Result<Mani
 }
 
 /// Reads, decodes and splits a file.
-fn open(
-    input: &Input,
-    stdin: &Mutex<&mut (dyn Read + Send)>,
-    kubectl: Option<&Path>,
-) -> Result<File, ReadError> {
+fn open(input: &Input, stdin: &Mutex<&mut (dyn Read + Send)>, kubectl: Option<&Path>) -> Result<File, ReadError> {
     let (name, bytes) = match input {
         Input::Stdin => {
             let mut bytes = Vec::new();
@@ -141,21 +135,11 @@ fn open(
 
 fn split(name: Arc<str>, bytes: Vec<u8>) -> File {
     match text::decode(bytes) {
-        Ok(text) => File {
-            parts: documents::split(&text),
-            text: text.into(),
-            name,
-            refused: None,
-        },
+        Ok(text) => File { parts: documents::split(&text), text: text.into(), name, refused: None },
         Err((line, message)) => File {
             parts: Vec::new(),
             text: "".into(),
-            refused: Some(Problem {
-                file: Arc::clone(&name),
-                line,
-                message,
-                severity: Severity::Error,
-            }),
+            refused: Some(Problem { file: Arc::clone(&name), line, message, severity: Severity::Error }),
             name,
         },
     }
@@ -200,11 +184,7 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
             builder.spawn_scoped(scope, worker).ok()
         };
         let threads: Vec<_> = (0..threads.min(items.len())).filter_map(spawn).collect();
-        let mut done = if threads.is_empty() {
-            worker()
-        } else {
-            Vec::new()
-        };
+        let mut done = if threads.is_empty() { worker() } else { Vec::new() };
         for thread in threads {
             match thread.join() {
                 Ok(part) => done.extend(part),

@@ -31,11 +31,7 @@ enum Meaning {
 ///
 /// # Errors
 /// Why kubectl refuses it; the scalar itself is not quoted.
-pub(super) fn value(
-    text: Cow<'_, str>,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-) -> Result<Value, &'static str> {
+pub(super) fn value(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, &'static str> {
     if tag.is_some_and(|tag| is_yaml(tag, "binary")) {
         return binary(&text);
     }
@@ -53,11 +49,7 @@ pub(super) fn value(
 ///
 /// # Errors
 /// Why kubectl refuses it.
-pub(super) fn key(
-    text: Cow<'_, str>,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-) -> Result<String, &'static str> {
+pub(super) fn key(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<String, &'static str> {
     match meaning(&text, style, tag)? {
         Meaning::Null => Err("a key is null; quote it to make it text"),
         Meaning::Bool(value) => Ok(value.to_string()),
@@ -93,18 +85,11 @@ fn meaning(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Meaning,
     let (plain, name) = (plain(text), yaml_name(tag));
     let (fits, refusal) = match name.as_deref() {
         Some("null") => (plain == Null, "a value tagged !!null is not null"),
-        Some("bool") => (
-            matches!(plain, Bool(_)),
-            "a value tagged !!bool is not a boolean",
-        ),
-        Some("int") => (
-            matches!(plain, Signed(_) | Unsigned(_)),
-            "a value tagged !!int is not an integer",
-        ),
-        Some("float") => (
-            matches!(plain, Float(_) | Signed(_) | Unsigned(_)),
-            "a value tagged !!float is not a number",
-        ),
+        Some("bool") => (matches!(plain, Bool(_)), "a value tagged !!bool is not a boolean"),
+        Some("int") => (matches!(plain, Signed(_) | Unsigned(_)), "a value tagged !!int is not an integer"),
+        Some("float") => {
+            (matches!(plain, Float(_) | Signed(_) | Unsigned(_)), "a value tagged !!float is not a number")
+        }
         _ => return Ok(Text),
     };
     if fits { Ok(plain) } else { Err(refusal) }
@@ -120,21 +105,15 @@ fn plain(text: &str) -> Meaning {
             ".inf" | ".Inf" | ".INF" => Meaning::Float(f64::INFINITY),
             _ => float(&text.replace('_', "")).map_or(Meaning::Text, Meaning::Float),
         },
-        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => {
-            word(text)
-        }
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => word(text),
         Some(_) => Meaning::Text,
     }
 }
 
 fn word(text: &str) -> Meaning {
     match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Meaning::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Meaning::Bool(false)
-        }
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Meaning::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Meaning::Bool(false),
         "~" | "null" | "Null" | "NULL" => Meaning::Null,
         _ => Meaning::Text,
     }
@@ -149,14 +128,8 @@ fn signed_infinity(text: &str) -> Option<Meaning> {
 }
 
 fn numeric(text: &str) -> Meaning {
-    let digits: Cow<'_, str> = if text.contains('_') {
-        text.replace('_', "").into()
-    } else {
-        text.into()
-    };
-    integer(&digits)
-        .or_else(|| float(&digits).map(Meaning::Float))
-        .unwrap_or(Meaning::Text)
+    let digits: Cow<'_, str> = if text.contains('_') { text.replace('_', "").into() } else { text.into() };
+    integer(&digits).or_else(|| float(&digits).map(Meaning::Float)).unwrap_or(Meaning::Text)
 }
 
 /// Go's `ParseInt` and `ParseUint` with base 0: a leading `0` is octal.
@@ -228,8 +201,8 @@ fn float_key(value: f64, text: &str) -> String {
 /// `!!binary` is decoded, and what is not text in it replaced.
 fn binary(text: &str) -> Result<Value, &'static str> {
     let encoded: String = text.split_ascii_whitespace().collect();
-    let bytes: k8s_openapi::ByteString = serde_json::from_value(encoded.into())
-        .map_err(|_| "a value tagged !!binary is not base64")?;
+    let bytes: k8s_openapi::ByteString =
+        serde_json::from_value(encoded.into()).map_err(|_| "a value tagged !!binary is not base64")?;
     Ok(String::from_utf8_lossy(&bytes.0).into_owned().into())
 }
 
@@ -239,9 +212,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(text: &str) -> Value {
-        parse(text)
-            .unwrap_or_else(|why| panic!("{text}: {why:?}"))
-            .0
+        parse(text).unwrap_or_else(|why| panic!("{text}: {why:?}")).0
     }
 
     /// What is written, and what kubectl 1.32 prints for it.

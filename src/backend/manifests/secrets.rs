@@ -22,9 +22,7 @@ pub(super) fn drop_values(value: &mut Value) -> bool {
                 Some("SecretList") => {
                     let items = fields.get_mut("items").and_then(Value::as_array_mut);
                     let secrets = items.into_iter().flatten();
-                    secrets
-                        .filter_map(Value::as_object_mut)
-                        .for_each(drop_of_secret);
+                    secrets.filter_map(Value::as_object_mut).for_each(drop_of_secret);
                     true
                 }
                 _ => drop_all(fields.values_mut()),
@@ -40,9 +38,7 @@ fn drop_all<'a>(values: impl Iterator<Item = &'a mut Value>) -> bool {
 
 /// Tells a Secret from a reference to one: `{kind: Secret, name: tls}`.
 fn is_object(fields: &Map<String, Value>) -> bool {
-    ["metadata", "data", "stringData"]
-        .iter()
-        .any(|&field| fields.contains_key(field))
+    ["metadata", "data", "stringData"].iter().any(|&field| fields.contains_key(field))
 }
 
 fn drop_of_secret(secret: &mut Map<String, Value>) {
@@ -53,9 +49,7 @@ fn drop_of_secret(secret: &mut Map<String, Value>) {
             None => {}
         }
     }
-    let annotations = secret
-        .get_mut("metadata")
-        .and_then(|metadata| metadata.get_mut("annotations"));
+    let annotations = secret.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
     if let Some(Value::Object(annotations)) = annotations {
         annotations.retain(|key, _| key != LAST_APPLIED);
     }

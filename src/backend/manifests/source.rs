@@ -28,13 +28,7 @@ pub struct Source {
 
 impl Source {
     /// A document of `text`, not secret so far.
-    pub(super) fn new(
-        file: &Arc<str>,
-        text: &Arc<str>,
-        range: Range<usize>,
-        start_line: u32,
-        format: Format,
-    ) -> Self {
+    pub(super) fn new(file: &Arc<str>, text: &Arc<str>, range: Range<usize>, start_line: u32, format: Format) -> Self {
         Self {
             file: Arc::clone(file),
             text: Arc::clone(text),

@@ -20,13 +20,7 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn options(paths: &[&Path]) -> ReadOptions {
-    ReadOptions {
-        paths: paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
-        ..ReadOptions::default()
-    }
+    ReadOptions { paths: paths.iter().map(|path| path.display().to_string()).collect(), ..ReadOptions::default() }
 }
 
 fn read_all(options: &ReadOptions) -> Result<Manifests, ReadError> {
@@ -46,16 +40,11 @@ fn names(manifests: &Manifests) -> Vec<&str> {
     let name = |object: &'_ Loaded| object.value.pointer("/metadata/name").is_some();
     assert!(manifests.objects.iter().all(name));
     let objects = manifests.objects.iter();
-    objects
-        .map(|object| object.value["metadata"]["name"].as_str().unwrap())
-        .collect()
+    objects.map(|object| object.value["metadata"]["name"].as_str().unwrap()).collect()
 }
 
 fn problems(problems: &[Problem]) -> Vec<String> {
-    problems
-        .iter()
-        .map(|problem| format!("{:?} {problem}", problem.severity))
-        .collect()
+    problems.iter().map(|problem| format!("{:?} {problem}", problem.severity)).collect()
 }
 
 fn map(name: &str) -> String {
@@ -68,10 +57,7 @@ fn a_directory_in_the_order_of_names() {
     let dir = tree(&[
         ("b.yml", &b),
         ("a.yaml", &a),
-        (
-            "c.json",
-            "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"j\"}}",
-        ),
+        ("c.json", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"j\"}}"),
         ("x.txt", "no: {"),
         (".progrc.yaml", "no: {"),
         (".git/x.yaml", "no: {"),
@@ -83,21 +69,14 @@ fn a_directory_in_the_order_of_names() {
     let manifests = read_all(&options).unwrap();
     assert_eq!(names(&manifests), ["a", "b", "j", "c"]);
     let last = manifests.objects.last().unwrap();
-    assert_eq!(
-        **last.source.file(),
-        *dir.path().join("sub/c.yaml").to_string_lossy()
-    );
+    assert_eq!(**last.source.file(), *dir.path().join("sub/c.yaml").to_string_lossy());
     assert_eq!(last.line("/metadata/name"), Some(4));
 }
 
 #[test]
 fn each_file_once_and_configuration_never() {
     let dir = tree(&[("a.yaml", &map("a")), ("custom.yaml", &map("c"))]);
-    let mut options = options(&[
-        &dir.path().join("a.yaml"),
-        dir.path(),
-        &dir.path().join("./a.yaml"),
-    ]);
+    let mut options = options(&[&dir.path().join("a.yaml"), dir.path(), &dir.path().join("./a.yaml")]);
     options.skip = vec![dir.path().join("custom.yaml")];
     assert_eq!(names(&read_all(&options).unwrap()), ["a"]);
 }
@@ -112,10 +91,7 @@ fn a_named_file_needs_no_ending() {
 #[test]
 fn paths_that_cannot_be_read() {
     let error = read_all(&options(&[Path::new("/nonexistent.yaml")])).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the path /nonexistent.yaml does not exist"
-    );
+    assert_eq!(error.to_string(), "the path /nonexistent.yaml does not exist");
     let error = read_all(&options(&[Path::new("https://example.com/a.yaml")])).unwrap_err();
     assert!(error.to_string().contains("is a URL"), "{error}");
     assert!(error.hint().unwrap().contains("curl"));
@@ -154,10 +130,7 @@ items:
     );
     assert_eq!(names(&manifests), ["a", "b", "c"]);
     let inner = &manifests.objects[1];
-    assert_eq!(
-        inner.value,
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b"}})
-    );
+    assert_eq!(inner.value, json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b"}}));
     assert_eq!(inner.prefix, "/items/1/items/0");
     assert_eq!(inner.line("/metadata/name"), Some(10));
     assert_eq!(manifests.problems, []);
@@ -224,23 +197,12 @@ ignored: true
 
 #[test]
 fn a_broken_document_leaves_the_others_alone() {
-    let text = format!(
-        "{}---\na: 1\nb: [\nc: 2\n---\n{}---oops\n---\n{}",
-        map("a"),
-        map("b"),
-        map("c")
-    );
+    let text = format!("{}---\na: 1\nb: [\nc: 2\n---\n{}---oops\n---\n{}", map("a"), map("b"), map("c"));
     let manifests = piped(&text);
     assert_eq!(names(&manifests), ["a", "b", "c"]);
     let found = problems(&manifests.problems);
-    assert!(
-        found[0].starts_with("Error <stdin>:7: ") || found[0].starts_with("Error <stdin>:8: "),
-        "{found:?}"
-    );
-    assert_eq!(
-        found[1],
-        "Error <stdin>:14: text on the line of a `---`: kubectl refuses it"
-    );
+    assert!(found[0].starts_with("Error <stdin>:7: ") || found[0].starts_with("Error <stdin>:8: "), "{found:?}");
+    assert_eq!(found[1], "Error <stdin>:14: text on the line of a `---`: kubectl refuses it");
     assert_eq!(found.len(), 2);
 }
 
@@ -266,11 +228,7 @@ data: {rule: \"{{ $labels.pod }} is down\"}
     assert_eq!(names(&manifests), ["alerts"]);
     let found = problems(&manifests.problems);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(
-        found[0].ends_with(
-            "chart.yaml:1: a template ({{ … }}): render it first, as with helm template"
-        )
-    );
+    assert!(found[0].ends_with("chart.yaml:1: a template ({{ … }}): render it first, as with helm template"));
 }
 
 #[test]
@@ -280,18 +238,8 @@ fn files_that_are_not_text() {
     fs::write(dir.path().join("c.yaml"), b"a: 1\nb: \xFC\n").unwrap();
     let manifests = read_all(&options(&[dir.path()])).unwrap();
     assert_eq!(names(&manifests), ["b"]);
-    let found: Vec<_> = manifests
-        .problems
-        .iter()
-        .map(|found| (found.line, found.message.as_str()))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            (None, "a binary file, not a manifest"),
-            (Some(2), "not valid UTF-8")
-        ]
-    );
+    let found: Vec<_> = manifests.problems.iter().map(|found| (found.line, found.message.as_str())).collect();
+    assert_eq!(found, [(None, "a binary file, not a manifest"), (Some(2), "not valid UTF-8")]);
 }
 
 #[test]
@@ -332,13 +280,9 @@ fn ten_thousand_documents_in_a_stream() {
 
 #[test]
 fn the_order_does_not_depend_on_threads() {
-    let files: Vec<(String, String)> = (0..300)
-        .map(|index| (format!("{index:03}.yaml"), map(&format!("m{index:03}"))))
-        .collect();
-    let files: Vec<(&str, &str)> = files
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
+    let files: Vec<(String, String)> =
+        (0..300).map(|index| (format!("{index:03}.yaml"), map(&format!("m{index:03}")))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let dir = tree(&files);
     let manifests = read_all(&options(&[dir.path()])).unwrap();
     let names = names(&manifests);
@@ -354,35 +298,25 @@ mod kustomize {
         let dir = tree(&[("kubectl", &format!("#!/bin/sh\n{script}\n"))]);
         let program = dir.path().join("kubectl");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let options = ReadOptions {
-            kustomize: Some("overlays/prod".into()),
-            kubectl: Some(program),
-            ..ReadOptions::default()
-        };
+        let options =
+            ReadOptions { kustomize: Some("overlays/prod".into()), kubectl: Some(program), ..ReadOptions::default() };
         (dir, options)
     }
 
     #[test]
     fn its_output_is_read() {
-        let script =
-            "echo 'apiVersion: v1'; echo 'kind: Pod'; echo \"metadata: {name: '$1 $2 $3'}\"";
+        let script = "echo 'apiVersion: v1'; echo 'kind: Pod'; echo \"metadata: {name: '$1 $2 $3'}\"";
         let (_dir, options) = kubectl(script);
         let manifests = read_all(&options).unwrap();
         assert_eq!(names(&manifests), ["kustomize -- overlays/prod"]);
-        assert_eq!(
-            &**manifests.objects[0].source.file(),
-            "kustomize overlays/prod"
-        );
+        assert_eq!(&**manifests.objects[0].source.file(), "kustomize overlays/prod");
     }
 
     #[test]
     fn its_refusal_is_told() {
         let (_dir, options) = kubectl("echo 'error: no such directory' >&2; exit 1");
         let error = read_all(&options).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "failed to build the kustomization overlays/prod: no such directory"
-        );
+        assert_eq!(error.to_string(), "failed to build the kustomization overlays/prod: no such directory");
         let (_dir, options) = kubectl("exit 3");
         let error = read_all(&options).unwrap_err();
         assert!(error.to_string().contains("exit status: 3"), "{error}");

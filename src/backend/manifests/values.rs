@@ -88,11 +88,7 @@ struct Node {
 impl Node {
     fn scalar(value: Value) -> Self {
         let bytes = value.as_str().map_or(0, str::len);
-        Self {
-            value,
-            cost: VALUE_COST + bytes,
-            depth: 1,
-        }
+        Self { value, cost: VALUE_COST + bytes, depth: 1 }
     }
 }
 
@@ -104,10 +100,7 @@ struct Weight {
 
 impl Weight {
     fn new() -> Self {
-        Self {
-            cost: VALUE_COST,
-            depth: 1,
-        }
+        Self { cost: VALUE_COST, depth: 1 }
     }
 
     fn add(&mut self, node: &Node, key: &str, span: Span) -> Result<(), Broken> {
@@ -120,11 +113,7 @@ impl Weight {
     }
 
     fn node(self, value: Value) -> Node {
-        Node {
-            value,
-            cost: self.cost,
-            depth: self.depth,
-        }
+        Node { value, cost: self.cost, depth: self.depth }
     }
 }
 
@@ -204,15 +193,12 @@ impl<'text> Composer<'text> {
             let (event, span) = self.next()?;
             match event {
                 Event::MappingEnd => return Ok(weight.node(Value::Object(fields))),
-                Event::Scalar(text, style, 0, tag)
-                    if scalars::is_merge(&text, style, tag.as_deref()) =>
-                {
+                Event::Scalar(text, style, 0, tag) if scalars::is_merge(&text, style, tag.as_deref()) => {
                     let (event, span) = self.next()?;
                     let node = self.node(event, span)?;
                     weight.add(&node, "", span)?;
-                    merge(node.value, &mut fields, &mut merged).ok_or_else(|| {
-                        broken(span, "a merge key needs a mapping, or a list of them")
-                    })?;
+                    merge(node.value, &mut fields, &mut merged)
+                        .ok_or_else(|| broken(span, "a merge key needs a mapping, or a list of them"))?;
                 }
                 event => {
                     let key = self.key(event, span)?;
@@ -258,11 +244,7 @@ impl<'text> Composer<'text> {
 }
 
 /// Puts in the fields of a mapping, or of each of a list, of which the first wins.
-fn merge(
-    value: Value,
-    fields: &mut Map<String, Value>,
-    merged: &mut BTreeSet<String>,
-) -> Option<()> {
+fn merge(value: Value, fields: &mut Map<String, Value>, merged: &mut BTreeSet<String>) -> Option<()> {
     match value {
         Value::Object(from) => {
             for (key, value) in from {
@@ -284,18 +266,12 @@ fn merge(
 }
 
 fn broken(span: Span, message: impl Into<String>) -> Broken {
-    Broken {
-        line: line_of(span),
-        message: message.into(),
-    }
+    Broken { line: line_of(span), message: message.into() }
 }
 
 /// The parser's refusal; its messages are fixed texts.
 fn refused(error: &ScanError) -> Broken {
-    Broken {
-        line: u32::try_from(error.marker().line()).unwrap_or(u32::MAX),
-        message: error.kind().to_string(),
-    }
+    Broken { line: u32::try_from(error.marker().line()).unwrap_or(u32::MAX), message: error.kind().to_string() }
 }
 
 #[cfg(test)]

@@ -53,9 +53,8 @@ pub(super) fn build(
     credentials: &Credentials,
     warnings: &Warnings,
 ) -> Result<Clients, ConnectError> {
-    let base = ClientBuilder::try_from(config(settings, credentials)?)
-        .map_err(|error| not_built(settings, error))?
-        .build();
+    let base =
+        ClientBuilder::try_from(config(settings, credentials)?).map_err(|error| not_built(settings, error))?.build();
     let policy = RetryPolicy::new(settings.request_timeout);
     let client = |repeat: bool| {
         let (base, warnings) = (base.clone(), warnings.clone());
@@ -76,10 +75,7 @@ pub(super) fn build(
         });
         Client::new(service, namespace.as_str())
     };
-    Ok(Clients {
-        read: client(true),
-        write: client(false),
-    })
+    Ok(Clients { read: client(true), write: client(false) })
 }
 
 /// Bounds the wait for a response's head, and leaves the deadline with it for its body.
@@ -91,9 +87,7 @@ where
         return answer.await;
     };
     let at = Instant::now() + after;
-    let mut response = tokio::time::timeout_at(at, answer)
-        .await
-        .map_err(|_| RequestTimedOut(after))??;
+    let mut response = tokio::time::timeout_at(at, answer).await.map_err(|_| RequestTimedOut(after))??;
     response.extensions_mut().insert(Deadline { at, after });
     Ok(response)
 }
@@ -101,18 +95,14 @@ where
 fn config(settings: &Settings, credentials: &Credentials) -> Result<Config, ConnectError> {
     let (cluster, user) = (&settings.target.cluster, &settings.target.user);
     let mut config = Config::new(settings.server.clone());
-    config
-        .default_namespace
-        .clone_from(&settings.target.namespace);
+    config.default_namespace.clone_from(&settings.target.namespace);
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify;
     config.root_cert = roots(settings)?;
     config.tls_server_name.clone_from(&cluster.tls_server_name);
     config.disable_compression = cluster.disable_compression;
     config.proxy_url.clone_from(&settings.proxy);
     config.default_retry = false;
-    config
-        .headers
-        .push((http::header::USER_AGENT, user_agent()));
+    config.headers.push((http::header::USER_AGENT, user_agent()));
     // Shorter than the whole, so that a server that never answers a handshake counts as not asked.
     config.connect_timeout = Some(match settings.request_timeout {
         Some(timeout) => CONNECT_TIMEOUT.min(timeout.mul_f64(0.9)),
@@ -133,10 +123,7 @@ fn config(settings: &Settings, credentials: &Credentials) -> Result<Config, Conn
     if !settings.secure() {
         return Ok(config);
     }
-    auth.token = credentials
-        .token
-        .as_ref()
-        .map(|token| token.expose().to_string().into());
+    auth.token = credentials.token.as_ref().map(|token| token.expose().to_string().into());
     auth.auth_provider.clone_from(&credentials.provider);
     if let Some((name, password)) = &credentials.basic {
         auth.username = Some(name.clone());
@@ -168,11 +155,7 @@ fn roots(settings: &Settings) -> Result<Option<Vec<Vec<u8>>>, ConnectError> {
         .map(|certificate| certificate.map(|der| der.to_vec()))
         .collect::<Result<_, _>>()
         .map_err(|error| wrong().because(error))?;
-    if roots.is_empty() {
-        Err(wrong())
-    } else {
-        Ok(Some(roots))
-    }
+    if roots.is_empty() { Err(wrong()) } else { Ok(Some(roots)) }
 }
 
 /// `kubectl-progrc/VERSION (OS/ARCH)`, with Go's names for both as kubectl's own has them.
@@ -187,11 +170,8 @@ fn user_agent() -> HeaderValue {
         "x86" => "386",
         other => other,
     };
-    HeaderValue::from_str(&format!(
-        "kubectl-progrc/{} ({os}/{arch})",
-        env!("CARGO_PKG_VERSION")
-    ))
-    .expect("version and platform are plain ASCII")
+    HeaderValue::from_str(&format!("kubectl-progrc/{} ({os}/{arch})", env!("CARGO_PKG_VERSION")))
+        .expect("version and platform are plain ASCII")
 }
 
 /// Why the kube crate refused the settings: nearly always a certificate.
@@ -201,9 +181,7 @@ fn not_built(settings: &Settings, error: kube::Error) -> ConnectError {
     let text = format!("{error:?}");
     let (message, hint) = if text.contains("UnsupportedCertVersion") {
         (
-            format!(
-                "the client certificate of user {user:?} is of X.509 version 1, which TLS here refuses"
-            ),
+            format!("the client certificate of user {user:?} is of X.509 version 1, which TLS here refuses"),
             "issue it again as version 3 (for MicroK8s: `microk8s refresh-certs`), or use --token",
         )
     } else if text.contains("InvalidPrivateKey") || text.contains("InconsistentKeys") {
@@ -211,9 +189,7 @@ fn not_built(settings: &Settings, error: kube::Error) -> ConnectError {
             format!("the client certificate and key of user {user:?} cannot be used together"),
             "check client-certificate and client-key of that user in the kubeconfig",
         )
-    } else if text.contains("IdentityPem")
-        || text.contains("MissingPrivateKey")
-        || text.contains("MissingCertificate")
+    } else if text.contains("IdentityPem") || text.contains("MissingPrivateKey") || text.contains("MissingCertificate")
     {
         (
             format!("the client certificate or key of user {user:?} is not PEM"),
@@ -225,10 +201,7 @@ fn not_built(settings: &Settings, error: kube::Error) -> ConnectError {
             "log in again, or use --token; old auth providers were replaced by exec plugins such as kubelogin",
         )
     } else {
-        (
-            format!("no connection to {server} can be set up"),
-            "see the cause below",
-        )
+        (format!("no connection to {server} can be set up"), "see the cause below")
     };
     ConnectError::new(message, hint).because(error)
 }

@@ -47,10 +47,7 @@ pub(super) async fn obtain(
     env: &Environment,
 ) -> Result<Credentials, ConnectError> {
     let user = &target.user;
-    let mut credentials = Credentials {
-        identity: identity(target)?,
-        ..Credentials::default()
-    };
+    let mut credentials = Credentials { identity: identity(target)?, ..Credentials::default() };
     if let Some(token) = token_file(target)? {
         credentials.token = Some(token);
         credentials.renewable = true;
@@ -84,25 +81,17 @@ fn token_file(target: &Target) -> Result<Option<Secret>, ConnectError> {
         Ok(text) if !text.trim().is_empty() => Ok(Some(Secret::new(text.trim()))),
         _ if target.user.token.is_some() => Ok(None),
         Ok(_) => Err(user_error(target, &format!("token file {path} is empty"))),
-        Err(error) => {
-            Err(user_error(target, &format!("token file {path} cannot be read")).because(error))
-        }
+        Err(error) => Err(user_error(target, &format!("token file {path} cannot be read")).because(error)),
     }
 }
 
 fn identity(target: &Target) -> Result<Option<(Vec<u8>, Secret)>, ConnectError> {
     let user = &target.user;
     let problem = |what: &str| user_error(target, what);
-    let certificate = load(
-        user.client_certificate_data.as_deref(),
-        user.client_certificate.as_deref(),
-    )
-    .map_err(|error| problem(&error.what("client certificate")).because(error.source))?;
-    let key = load(
-        user.client_key_data.as_ref().map(Secret::expose),
-        user.client_key.as_deref(),
-    )
-    .map_err(|error| problem(&error.what("client key")).because(error.source))?;
+    let certificate = load(user.client_certificate_data.as_deref(), user.client_certificate.as_deref())
+        .map_err(|error| problem(&error.what("client certificate")).because(error.source))?;
+    let key = load(user.client_key_data.as_ref().map(Secret::expose), user.client_key.as_deref())
+        .map_err(|error| problem(&error.what("client key")).because(error.source))?;
     let (Some(certificate), Some(key)) = (certificate, key) else {
         return Ok(None);
     };
@@ -121,11 +110,7 @@ fn user_error(target: &Target, what: &str) -> ConnectError {
 /// The PEM of the cluster's certificate authority, if it names one.
 pub(super) fn authority(target: &Target) -> Result<Option<Vec<u8>>, ConnectError> {
     let cluster = &target.cluster;
-    load(
-        cluster.certificate_authority_data.as_deref(),
-        cluster.certificate_authority.as_deref(),
-    )
-    .map_err(|error| {
+    load(cluster.certificate_authority_data.as_deref(), cluster.certificate_authority.as_deref()).map_err(|error| {
         let name = target.cluster_name.as_deref().unwrap_or_default();
         ConnectError::new(
             format!("cluster {name:?}: {}", error.what("certificate authority")),
@@ -154,23 +139,14 @@ impl LoadError {
 fn load(data: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, LoadError> {
     if let Some(data) = data {
         let compact: String = data.split(['\r', '\n']).collect();
-        return STANDARD
-            .decode(compact)
-            .map(Some)
-            .map_err(|error| LoadError {
-                file: None,
-                source: error.into(),
-            });
+        return STANDARD.decode(compact).map(Some).map_err(|error| LoadError { file: None, source: error.into() });
     }
     let Some(file) = file else {
         return Ok(None);
     };
     std::fs::read(Path::new(file))
         .map(Some)
-        .map_err(|error| LoadError {
-            file: Some(file.into()),
-            source: error.into(),
-        })
+        .map_err(|error| LoadError { file: Some(file.into()), source: error.into() })
 }
 
 #[cfg(test)]
@@ -205,10 +181,7 @@ mod tests {
         assert_eq!(credentials.token.unwrap().expose(), "static");
         target.user.token = None;
         let error = obtained(&target).await.unwrap_err();
-        assert_eq!(
-            error.message,
-            "user \"u\": token file /nowhere/token cannot be read"
-        );
+        assert_eq!(error.message, "user \"u\": token file /nowhere/token cannot be read");
     }
 
     #[tokio::test]

@@ -20,11 +20,7 @@ pub struct ConnectError {
 impl ConnectError {
     /// An error without a cause below it.
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-            source: None,
-        }
+        Self { message: message.into(), hint: hint.into(), source: None }
     }
 
     /// The same error with its cause.

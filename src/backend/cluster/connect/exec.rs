@@ -17,10 +17,7 @@ use super::options::{Environment, Secret};
 const CLUSTER_EXTENSION: &str = "client.authentication.k8s.io/exec";
 
 /// The protocol versions that kubectl speaks.
-const VERSIONS: [&str; 2] = [
-    "client.authentication.k8s.io/v1",
-    "client.authentication.k8s.io/v1beta1",
-];
+const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
 
 /// A plugin that may not ask has this long; one that may ask is only bounded by its user.
 const UNATTENDED: Duration = Duration::from_secs(120);
@@ -64,40 +61,24 @@ pub(super) async fn run(
     command
         .args(&exec.args)
         .envs(&env.variables)
-        .envs(
-            exec.env
-                .iter()
-                .map(|variable| (&variable.name, &variable.value)),
-        )
+        .envs(exec.env.iter().map(|variable| (&variable.name, &variable.value)))
         .env("KUBERNETES_EXEC_INFO", info.to_string())
-        .stdin(if interactive {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        })
+        .stdin(if interactive { Stdio::inherit() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
     let output = match interactive {
         true => command.output().await,
-        false => tokio::time::timeout(UNATTENDED, command.output())
-            .await
-            .map_err(|_| {
-                ConnectError::new(
-                    format!(
-                        "exec: executable {name} did not finish within {} s",
-                        UNATTENDED.as_secs()
-                    ),
-                    "run it by hand: it may wait for a login",
-                )
-            })?,
+        false => tokio::time::timeout(UNATTENDED, command.output()).await.map_err(|_| {
+            ConnectError::new(
+                format!("exec: executable {name} did not finish within {} s", UNATTENDED.as_secs()),
+                "run it by hand: it may wait for a login",
+            )
+        })?,
     };
     let output = output.map_err(|error| not_started(exec, name, error))?;
     if !output.status.success() {
-        let code = output
-            .status
-            .code()
-            .map_or("a signal".into(), |code| format!("exit code {code}"));
+        let code = output.status.code().map_or("a signal".into(), |code| format!("exit code {code}"));
         return Err(ConnectError::new(
             format!("exec: executable {name} failed with {code}"),
             "log in again with your provider's command, or run the plugin by hand to see why",
@@ -119,13 +100,7 @@ fn may_ask(exec: &Exec, env: &Environment) -> Result<bool, ConnectError> {
 }
 
 /// The `ExecCredential` that the plugin gets in `KUBERNETES_EXEC_INFO`.
-fn exec_info(
-    exec: &Exec,
-    version: &str,
-    interactive: bool,
-    cluster: &Cluster,
-    authority: Option<&[u8]>,
-) -> Value {
+fn exec_info(exec: &Exec, version: &str, interactive: bool, cluster: &Cluster, authority: Option<&[u8]>) -> Value {
     let mut info = json!({
         "kind": "ExecCredential",
         "apiVersion": version,
@@ -139,31 +114,15 @@ fn exec_info(
             .map(|extension| extension.extension.clone());
         let fields = [
             ("server", cluster.server.clone().map(Value::from)),
-            (
-                "tls-server-name",
-                cluster.tls_server_name.clone().map(Value::from),
-            ),
-            (
-                "insecure-skip-tls-verify",
-                cluster
-                    .insecure_skip_tls_verify
-                    .then_some(Value::Bool(true)),
-            ),
-            (
-                "certificate-authority-data",
-                authority.map(|pem| STANDARD.encode(pem).into()),
-            ),
+            ("tls-server-name", cluster.tls_server_name.clone().map(Value::from)),
+            ("insecure-skip-tls-verify", cluster.insecure_skip_tls_verify.then_some(Value::Bool(true))),
+            ("certificate-authority-data", authority.map(|pem| STANDARD.encode(pem).into())),
             ("proxy-url", cluster.proxy_url.clone().map(Value::from)),
-            (
-                "disable-compression",
-                cluster.disable_compression.then_some(Value::Bool(true)),
-            ),
+            ("disable-compression", cluster.disable_compression.then_some(Value::Bool(true))),
             ("config", config),
         ];
-        info["spec"]["cluster"] = fields
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.to_string(), value?)))
-            .collect();
+        info["spec"]["cluster"] =
+            fields.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect();
     }
     info
 }
@@ -183,53 +142,30 @@ fn not_started(exec: &Exec, name: &str, error: std::io::Error) -> ConnectError {
 /// A kubeconfig's own text without escape sequences and control characters, on one line.
 fn plain(text: &str) -> String {
     let visible = anstream::adapter::strip_str(text).to_string();
-    let visible: String = visible
-        .chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
+    let visible: String =
+        visible.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn read(name: &str, version: &str, stdout: &[u8]) -> Result<Credential, ConnectError> {
     let wrong = |what: &str| {
-        ConnectError::new(
-            format!("exec plugin {name} {what}"),
-            "run the plugin by hand, and update it if it is old",
-        )
+        ConnectError::new(format!("exec plugin {name} {what}"), "run the plugin by hand, and update it if it is old")
     };
     // The answer holds secrets: the parser's own words about it are not shown.
     let text = std::str::from_utf8(stdout).map_err(|_| wrong("did not print an ExecCredential"))?;
-    let answer: Answer =
-        serde_saphyr::from_str(text).map_err(|_| wrong("did not print an ExecCredential"))?;
+    let answer: Answer = serde_saphyr::from_str(text).map_err(|_| wrong("did not print an ExecCredential"))?;
     if answer.api_version.as_deref() != Some(version) {
         let got = answer.api_version.unwrap_or_default();
-        return Err(wrong(&format!(
-            "returned different version, expected {version}, got {}",
-            plain(&got)
-        )));
+        return Err(wrong(&format!("returned different version, expected {version}, got {}", plain(&got))));
     }
-    let mut status = answer
-        .status
-        .ok_or_else(|| wrong("didn't return a status field"))?;
+    let mut status = answer.status.ok_or_else(|| wrong("didn't return a status field"))?;
     let given = |secret: &Secret| !secret.expose().is_empty();
     status.token = status.token.filter(given);
     status.client_key_data = status.client_key_data.filter(given);
     status.client_certificate_data = status.client_certificate_data.filter(|pem| !pem.is_empty());
-    match (
-        &status.client_certificate_data,
-        &status.client_key_data,
-        &status.token,
-    ) {
+    match (&status.client_certificate_data, &status.client_key_data, &status.token) {
         (None, None, None) => Err(wrong("didn't return a token or cert/key pair")),
-        (Some(_), None, _) | (None, Some(_), _) => {
-            Err(wrong("returned only certificate or key, not both"))
-        }
+        (Some(_), None, _) | (None, Some(_), _) => Err(wrong("returned only certificate or key, not both")),
         _ => Ok(status),
     }
 }
@@ -254,10 +190,7 @@ mod tests {
     }
 
     fn answer(status: &str) -> Exec {
-        script(&format!(
-            r#"echo '{{"kind":"ExecCredential","apiVersion":"{}","status":{status}}}'"#,
-            VERSIONS[0]
-        ))
+        script(&format!(r#"echo '{{"kind":"ExecCredential","apiVersion":"{}","status":{status}}}'"#, VERSIONS[0]))
     }
 
     #[tokio::test]
@@ -269,38 +202,22 @@ mod tests {
         assert_eq!(credential.token.unwrap().expose(), "t");
         assert_eq!(credential.client_certificate_data.as_deref(), Some("c"));
         assert_eq!(credential.client_key_data.unwrap().expose(), "k");
-        assert_eq!(
-            credential.expiration_timestamp.unwrap().to_string(),
-            "2026-11-23T10:00:00Z"
-        );
+        assert_eq!(credential.expiration_timestamp.unwrap().to_string(), "2026-11-23T10:00:00Z");
     }
 
     #[tokio::test]
     async fn bad_answers_are_named() {
         let message = async |exec: Exec| outcome(&exec).await.unwrap_err().message;
-        assert_eq!(
-            message(answer("{}")).await,
-            "exec plugin sh didn't return a token or cert/key pair"
-        );
+        assert_eq!(message(answer("{}")).await, "exec plugin sh didn't return a token or cert/key pair");
         assert_eq!(
             message(answer(r#"{"clientKeyData":"k"}"#)).await,
             "exec plugin sh returned only certificate or key, not both"
         );
-        assert_eq!(
-            message(script("echo nonsense")).await,
-            "exec plugin sh did not print an ExecCredential"
-        );
-        assert_eq!(
-            message(script("exit 3")).await,
-            "exec: executable sh failed with exit code 3"
-        );
+        assert_eq!(message(script("echo nonsense")).await, "exec plugin sh did not print an ExecCredential");
+        assert_eq!(message(script("exit 3")).await, "exec: executable sh failed with exit code 3");
         let mut other = answer(r#"{"token":"t"}"#);
         other.api_version = Some(VERSIONS[1].into());
-        assert!(
-            message(other.clone())
-                .await
-                .contains("returned different version")
-        );
+        assert!(message(other.clone()).await.contains("returned different version"));
         other.api_version = Some("client.authentication.k8s.io/v1alpha1".into());
         assert!(message(other).await.contains("invalid apiVersion"));
     }
@@ -313,26 +230,14 @@ mod tests {
             ..answer("{}")
         };
         let error = outcome(&exec).await.unwrap_err();
-        assert_eq!(
-            error.message,
-            "exec: executable no-such-plugin-here not found"
-        );
+        assert_eq!(error.message, "exec: executable no-such-plugin-here not found");
         assert_eq!(error.hint, "brew install it");
     }
 
     #[tokio::test]
     async fn always_interactive_needs_a_terminal() {
-        let exec = Exec {
-            interactive_mode: Some("Always".into()),
-            ..answer("{}")
-        };
-        assert!(
-            outcome(&exec)
-                .await
-                .unwrap_err()
-                .message
-                .contains("not a terminal")
-        );
+        let exec = Exec { interactive_mode: Some("Always".into()), ..answer("{}") };
+        assert!(outcome(&exec).await.unwrap_err().message.contains("not a terminal"));
     }
 
     #[tokio::test]
@@ -342,10 +247,7 @@ mod tests {
             printf '{"apiVersion":"client.authentication.k8s.io/v1","status":{"token":"%s"}}' \
                 "$(printf %s "$KUBERNETES_EXEC_INFO" | base64 | tr -d '\n')""#,
         );
-        exec.env = vec![super::super::kubeconfig::Variable {
-            name: "OWN".into(),
-            value: "mine".into(),
-        }];
+        exec.env = vec![super::super::kubeconfig::Variable { name: "OWN".into(), value: "mine".into() }];
         exec.provide_cluster_info = true;
         let cluster = Cluster {
             server: Some("https://s".into()),

@@ -45,9 +45,7 @@ pub(super) fn check(command: &str, env: &Environment) -> Result<(), ConnectError
         "Allowlist" => list.iter().any(|entry| same(&entry.command, command, env)),
         "DenyAll" => false,
         _ => {
-            return Err(
-                unreadable(&file).because(format!("unknown credentialPluginPolicy {policy:?}"))
-            );
+            return Err(unreadable(&file).because(format!("unknown credentialPluginPolicy {policy:?}")));
         }
     };
     if allowed {
@@ -61,16 +59,12 @@ pub(super) fn check(command: &str, env: &Environment) -> Result<(), ConnectError
 
 fn preferences_file(env: &Environment) -> Option<PathBuf> {
     let off = |name: &str| {
-        env.get(name).is_some_and(|value| {
-            ["false", "off", "0"].contains(&value.to_ascii_lowercase().as_str())
-        })
+        env.get(name).is_some_and(|value| ["false", "off", "0"].contains(&value.to_ascii_lowercase().as_str()))
     };
     if off("KUBECTL_KUBERC") || env.get("KUBERC") == Some("off") {
         return None;
     }
-    env.get("KUBERC")
-        .map(PathBuf::from)
-        .or_else(|| env.home.as_ref().map(|home| home.join(".kube/kuberc")))
+    env.get("KUBERC").map(PathBuf::from).or_else(|| env.home.as_ref().map(|home| home.join(".kube/kuberc")))
 }
 
 fn unreadable(file: &Path) -> ConnectError {
@@ -106,10 +100,7 @@ mod tests {
         std::fs::create_dir(dir.path().join(".kube")).unwrap();
         std::fs::write(dir.path().join(".kube/kuberc"), kuberc).unwrap();
         std::fs::write(dir.path().join("login"), "").unwrap();
-        let mut env = Environment {
-            home: Some(dir.path().into()),
-            ..Environment::default()
-        };
+        let mut env = Environment { home: Some(dir.path().into()), ..Environment::default() };
         let path = dir.path().to_string_lossy().into_owned();
         env.variables.insert("PATH".into(), path);
         check(command, &env).map_err(|error| error.message)
@@ -117,19 +108,14 @@ mod tests {
 
     #[test]
     fn the_policy_of_kubectl_holds() {
-        let list =
-            "credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist:\n- command: login\n";
+        let list = "credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist:\n- command: login\n";
         assert!(verdict("kind: Preference\n", "login").is_ok());
         assert!(verdict("", "login").is_ok());
         assert!(verdict("credentialPluginPolicy: AllowAll\n", "login").is_ok());
         assert!(verdict("credentialPluginPolicy: DenyAll\n", "login").is_err());
         assert!(verdict(list, "login").is_ok());
         assert!(verdict(&list.replace("command", "name"), "login").is_ok());
-        assert!(
-            verdict(list, "other")
-                .unwrap_err()
-                .contains("exec plugin other is not allowed")
-        );
+        assert!(verdict(list, "other").unwrap_err().contains("exec plugin other is not allowed"));
         assert!(verdict("credentialPluginPolicy: Some\n", "login").is_err());
         assert!(check("login", &Environment::default()).is_ok());
     }

@@ -14,10 +14,7 @@ pub fn explain(error: &TransportError, server: &str) -> (String, String) {
             "cannot be found: its name does not resolve",
             "check the server's name in the kubeconfig, your DNS and your VPN",
         ),
-        Cause::Unreachable => (
-            "cannot be reached: there is no route to it",
-            "check your network and your VPN",
-        ),
+        Cause::Unreachable => ("cannot be reached: there is no route to it", "check your network and your VPN"),
         Cause::UnknownAuthority => (
             "has a certificate from an unknown authority",
             "name the cluster's authority with --certificate-authority; for a test cluster only, --insecure-skip-tls-verify",
@@ -38,26 +35,16 @@ pub fn explain(error: &TransportError, server: &str) -> (String, String) {
             "refused the client certificate",
             "renew the client certificate in the kubeconfig: it may be expired or from another cluster",
         ),
-        Cause::NotTls => (
-            "does not speak TLS on this port",
-            "if it serves plain HTTP, write its address with http://",
-        ),
+        Cause::NotTls => ("does not speak TLS on this port", "if it serves plain HTTP, write its address with http://"),
         Cause::Proxy => (
             "cannot be reached through the proxy",
             "check proxy-url in the kubeconfig and HTTPS_PROXY, or add the server to NO_PROXY",
         ),
-        Cause::Credentials => (
-            "was not asked: no token could be obtained",
-            "log in again with your provider's command",
-        ),
-        Cause::TimedOut => (
-            "did not answer in time",
-            "try again, or allow more time with --request-timeout",
-        ),
-        Cause::Reset => (
-            "closed the connection",
-            "try again; if it happens again, look at the server's log",
-        ),
+        Cause::Credentials => {
+            ("was not asked: no token could be obtained", "log in again with your provider's command")
+        }
+        Cause::TimedOut => ("did not answer in time", "try again, or allow more time with --request-timeout"),
+        Cause::Reset => ("closed the connection", "try again; if it happens again, look at the server's log"),
         Cause::Other => ("could not be asked", "see the cause below"),
     };
     (format!("the server {server} {what}"), hint.into())
@@ -76,18 +63,19 @@ pub fn explain_status(status: u16, body: &[u8], server: &str) -> (String, String
         ),
         403 => (
             format!("forbidden: {}", said.unwrap_or_else(|| format!("the server {server} gave no reason"))),
-            "ask for the permission (`kubectl progrc rbac audit` prints a role), or act as someone else with --as".into(),
+            "ask for the permission (`kubectl progrc rbac audit` prints a role), or act as someone else with --as"
+                .into(),
         ),
-        429 => (
-            format!("the server {server} is overloaded and asks to wait"),
-            "try again later".into(),
-        ),
+        429 => (format!("the server {server} is overloaded and asks to wait"), "try again later".into()),
         503 | 504 => (
             format!("the server {server} is not available{}", said.map(|text| format!(": {text}")).unwrap_or_default()),
             "try again later; `kubectl get --raw /readyz?verbose` tells what is not ready".into(),
         ),
         _ => (
-            format!("the server {server} answered {status}{}", said.map(|text| format!(": {text}")).unwrap_or_default()),
+            format!(
+                "the server {server} answered {status}{}",
+                said.map(|text| format!(": {text}")).unwrap_or_default()
+            ),
             "check that the address is a Kubernetes API server".into(),
         ),
     }
@@ -95,16 +83,7 @@ pub fn explain_status(status: u16, body: &[u8], server: &str) -> (String, String
 
 /// A text of the server on one line, without characters that steer a terminal.
 fn one_line(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
+    let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -114,21 +93,14 @@ mod tests {
 
     #[test]
     fn statuses_read_as_one_line() {
-        let body =
-            br#"{"kind":"Status","message":"pods is forbidden:\n User \u001b[31m\"a\" cannot"}"#;
+        let body = br#"{"kind":"Status","message":"pods is forbidden:\n User \u001b[31m\"a\" cannot"}"#;
         let (message, hint) = explain_status(403, body, "https://s");
-        assert_eq!(
-            message,
-            "forbidden: pods is forbidden: User [31m\"a\" cannot"
-        );
+        assert_eq!(message, "forbidden: pods is forbidden: User [31m\"a\" cannot");
         assert!(hint.contains("--as"));
         assert_eq!(
             explain_status(401, b"", "https://s").0,
             "the server https://s does not accept these credentials (Unauthorized)"
         );
-        assert_eq!(
-            explain_status(404, b"<html>", "https://s").0,
-            "the server https://s answered 404"
-        );
+        assert_eq!(explain_status(404, b"<html>", "https://s").0, "the server https://s answered 404");
     }
 }

@@ -161,9 +161,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
 
 /// The entry of that name.
 pub(super) fn find<'a, T: Default>(list: &'a [Named<T>], name: &str) -> Option<&'a T> {
-    list.iter()
-        .find(|entry| entry.name == name)
-        .map(|entry| &entry.value)
+    list.iter().find(|entry| entry.name == name).map(|entry| &entry.value)
 }
 
 /// Reads one file's text as kubectl does: the first document, YAML 1.1 numbers, the last of
@@ -200,24 +198,15 @@ fn yaml_options() -> serde_saphyr::Options {
     }
 }
 
-fn duplicate<'a, T: Default>(
-    list: &'a [Named<T>],
-    title: &'static str,
-) -> Option<(&'a str, &'static str)> {
+fn duplicate<'a, T: Default>(list: &'a [Named<T>], title: &'static str) -> Option<(&'a str, &'static str)> {
     let mut seen = std::collections::BTreeSet::new();
-    list.iter()
-        .map(|entry| entry.name.as_str())
-        .find(|name| !seen.insert(*name))
-        .map(|name| (name, title))
+    list.iter().map(|entry| entry.name.as_str()).find(|name| !seen.insert(*name)).map(|name| (name, title))
 }
 
 /// UTF-8 with or without a byte order mark, and the UTF-16 that Windows shells write.
 fn decode(bytes: &[u8]) -> Option<String> {
     let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = rest
-            .chunks_exact(2)
-            .map(|pair| unit([pair[0], pair[1]]))
-            .collect();
+        let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
         String::from_utf16(&units).ok()
     };
     match bytes {
@@ -248,8 +237,7 @@ mod tests {
 
     #[test]
     fn empty_null_and_absent_are_the_same() {
-        let config =
-            read("current-context: ''\nclusters: null\nusers:\n- name: u\n  user: null\n").unwrap();
+        let config = read("current-context: ''\nclusters: null\nusers:\n- name: u\n  user: null\n").unwrap();
         assert_eq!(config.current_context, None);
         assert!(config.clusters.is_empty());
         assert_eq!(config.users.len(), 1);
@@ -260,25 +248,16 @@ mod tests {
     #[test]
     fn broken_yaml_names_file_and_line() {
         let error = read("clusters:\n- name: a\n  cluster: {server: [}\n").unwrap_err();
-        assert_eq!(
-            error.message,
-            "kubeconfig /k/config cannot be read at line 3"
-        );
+        assert_eq!(error.message, "kubeconfig /k/config cannot be read at line 3");
         let error = read("clusters:\n- name: a\n  cluster:\n    server: [a]\n").unwrap_err();
-        assert_eq!(
-            error.message,
-            "kubeconfig /k/config cannot be read at line 4"
-        );
+        assert_eq!(error.message, "kubeconfig /k/config cannot be read at line 4");
         assert!(!error.message.contains('\n'));
     }
 
     #[test]
     fn two_entries_of_one_name_are_refused() {
         let error = read("users:\n- {name: u, user: {}}\n- {name: u, user: {}}\n").unwrap_err();
-        assert_eq!(
-            error.message,
-            "kubeconfig /k/config has the name \"u\" twice in users"
-        );
+        assert_eq!(error.message, "kubeconfig /k/config has the name \"u\" twice in users");
     }
 
     #[test]
@@ -290,11 +269,7 @@ mod tests {
     #[test]
     fn windows_encodings_are_read() {
         let mut bytes = vec![0xFF, 0xFE];
-        bytes.extend(
-            "current-context: ü\n"
-                .encode_utf16()
-                .flat_map(u16::to_le_bytes),
-        );
+        bytes.extend("current-context: ü\n".encode_utf16().flat_map(u16::to_le_bytes));
         let config = parse(&bytes, Path::new("f")).unwrap();
         assert_eq!(config.current_context.as_deref(), Some("ü"));
         let config = parse("\u{feff}current-context: a\n".as_bytes(), Path::new("f")).unwrap();

@@ -12,10 +12,7 @@ use super::options::{ConnectOptions, Environment};
 ///
 /// The first file to set a name or a value wins. A missing file is an error only for
 /// `--kubeconfig`; an unreadable or invalid one always is.
-pub(super) fn load(
-    options: &ConnectOptions,
-    env: &Environment,
-) -> Result<Kubeconfig, ConnectError> {
+pub(super) fn load(options: &ConnectOptions, env: &Environment) -> Result<Kubeconfig, ConnectError> {
     if let Some(path) = &options.kubeconfig {
         return read(path)?.ok_or_else(|| {
             ConnectError::new(
@@ -36,16 +33,10 @@ pub(super) fn load(
 /// The files of `$KUBECONFIG`, each once, without empty entries; else the default file.
 fn paths(env: &Environment) -> Vec<PathBuf> {
     let Some(list) = env.get("KUBECONFIG") else {
-        return env
-            .home
-            .iter()
-            .map(|home| home.join(".kube/config"))
-            .collect();
+        return env.home.iter().map(|home| home.join(".kube/config")).collect();
     };
     let mut seen = BTreeSet::new();
-    std::env::split_paths(list)
-        .filter(|path| !path.as_os_str().is_empty() && seen.insert(path.clone()))
-        .collect()
+    std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty() && seen.insert(path.clone())).collect()
 }
 
 /// One file, its relative paths resolved; `None` if it does not exist.
@@ -117,8 +108,7 @@ mod tests {
     fn with_kubeconfig(list: &[&Path]) -> Environment {
         let joined = std::env::join_paths(list).unwrap();
         let mut env = Environment::default();
-        env.variables
-            .insert("KUBECONFIG".into(), joined.into_string().unwrap());
+        env.variables.insert("KUBECONFIG".into(), joined.into_string().unwrap());
         env
     }
 
@@ -127,11 +117,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let one = dir.path().join("one");
         let two = dir.path().join("two");
-        fs::write(
-            &one,
-            "clusters:\n- name: a\n  cluster: {server: https://one}\n",
-        )
-        .unwrap();
+        fs::write(&one, "clusters:\n- name: a\n  cluster: {server: https://one}\n").unwrap();
         fs::write(
             &two,
             "current-context: c\nclusters:\n- name: a\n  cluster: {server: https://two, tls-server-name: t}\n- name: b\n  cluster: {server: https://b}\n",
@@ -165,10 +151,7 @@ mod tests {
         let other = dir.path().join("other");
         fs::write(&other, "current-context: other\n").unwrap();
         let env = with_kubeconfig(&[&other]);
-        let mut options = ConnectOptions {
-            kubeconfig: Some("/nowhere/config".into()),
-            ..ConnectOptions::default()
-        };
+        let mut options = ConnectOptions { kubeconfig: Some("/nowhere/config".into()), ..ConnectOptions::default() };
         let error = load(&options, &env).unwrap_err();
         assert_eq!(error.message, "kubeconfig /nowhere/config does not exist");
         let mine = dir.path().join("mine");
@@ -183,10 +166,7 @@ mod tests {
         let broken = dir.path().join("broken");
         fs::write(&broken, "a: b: c\n").unwrap();
         let error = load(&ConnectOptions::default(), &with_kubeconfig(&[&broken])).unwrap_err();
-        assert!(
-            error.message.contains("broken cannot be read at line 1"),
-            "{error}"
-        );
+        assert!(error.message.contains("broken cannot be read at line 1"), "{error}");
     }
 
     #[test]
@@ -200,23 +180,9 @@ mod tests {
         .unwrap();
         let config = load(&ConnectOptions::default(), &with_kubeconfig(&[&file])).unwrap();
         let here = |name: &str| Some(dir.path().join(name).to_string_lossy().into_owned());
-        assert_eq!(
-            config.clusters[0].value.certificate_authority,
-            here("ca.crt")
-        );
-        assert_eq!(
-            config.users[0].value.client_key.as_deref(),
-            Some("/abs/key")
-        );
-        let command = |user: usize| {
-            config.users[user]
-                .value
-                .exec
-                .as_ref()
-                .unwrap()
-                .command
-                .clone()
-        };
+        assert_eq!(config.clusters[0].value.certificate_authority, here("ca.crt"));
+        assert_eq!(config.users[0].value.client_key.as_deref(), Some("/abs/key"));
+        let command = |user: usize| config.users[user].value.exec.as_ref().unwrap().command.clone();
         assert_eq!(command(0), here("bin/login"));
         assert_eq!(command(1).as_deref(), Some("login"));
     }

@@ -34,9 +34,7 @@ use overrides::Target;
 
 pub use error::ConnectError;
 pub use explain::{explain, explain_status};
-pub use options::{
-    ConnectOptions, Environment, InvalidTimeout, Secret, cache_dir, parse_request_timeout,
-};
+pub use options::{ConnectOptions, Environment, InvalidTimeout, Secret, cache_dir, parse_request_timeout};
 pub use transport::{Cause, RawResponse, ResponseHead, TransportError, get_bytes, send};
 pub use warnings::Warnings;
 
@@ -86,18 +84,10 @@ pub fn names(options: &ConnectOptions, env: &Environment) -> Result<Names, Conne
         names
     }
     let config = load::load(options, env)?;
-    Ok(Names {
-        contexts: sorted(config.contexts),
-        clusters: sorted(config.clusters),
-        users: sorted(config.users),
-    })
+    Ok(Names { contexts: sorted(config.contexts), clusters: sorted(config.clusters), users: sorted(config.users) })
 }
 
-fn target(
-    options: &ConnectOptions,
-    env: &Environment,
-    service_account: &Path,
-) -> Result<Target, ConnectError> {
+fn target(options: &ConnectOptions, env: &Environment, service_account: &Path) -> Result<Target, ConnectError> {
     let config = load::load(options, env)?;
     let target = overrides::select(&config, options, env, service_account)?;
     validate::validate(&target)?;
@@ -106,10 +96,7 @@ fn target(
 
 /// Prepares a connection: reads the kubeconfig, obtains credentials (which may run a plugin),
 /// builds the clients. Sends nothing to the server yet. Needs a running tokio runtime.
-pub async fn connect(
-    options: &ConnectOptions,
-    env: &Environment,
-) -> Result<Connection, ConnectError> {
+pub async fn connect(options: &ConnectOptions, env: &Environment) -> Result<Connection, ConnectError> {
     connect_from(options, env, Path::new(incluster::SERVICE_ACCOUNT)).await
 }
 
@@ -135,11 +122,7 @@ async fn connect_from(
         server: server::display(&settings.server),
         namespace: settings.target.namespace.clone(),
         warnings,
-        current: RwLock::new(Current {
-            clients,
-            credentials,
-            generation: 0,
-        }),
+        current: RwLock::new(Current { clients, credentials, generation: 0 }),
         renewal: tokio::sync::Mutex::new(()),
         settings,
         env: env.clone(),
@@ -206,23 +189,17 @@ impl Connection {
     /// Sends a read through [`Self::read_client`], with valid credentials: renews them if they
     /// are expired, and once if the server answers 401.
     pub async fn read(&self, request: Request<Vec<u8>>) -> Result<RawResponse, TransportError> {
-        self.exchange(request, |current| &current.clients.read)
-            .await
+        self.exchange(request, |current| &current.clients.read).await
     }
 
     /// Sends a write through [`Self::write_client`], with valid credentials. It is sent a second
     /// time only after a 401, which proves that nothing was done.
     pub async fn write(&self, request: Request<Vec<u8>>) -> Result<RawResponse, TransportError> {
-        self.exchange(request, |current| &current.clients.write)
-            .await
+        self.exchange(request, |current| &current.clients.write).await
     }
 
     /// Reads `path_and_query` into `body`, whose memory is reused, with valid credentials.
-    pub async fn read_into(
-        &self,
-        path_and_query: &str,
-        body: &mut Vec<u8>,
-    ) -> Result<ResponseHead, TransportError> {
+    pub async fn read_into(&self, path_and_query: &str, body: &mut Vec<u8>) -> Result<ResponseHead, TransportError> {
         self.renew_if_expired().await?;
         let generation = self.with_current(|current| current.generation);
         let head = get_bytes(&self.read_client(), path_and_query, body).await?;
@@ -245,8 +222,7 @@ impl Connection {
         client: fn(&Current) -> &kube::Client,
     ) -> Result<RawResponse, TransportError> {
         self.renew_if_expired().await?;
-        let (first, generation) =
-            self.with_current(|current| (client(current).clone(), current.generation));
+        let (first, generation) = self.with_current(|current| (client(current).clone(), current.generation));
         let response = send(&first, request.clone()).await?;
         if response.status != 401 || !self.renew(generation).await.map_err(not_renewed)? {
             return Ok(response);
@@ -256,8 +232,7 @@ impl Connection {
     }
 
     async fn renew_if_expired(&self) -> Result<(), TransportError> {
-        let (expires, generation) =
-            self.with_current(|current| (current.credentials.expires, current.generation));
+        let (expires, generation) = self.with_current(|current| (current.credentials.expires, current.generation));
         if expires.is_some_and(|expires| expires <= Timestamp::now()) {
             self.renew(generation).await.map_err(not_renewed)?;
         }
@@ -267,8 +242,7 @@ impl Connection {
     /// Renews credentials of that generation; if somebody else did meanwhile, theirs are taken.
     async fn renew(&self, generation: u64) -> Result<bool, ConnectError> {
         let _one_at_a_time = self.renewal.lock().await;
-        let (now, renewable) =
-            self.with_current(|current| (current.generation, current.credentials.renewable));
+        let (now, renewable) = self.with_current(|current| (current.generation, current.credentials.renewable));
         if now != generation || !renewable {
             return Ok(now != generation);
         }
@@ -281,11 +255,7 @@ impl Connection {
         }
         let clients = clients::build(&self.settings, &credentials, &self.warnings)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Current {
-            clients,
-            credentials,
-            generation: generation + 1,
-        };
+        *current = Current { clients, credentials, generation: generation + 1 };
         Ok(true)
     }
 
@@ -295,8 +265,5 @@ impl Connection {
 }
 
 fn not_renewed(error: ConnectError) -> TransportError {
-    TransportError::NeverSent {
-        cause: Cause::Credentials,
-        source: error.into(),
-    }
+    TransportError::NeverSent { cause: Cause::Credentials, source: error.into() }
 }

@@ -97,10 +97,7 @@ impl fmt::Debug for Environment {
 impl Environment {
     /// A variable's value; an empty one counts as unset.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.variables
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The first of several spellings that is set.
@@ -144,9 +141,7 @@ fn go_duration(text: &str) -> Option<Duration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let unit_end = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(rest.len());
+        let unit_end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit = match &rest[..unit_end] {
             "ns" => 1e-9,
             "us" | "µs" | "μs" => 1e-6,
@@ -168,11 +163,7 @@ mod tests {
 
     #[test]
     fn timeouts_read_as_in_kubectl() {
-        let seconds = |text| {
-            parse_request_timeout(text)
-                .unwrap()
-                .map(|d| d.as_secs_f64())
-        };
+        let seconds = |text| parse_request_timeout(text).unwrap().map(|d| d.as_secs_f64());
         assert_eq!(seconds("0"), None);
         assert_eq!(seconds(""), None);
         assert_eq!(seconds("0s"), None);
@@ -187,24 +178,15 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let options = ConnectOptions {
-            token: Some(Secret::new("s3cret")),
-            ..ConnectOptions::default()
-        };
+        let options = ConnectOptions { token: Some(Secret::new("s3cret")), ..ConnectOptions::default() };
         assert!(!format!("{options:?}").contains("s3cret"));
     }
 
     #[test]
     fn cache_directory_has_kubectls_order() {
-        let mut env = Environment {
-            home: Some("/home/a".into()),
-            ..Environment::default()
-        };
+        let mut env = Environment { home: Some("/home/a".into()), ..Environment::default() };
         let mut options = ConnectOptions::default();
-        assert_eq!(
-            cache_dir(&options, &env),
-            Some("/home/a/.kube/cache".into())
-        );
+        assert_eq!(cache_dir(&options, &env), Some("/home/a/.kube/cache".into()));
         env.variables.insert("KUBECACHEDIR".into(), "/c".into());
         assert_eq!(cache_dir(&options, &env), Some("/c".into()));
         options.cache_dir = Some("/flag".into());

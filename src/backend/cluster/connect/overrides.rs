@@ -75,11 +75,7 @@ fn choose_context(config: &Kubeconfig, name: Option<&str>) -> Result<Context, Co
     })
 }
 
-fn choose_cluster(
-    config: &Kubeconfig,
-    options: &ConnectOptions,
-    target: &Target,
-) -> Result<Cluster, ConnectError> {
+fn choose_cluster(config: &Kubeconfig, options: &ConnectOptions, target: &Target) -> Result<Cluster, ConnectError> {
     let Some(name) = &target.cluster_name else {
         return Ok(Cluster::default());
     };
@@ -100,15 +96,8 @@ fn choose_cluster(
 }
 
 /// A user that only the context names and nobody defines is anonymous, as in kubectl.
-fn choose_user(
-    config: &Kubeconfig,
-    options: &ConnectOptions,
-    target: &Target,
-) -> Result<User, ConnectError> {
-    let found = target
-        .user_name
-        .as_deref()
-        .and_then(|name| find(&config.users, name));
+fn choose_user(config: &Kubeconfig, options: &ConnectOptions, target: &Target) -> Result<User, ConnectError> {
+    let found = target.user_name.as_deref().and_then(|name| find(&config.users, name));
     match (found, &options.user) {
         (Some(user), _) => Ok(user.clone()),
         (None, None) => Ok(User::default()),
@@ -122,11 +111,7 @@ fn choose_user(
     }
 }
 
-fn namespace(
-    options: &ConnectOptions,
-    context: &Context,
-    in_cluster: Option<&InCluster>,
-) -> String {
+fn namespace(options: &ConnectOptions, context: &Context, in_cluster: Option<&InCluster>) -> String {
     options
         .namespace
         .clone()

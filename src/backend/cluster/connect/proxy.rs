@@ -11,20 +11,12 @@ use super::options::Environment;
 /// The proxy for requests to `server`, if any. `proxy_url` is the cluster's own setting.
 ///
 /// `ALL_PROXY` is not read: neither does kubectl.
-pub(super) fn choose(
-    proxy_url: Option<&str>,
-    server: &Uri,
-    env: &Environment,
-) -> Result<Option<Uri>, ConnectError> {
+pub(super) fn choose(proxy_url: Option<&str>, server: &Uri, env: &Environment) -> Result<Option<Uri>, ConnectError> {
     if let Some(url) = proxy_url {
         return parse(url, "proxy-url of the cluster", false).map(Some);
     }
     let secure = server.scheme_str() == Some("https");
-    let names: [&str; 2] = if secure {
-        ["HTTPS_PROXY", "https_proxy"]
-    } else {
-        ["HTTP_PROXY", "http_proxy"]
-    };
+    let names: [&str; 2] = if secure { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
     let Some(proxy) = env.first(&names) else {
         return Ok(None);
     };
@@ -55,20 +47,14 @@ fn parse(text: &str, origin: &str, scheme_optional: bool) -> Result<Uri, Connect
     };
     let uri: Uri = full.parse().map_err(|error| wrong().because(error))?;
     match uri.scheme_str() {
-        Some("http" | "https" | "socks5") if uri.host().is_some_and(|host| !host.is_empty()) => {
-            Ok(uri)
-        }
+        Some("http" | "https" | "socks5") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
         _ => Err(wrong()),
     }
 }
 
 /// Whether a request to `host:port` goes straight: `localhost` and loopback always do.
 fn bypasses(no_proxy: &str, host: &str, port: u16) -> bool {
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .trim_end_matches('.')
-        .to_ascii_lowercase();
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
     let address = host.parse::<IpAddr>().ok();
     if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
         return true;
@@ -105,10 +91,7 @@ fn matches(entry: &str, host: &str, address: Option<IpAddr>, port: u16) -> bool 
 
 /// Whether `host` is a subdomain of `domain`.
 fn is_below(host: &str, domain: &str) -> bool {
-    !domain.is_empty()
-        && host
-            .strip_suffix(domain)
-            .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+    !domain.is_empty() && host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 /// `name:port`, `[address]:port`, or the whole without a port.
@@ -116,10 +99,7 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
     if let Some(rest) = entry.strip_prefix('[')
         && let Some((address, tail)) = rest.split_once(']')
     {
-        return (
-            address,
-            tail.strip_prefix(':').and_then(|port| port.parse().ok()),
-        );
+        return (address, tail.strip_prefix(':').and_then(|port| port.parse().ok()));
     }
     match entry.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') => match port.parse() {
@@ -131,15 +111,10 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
 }
 
 fn contains(network: IpAddr, bits: u32, address: IpAddr) -> bool {
-    let prefix = |value: u128, width: u32| {
-        (bits <= width).then(|| value.checked_shr(width - bits).unwrap_or(0))
-    };
+    let prefix = |value: u128, width: u32| (bits <= width).then(|| value.checked_shr(width - bits).unwrap_or(0));
     match (network, address) {
         (IpAddr::V4(a), IpAddr::V4(b)) => {
-            let (a, b) = (
-                prefix(a.to_bits().into(), 32),
-                prefix(b.to_bits().into(), 32),
-            );
+            let (a, b) = (prefix(a.to_bits().into(), 32), prefix(b.to_bits().into(), 32));
             a.is_some() && a == b
         }
         (IpAddr::V6(a), IpAddr::V6(b)) => {
@@ -156,18 +131,13 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
         Environment {
-            variables: pairs
-                .iter()
-                .map(|(k, v)| ((*k).into(), (*v).into()))
-                .collect(),
+            variables: pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
             ..Environment::default()
         }
     }
 
     fn chosen(proxy_url: Option<&str>, server: &str, pairs: &[(&str, &str)]) -> Option<String> {
-        choose(proxy_url, &server.parse().unwrap(), &environment(pairs))
-            .unwrap()
-            .map(|uri| uri.to_string())
+        choose(proxy_url, &server.parse().unwrap(), &environment(pairs)).unwrap().map(|uri| uri.to_string())
     }
 
     #[test]
@@ -179,22 +149,10 @@ mod tests {
 
     #[test]
     fn variables_follow_the_servers_scheme() {
-        let env = [
-            ("HTTPS_PROXY", "secure:3128"),
-            ("http_proxy", "http://plain:3128"),
-        ];
-        assert_eq!(
-            chosen(None, "https://a", &env).as_deref(),
-            Some("http://secure:3128/")
-        );
-        assert_eq!(
-            chosen(None, "http://a", &env).as_deref(),
-            Some("http://plain:3128/")
-        );
-        assert_eq!(
-            chosen(None, "https://a", &[("ALL_PROXY", "http://all:1")]),
-            None
-        );
+        let env = [("HTTPS_PROXY", "secure:3128"), ("http_proxy", "http://plain:3128")];
+        assert_eq!(chosen(None, "https://a", &env).as_deref(), Some("http://secure:3128/"));
+        assert_eq!(chosen(None, "http://a", &env).as_deref(), Some("http://plain:3128/"));
+        assert_eq!(chosen(None, "https://a", &[("ALL_PROXY", "http://all:1")]), None);
         assert_eq!(chosen(None, "https://localhost:6443", &env), None);
         assert_eq!(chosen(None, "https://[::1]:6443", &env), None);
     }
@@ -202,12 +160,7 @@ mod tests {
     #[test]
     fn no_proxy_is_matched_against_the_server() {
         let direct = |server: &str, list: &str| {
-            chosen(
-                None,
-                server,
-                &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)],
-            )
-            .is_none()
+            chosen(None, server, &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).is_none()
         };
         assert!(direct("https://10.0.0.1:6443", "10.0.0.0/8"));
         assert!(!direct("https://11.0.0.1:6443", "10.0.0.0/8, p"));

@@ -91,17 +91,12 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
 }
 
 /// `Some` if another try may help, with the pause that the server asked for.
-#[expect(
-    clippy::option_option,
-    reason = "whether, and then how long if the server said so"
-)]
+#[expect(clippy::option_option, reason = "whether, and then how long if the server said so")]
 fn worth_repeating<B>(result: &Result<Response<B>, BoxError>) -> Option<Option<Duration>> {
     match result {
         Ok(response) => matches!(
             response.status(),
-            StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
         )
         .then(|| retry_after(response.headers())),
         Err(error) => transport::was_cut_off(error.as_ref()).then_some(None),
@@ -134,26 +129,15 @@ mod tests {
     };
 
     /// The answers of a server that fails `failures` times; how many requests it saw.
-    async fn tries(
-        policy: RetryPolicy,
-        method: Method,
-        status: u16,
-        failures: usize,
-    ) -> (u16, usize) {
+    async fn tries(policy: RetryPolicy, method: Method, status: u16, failures: usize) -> (u16, usize) {
         let seen = RefCell::new(0);
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
         let response = send(policy, request, |_| {
             *seen.borrow_mut() += 1;
-            let status = if *seen.borrow() <= failures {
-                status
-            } else {
-                200
-            };
+            let status = if *seen.borrow() <= failures { status } else { 200 };
             async move {
-                let response = Response::builder()
-                    .status(status)
-                    .header("retry-after", "1");
+                let response = Response::builder().status(status).header("retry-after", "1");
                 Ok(response.body(()).unwrap())
             }
         })
@@ -169,10 +153,7 @@ mod tests {
         }
         assert_eq!(tries(QUICK, Method::GET, 503, 99).await, (503, 8));
         assert_eq!(tries(QUICK, Method::GET, 500, 1).await, (500, 1));
-        let hurried = RetryPolicy {
-            budget: Duration::ZERO,
-            ..QUICK
-        };
+        let hurried = RetryPolicy { budget: Duration::ZERO, ..QUICK };
         assert_eq!(tries(hurried, Method::GET, 503, 1).await, (503, 1));
     }
 
@@ -186,15 +167,9 @@ mod tests {
     #[test]
     fn pauses_double_and_are_capped() {
         let policy = RetryPolicy::new(None);
-        let pause = |attempt, asked: Option<u64>| {
-            policy
-                .pause(attempt, asked.map(Duration::from_secs), 0.0)
-                .as_millis()
-        };
-        assert_eq!(
-            [pause(1, None), pause(2, None), pause(7, None)],
-            [200, 400, 5000]
-        );
+        let pause =
+            |attempt, asked: Option<u64>| policy.pause(attempt, asked.map(Duration::from_secs), 0.0).as_millis();
+        assert_eq!([pause(1, None), pause(2, None), pause(7, None)], [200, 400, 5000]);
         assert_eq!([pause(1, Some(3)), pause(1, Some(900))], [3000, 30_000]);
         let most = policy.pause(1, Some(Duration::from_secs(4)), 1.0);
         assert_eq!(most, Duration::from_secs(5));

@@ -24,9 +24,7 @@ pub(super) fn address(target: &Target) -> Result<Uri, ConnectError> {
         };
     }
     let scheme = if speaks_tls(target) { "https" } else { "http" };
-    let uri: Uri = format!("{scheme}://{given}")
-        .parse()
-        .map_err(|error| wrong().because(error))?;
+    let uri: Uri = format!("{scheme}://{given}").parse().map_err(|error| wrong().because(error))?;
     // `host/path` without a scheme is ambiguous; client-go refuses it too.
     match uri.path() {
         "" | "/" if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
@@ -67,20 +65,11 @@ mod tests {
         assert_eq!(shown("localhost:8080", false), "http://localhost:8080");
         assert_eq!(shown("10.0.0.1", false), "http://10.0.0.1");
         assert_eq!(shown("10.0.0.1:6443", true), "https://10.0.0.1:6443");
-        assert_eq!(
-            shown("https://a.example/k8s/c-1/", false),
-            "https://a.example/k8s/c-1"
-        );
-        assert_eq!(
-            shown("https://a.example/x?y=1#z", false),
-            "https://a.example/x"
-        );
+        assert_eq!(shown("https://a.example/k8s/c-1/", false), "https://a.example/k8s/c-1");
+        assert_eq!(shown("https://a.example/x?y=1#z", false), "https://a.example/x");
         assert_eq!(shown("https://[::1]:6443", false), "https://[::1]:6443");
         for wrong in ["a.example/path", "ftp://a.example", "https://", "a b"] {
-            assert_eq!(
-                shown(wrong, false),
-                format!("server {wrong:?} is no address")
-            );
+            assert_eq!(shown(wrong, false), format!("server {wrong:?} is no address"));
         }
     }
 }

@@ -142,18 +142,10 @@ pub(super) struct Deadline {
 ///
 /// With [`Connection::write_client`](super::Connection::write_client) the request leaves at most
 /// once; with the read client a GET may be repeated.
-pub async fn send(
-    client: &kube::Client,
-    request: Request<Vec<u8>>,
-) -> Result<RawResponse, TransportError> {
+pub async fn send(client: &kube::Client, request: Request<Vec<u8>>) -> Result<RawResponse, TransportError> {
     let mut body = Vec::new();
     let head = receive(client, request, &mut body).await?;
-    Ok(RawResponse {
-        status: head.status,
-        warnings: head.warnings,
-        retry_after: head.retry_after,
-        body,
-    })
+    Ok(RawResponse { status: head.status, warnings: head.warnings, retry_after: head.retry_after, body })
 }
 
 /// Reads `path_and_query` into `body`, whose old content is dropped and whose memory is reused:
@@ -166,10 +158,7 @@ pub async fn get_bytes(
     let request = Request::get(path_and_query)
         .header(http::header::ACCEPT, "application/json")
         .body(Vec::new())
-        .map_err(|error| TransportError::NeverSent {
-            cause: Cause::Other,
-            source: error.into(),
-        })?;
+        .map_err(|error| TransportError::NeverSent { cause: Cause::Other, source: error.into() })?;
     receive(client, request, body).await
 }
 
@@ -179,20 +168,15 @@ async fn receive(
     body: &mut Vec<u8>,
 ) -> Result<ResponseHead, TransportError> {
     body.clear();
-    let response = client
-        .send(request.map(Body::from))
-        .await
-        .map_err(|error| TransportError::from_error(error.into()))?;
+    let response =
+        client.send(request.map(Body::from)).await.map_err(|error| TransportError::from_error(error.into()))?;
     let head = ResponseHead {
         status: response.status().as_u16(),
         warnings: warnings::parse(response.headers()),
         retry_after: retry::retry_after(response.headers()),
     };
     let read = read_body(response, body).await;
-    read.map_err(|source| TransportError::AnswerUnknown {
-        cause: classify(source.as_ref()),
-        source,
-    })?;
+    read.map_err(|source| TransportError::AnswerUnknown { cause: classify(source.as_ref()), source })?;
     Ok(head)
 }
 
@@ -202,9 +186,9 @@ async fn read_body(response: Response<Body>, into: &mut Vec<u8>) -> Result<(), B
     loop {
         let frame = match deadline {
             None => body.frame().await,
-            Some(Deadline { at, after }) => tokio::time::timeout_at(at, body.frame())
-                .await
-                .map_err(|_| RequestTimedOut(after))?,
+            Some(Deadline { at, after }) => {
+                tokio::time::timeout_at(at, body.frame()).await.map_err(|_| RequestTimedOut(after))?
+            }
         };
         let Some(frame) = frame else { return Ok(()) };
         if let Some(data) = frame?.data_ref() {
@@ -214,17 +198,10 @@ async fn read_body(response: Response<Body>, into: &mut Vec<u8>) -> Result<(), B
 }
 
 /// An error and everything below it. An `io::Error` hides its content from `source`.
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        }
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
     })
 }
 
@@ -271,9 +248,9 @@ fn io_cause(error: &io::Error) -> Option<Cause> {
     Some(match error.kind() {
         io::ErrorKind::ConnectionRefused => Cause::Refused,
         io::ErrorKind::TimedOut => Cause::TimedOut,
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown => Cause::Unreachable,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
+            Cause::Unreachable
+        }
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
@@ -286,12 +263,8 @@ fn tls_cause(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
             // A cluster made anew has an authority of the same name with another key.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                Cause::UnknownAuthority
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Cause::WrongName
-            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::UnknownAuthority,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Cause::WrongName,
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet

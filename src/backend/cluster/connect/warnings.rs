@@ -108,10 +108,7 @@ mod tests {
             "299 - unquoted",
             r#"299 - """#,
         ]);
-        assert_eq!(
-            parse(&map),
-            ["first", r#"with "quotes", and comma"#, "umlaut ü"]
-        );
+        assert_eq!(parse(&map), ["first", r#"with "quotes", and comma"#, "umlaut ü"]);
     }
 
     #[test]

@@ -5,12 +5,7 @@ use super::{Field, Kids, Lines};
 
 /// Reads the lines of a value.
 pub(super) fn lines(text: &str) -> Lines {
-    let mut reader = Reader {
-        text,
-        position: 0,
-        line: 1,
-        lines: Lines::default(),
-    };
+    let mut reader = Reader { text, position: 0, line: 1, lines: Lines::default() };
     reader.lines.root = reader.node();
     reader.lines
 }

@@ -12,13 +12,7 @@ fn source(text: &str, part: usize, format: Format) -> Source {
     let parts = documents::split(text);
     let part = &parts[part];
     let file: Arc<str> = "f.yaml".into();
-    Source::new(
-        &file,
-        &text.into(),
-        part.range.clone(),
-        part.start_line,
-        format,
-    )
+    Source::new(&file, &text.into(), part.range.clone(), part.start_line, format)
 }
 
 /// Every `# <- POINTER` of a text names a pointer of its document that stands on its line.
@@ -28,12 +22,7 @@ fn check(text: &str) {
     for (index, part) in parts.iter().enumerate() {
         let source = source(text, index, Format::Yaml);
         let last = part.start_line as usize + text[part.range.clone()].lines().count();
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .take(last - 1)
-            .skip(part.start_line as usize - 1)
-        {
+        for (number, line) in text.lines().enumerate().take(last - 1).skip(part.start_line as usize - 1) {
             let Some((_, pointers)) = line.split_once("# <- ") else {
                 continue;
             };
@@ -45,9 +34,7 @@ fn check(text: &str) {
         }
     }
     let noted = text.lines().filter_map(|line| line.split_once("# <- "));
-    let noted: usize = noted
-        .map(|(_, pointers)| pointers.split_whitespace().count())
-        .sum();
+    let noted: usize = noted.map(|(_, pointers)| pointers.split_whitespace().count()).sum();
     assert_eq!(checked, noted, "each annotation stands in a document");
 }
 

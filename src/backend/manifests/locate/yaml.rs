@@ -10,12 +10,8 @@ use super::{Field, Kids, Lines};
 
 /// Reads the lines of a document; up to where it breaks, if it does.
 pub(super) fn lines(text: &str) -> Lines {
-    let mut reader = Reader {
-        events: events(text),
-        anchors: HashMap::new(),
-        keys: HashMap::new(),
-        lines: Lines::default(),
-    };
+    let mut reader =
+        Reader { events: events(text), anchors: HashMap::new(), keys: HashMap::new(), lines: Lines::default() };
     while let Some((event, span)) = reader.next() {
         match event {
             Event::StreamStart | Event::DocumentStart(..) => {}
@@ -86,9 +82,7 @@ impl<'text> Reader<'text> {
         while let Some((event, span)) = self.next() {
             let line = line_of(span);
             let key = match event {
-                Event::Scalar(text, style, 0, tag)
-                    if scalars::is_merge(&text, style, tag.as_deref()) =>
-                {
+                Event::Scalar(text, style, 0, tag) if scalars::is_merge(&text, style, tag.as_deref()) => {
                     let value = self.next().and_then(|(event, span)| self.node(event, span));
                     self.merge(value, &mut fields);
                     continue;

@@ -6,9 +6,7 @@ use serde_json::json;
 use super::*;
 
 fn read(text: &str) -> Value {
-    parse(text)
-        .unwrap_or_else(|why| panic!("{text}: {why:?}"))
-        .0
+    parse(text).unwrap_or_else(|why| panic!("{text}: {why:?}")).0
 }
 
 fn refusal(text: &str) -> (u32, String) {
@@ -39,12 +37,7 @@ quoted: {\"<<\": {c: 1}}
     assert_eq!(value["several"], json!({"k": 1, "w": 3, "z": 9}));
     assert_eq!(value["quoted"], json!({"<<": {"c": 1}}));
     assert_eq!(parse(text).unwrap().1, []);
-    for refused in [
-        "a: {<<: 5}",
-        "a: {<<: null}",
-        "a: {<<: [1]}",
-        "a: {<<: [[{b: 1}]]}",
-    ] {
+    for refused in ["a: {<<: 5}", "a: {<<: null}", "a: {<<: [1]}", "a: {<<: [[{b: 1}]]}"] {
         assert!(parse(refused).is_err(), "{refused}");
     }
 }
@@ -52,10 +45,7 @@ quoted: {\"<<\": {c: 1}}
 #[test]
 fn anchors_and_aliases() {
     let value = read("a: &x [1, {b: 2}]\nc: *x\nd: &k key\n*k : 3\n");
-    assert_eq!(
-        value,
-        json!({"a": [1, {"b": 2}], "c": [1, {"b": 2}], "d": "key", "key": 3})
-    );
+    assert_eq!(value, json!({"a": [1, {"b": 2}], "c": [1, {"b": 2}], "d": "key", "key": 3}));
     assert_eq!(refusal("a: 1\nb: *nope\n").0, 2);
     assert!(refusal("a: &x [*x]").1.contains("itself"));
 }
@@ -64,10 +54,7 @@ fn anchors_and_aliases() {
 fn duplicates_are_reported_and_the_last_counts() {
     let (value, duplicates) = parse("a: 1\nb: {c: 1, c: 2}\na : 3\n").unwrap();
     assert_eq!(value, json!({"a": 3, "b": {"c": 2}}));
-    let key = |line, key: &str| Duplicate {
-        line,
-        key: key.to_owned(),
-    };
+    let key = |line, key: &str| Duplicate { line, key: key.to_owned() };
     assert_eq!(duplicates, [key(2, "c"), key(3, "a")]);
     let (value, duplicates) = parse("true: 1\nyes: 2\n").unwrap();
     assert_eq!(value, json!({"true": 2}));
@@ -89,8 +76,7 @@ fn an_alias_bomb_is_refused() {
 
 #[test]
 fn ordinary_use_of_aliases_is_fine() {
-    let mut text =
-        "base: &b {image: nginx, env: [{name: A, value: b}], ports: [80, 443]}\n".to_owned();
+    let mut text = "base: &b {image: nginx, env: [{name: A, value: b}], ports: [80, 443]}\n".to_owned();
     for index in 0..200 {
         let _ = writeln!(text, "c{index}: {{<<: *b, name: c{index}}}");
     }
@@ -104,12 +90,7 @@ fn deep_nesting_is_refused_and_does_not_overflow() {
     assert!(parse(&deep(100_000)).is_err());
     let mut chain = "a0: &a0 [x]\n".to_owned();
     for level in 1..2000 {
-        let _ = writeln!(
-            chain,
-            "a{level}: &a{level} [*a{}] # {}",
-            level - 1,
-            "x".repeat(2000)
-        );
+        let _ = writeln!(chain, "a{level}: &a{level} [*a{}] # {}", level - 1, "x".repeat(2000));
     }
     assert!(parse(&chain).is_err());
 }

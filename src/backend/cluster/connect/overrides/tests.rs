@@ -48,10 +48,7 @@ fn context_cluster_user_and_namespace_follow_the_flags() {
     let target = chosen(&options(|o| o.context = Some("two".into()))).unwrap();
     assert_eq!(target.namespace, "default", "an empty namespace is none");
     assert_eq!(target.cluster.server.as_deref(), Some("https://two"));
-    assert!(
-        target.user.token_file.is_none(),
-        "an undefined user is anonymous"
-    );
+    assert!(target.user.token_file.is_none(), "an undefined user is anonymous");
     let mixed = options(|o| {
         o.cluster = Some("c2".into());
         o.namespace = Some("other".into());
@@ -65,26 +62,11 @@ fn context_cluster_user_and_namespace_follow_the_flags() {
 #[test]
 fn unknown_names_are_errors_in_kubectls_words() {
     let message = |change: fn(&mut ConnectOptions)| chosen(&options(change)).unwrap_err();
-    assert_eq!(
-        message(|o| o.context = Some("x".into())),
-        "context \"x\" does not exist"
-    );
-    assert_eq!(
-        message(|o| o.cluster = Some("x".into())),
-        "cluster \"x\" does not exist"
-    );
-    assert_eq!(
-        message(|o| o.user = Some("x".into())),
-        "auth info \"x\" does not exist"
-    );
-    assert_eq!(
-        message(|o| o.context = Some("three".into())),
-        "cluster \"gone\" does not exist"
-    );
-    assert_eq!(
-        message(|o| o.cluster = Some("c3".into())),
-        "no server found for cluster \"c3\""
-    );
+    assert_eq!(message(|o| o.context = Some("x".into())), "context \"x\" does not exist");
+    assert_eq!(message(|o| o.cluster = Some("x".into())), "cluster \"x\" does not exist");
+    assert_eq!(message(|o| o.user = Some("x".into())), "auth info \"x\" does not exist");
+    assert_eq!(message(|o| o.context = Some("three".into())), "cluster \"gone\" does not exist");
+    assert_eq!(message(|o| o.cluster = Some("c3".into())), "no server found for cluster \"c3\"");
     let server = options(|o| {
         o.context = Some("three".into());
         o.server = Some("https://s".into());
@@ -96,22 +78,12 @@ fn unknown_names_are_errors_in_kubectls_words() {
 fn without_any_configuration_there_is_no_cluster() {
     let none = ConnectOptions::default();
     let mut env = Environment::default();
-    assert_eq!(
-        selected("{}", &none, &env).unwrap_err(),
-        "no cluster is configured"
-    );
-    assert_eq!(
-        selected("current-context: ''", &none, &env).unwrap_err(),
-        "no cluster is configured"
-    );
-    env.variables
-        .insert("KUBERNETES_MASTER".into(), "master:8080".into());
+    assert_eq!(selected("{}", &none, &env).unwrap_err(), "no cluster is configured");
+    assert_eq!(selected("current-context: ''", &none, &env).unwrap_err(), "no cluster is configured");
+    env.variables.insert("KUBERNETES_MASTER".into(), "master:8080".into());
     let target = selected("{}", &none, &env).unwrap();
     assert_eq!(target.cluster.server.as_deref(), Some("master:8080"));
-    assert_eq!(
-        server::display(&server::address(&target).unwrap()),
-        "http://master:8080"
-    );
+    assert_eq!(server::display(&server::address(&target).unwrap()), "http://master:8080");
     let target = selected(CONFIG, &none, &env).unwrap();
     assert_eq!(target.cluster.server.as_deref(), Some("https://one"));
 }
@@ -140,11 +112,7 @@ fn cluster_flags_clear_what_they_contradict() {
         o.certificate_authority = Some("/ca".into());
     });
     let error = validate::validate(&chosen(&both).unwrap()).unwrap_err();
-    assert!(
-        error
-            .message
-            .starts_with("invalid configuration: a certificate authority together")
-    );
+    assert!(error.message.starts_with("invalid configuration: a certificate authority together"));
 }
 
 #[test]
@@ -161,10 +129,7 @@ fn user_flags_clear_what_they_contradict() {
     assert_eq!(given.client_certificate.as_deref(), Some("/c"));
     let target = chosen(&options(|o| o.as_groups = vec!["g".into()])).unwrap();
     let error = validate::validate(&target).unwrap_err();
-    assert!(
-        error.message.contains("without impersonating a user"),
-        "{error}"
-    );
+    assert!(error.message.contains("without impersonating a user"), "{error}");
 }
 
 #[test]
@@ -175,8 +140,7 @@ fn a_pod_uses_its_account_only_without_a_kubeconfig() {
     }
     let mut env = Environment::default();
     for (name, value) in [("HOST", "fd00::1"), ("PORT", "443")] {
-        env.variables
-            .insert(format!("KUBERNETES_SERVICE_{name}"), value.into());
+        env.variables.insert(format!("KUBERNETES_SERVICE_{name}"), value.into());
     }
     let pick = |yaml: &str, options: &ConnectOptions, env: &Environment| {
         let config = super::super::kubeconfig::parse(yaml.as_bytes(), Path::new("f")).unwrap();
@@ -184,23 +148,11 @@ fn a_pod_uses_its_account_only_without_a_kubeconfig() {
     };
     let none = ConnectOptions::default();
     let target = pick("{}", &none, &env);
-    assert_eq!(
-        target.cluster.server.as_deref(),
-        Some("https://[fd00::1]:443")
-    );
-    assert!(
-        target
-            .cluster
-            .certificate_authority
-            .unwrap()
-            .ends_with("ca.crt")
-    );
+    assert_eq!(target.cluster.server.as_deref(), Some("https://[fd00::1]:443"));
+    assert!(target.cluster.certificate_authority.unwrap().ends_with("ca.crt"));
     assert!(target.user.token_file.unwrap().ends_with("token"));
     assert_eq!((target.namespace.as_str(), target.context), ("pods", None));
-    assert_eq!(
-        pick(CONFIG, &none, &env).cluster.server.as_deref(),
-        Some("https://one")
-    );
+    assert_eq!(pick(CONFIG, &none, &env).cluster.server.as_deref(), Some("https://one"));
     let token = options(|o| o.token = Some(Secret::new("mine")));
     assert!(pick("{}", &token, &env).user.token_file.is_none());
     env.variables.insert("POD_NAMESPACE".into(), "env".into());
@@ -209,10 +161,7 @@ fn a_pod_uses_its_account_only_without_a_kubeconfig() {
     let elsewhere = options(|o| o.server = Some("http://s".into()));
     let target = pick("{}", &elsewhere, &env);
     assert_eq!(target.cluster.server.as_deref(), Some("http://s"));
-    assert!(
-        target.user.token_file.is_none(),
-        "the pod's token goes nowhere else"
-    );
+    assert!(target.user.token_file.is_none(), "the pod's token goes nowhere else");
 }
 
 #[test]
@@ -228,32 +177,15 @@ fn contradictions_in_a_user_are_refused() {
         let message = verdict(user).unwrap_err();
         assert!(message.contains(with), "{user}: {message}");
     };
-    fails(
-        "{token: t, username: a}",
-        "more than one authentication method",
-    );
+    fails("{token: t, username: a}", "more than one authentication method");
     fails("{client-key: /k}", "no client certificate");
     fails("{client-certificate-data: Yw==}", "no client key");
-    fails(
-        "{client-certificate: /c, client-certificate-data: Yw==, client-key: /k}",
-        "both specified",
-    );
+    fails("{client-certificate: /c, client-certificate-data: Yw==, client-key: /k}", "both specified");
     fails("{exec: {apiVersion: v}}", "command must be specified");
     fails("{exec: {command: c}}", "apiVersion must be specified");
-    fails(
-        "{exec: {command: c, apiVersion: client.authentication.k8s.io/v1}}",
-        "interactiveMode must be",
-    );
-    fails(
-        "{exec: {command: c, apiVersion: v, interactiveMode: Yes}}",
-        "invalid interactiveMode",
-    );
-    fails(
-        "{exec: {command: c, apiVersion: v}, auth-provider: {name: oidc}}",
-        "in combination",
-    );
+    fails("{exec: {command: c, apiVersion: client.authentication.k8s.io/v1}}", "interactiveMode must be");
+    fails("{exec: {command: c, apiVersion: v, interactiveMode: Yes}}", "invalid interactiveMode");
+    fails("{exec: {command: c, apiVersion: v}, auth-provider: {name: oidc}}", "in combination");
     fails("{as-groups: [g]}", "without impersonating");
-    assert!(
-        verdict("{exec: {command: c, apiVersion: client.authentication.k8s.io/v1beta1}}").is_ok()
-    );
+    assert!(verdict("{exec: {command: c, apiVersion: client.authentication.k8s.io/v1beta1}}").is_ok());
 }
