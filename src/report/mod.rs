@@ -7,6 +7,8 @@ pub mod text;
 pub mod audit;
 pub mod fixes;
 pub mod table;
+pub mod name;
+pub mod actions;
 
 /// The files that are generated from this module: path in the repository, and content.
 pub fn generated() -> Vec<(String, String)> {
