@@ -23,6 +23,8 @@ pub mod environment;
 pub mod references;
 pub mod capacity;
 pub mod replicas;
+pub mod reach;
+pub mod autoscaling;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

@@ -18,9 +18,11 @@ macro_rules! registry {
 }
 
 registry! {
+    hpa_cannot_scale,
     missing_pdb,
     replicas_below_hpa_min,
     replicas_pinned_with_hpa,
+    single_replica,
 }
 
 pub use development::is_development;
