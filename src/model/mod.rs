@@ -25,6 +25,7 @@ pub mod capacity;
 pub mod replicas;
 pub mod reach;
 pub mod autoscaling;
+pub mod eviction;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

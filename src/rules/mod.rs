@@ -18,10 +18,13 @@ macro_rules! registry {
 }
 
 registry! {
+    conflicting_pdb,
     hpa_cannot_scale,
     missing_pdb,
+    pdb_blocks_eviction,
     replicas_below_hpa_min,
     replicas_pinned_with_hpa,
+    rollout_without_capacity,
     single_replica,
 }
 
