@@ -1,1 +1,3 @@
 //! The command line: arguments, one file a command, the only printer.
+
+pub mod connection;

@@ -119,7 +119,8 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
             } else {
                 i64::try_from(inventory.nodes.len()).unwrap_or_default().max(1)
             };
-            (nodes, format!("{nodes} nodes"))
+            let surge = workload.daemon_surge(nodes);
+            (nodes + surge, format!("{nodes} nodes + surge {surge}"))
         }
         "CronJob" => {
             let parallel = workload.spec.job_template.as_ref().and_then(|job| job.spec.parallelism).unwrap_or(1);

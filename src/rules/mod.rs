@@ -3,6 +3,8 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+mod namespace;
+pub mod configuration;
 pub mod more_pods;
 
 use rule::Rule;
@@ -20,7 +22,10 @@ macro_rules! registry {
 registry! {
     conflicting_pdb,
     hpa_cannot_scale,
+    insecure_flag,
+    missing_limit_range,
     missing_pdb,
+    missing_resource_quota,
     pdb_blocks_eviction,
     replicas_below_hpa_min,
     replicas_pinned_with_hpa,
@@ -29,6 +34,7 @@ registry! {
 }
 
 pub use development::is_development;
+use namespace::namespace_finding;
 
 /// A rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {
