@@ -83,16 +83,6 @@ impl Metric {
     }
 }
 
-/// True if a `LimitRange` of the namespace gives every container a request of this resource.
-pub fn has_default_request(inventory: &Inventory, namespace: &str, resource: &str) -> bool {
-    let ranges = inventory.limit_ranges.within(namespace);
-    let mut items = ranges.iter().flat_map(|range| &range.spec.limits);
-    items.any(|item| {
-        let maps = [&item.default_request, &item.default, &item.max, &item.min];
-        item.kind == "Container" && maps.iter().any(|map| map.contains_key(resource))
-    })
-}
-
 /// Kind and name of a workload with its namespace: what targets are looked up by.
 type Target = (String, String, String);
 

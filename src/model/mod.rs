@@ -26,11 +26,11 @@ pub mod references;
 pub mod routes;
 pub mod capacity;
 pub mod replicas;
+pub mod allowance;
+pub mod exposure;
 pub mod reach;
 pub mod autoscaling;
 pub mod eviction;
-pub mod allowance;
-pub mod exposure;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

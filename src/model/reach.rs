@@ -1,11 +1,8 @@
 //! What is reached from outside the cluster: workloads behind a public load balancer or a route.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
 use super::inventory::Inventory;
 use super::network::Service;
+use super::routes::Routes;
 
 /// Annotations by which a load balancer is one of the inner network, and the values that say so.
 const INTERNAL: [(&str, &[&str]); 10] = [
@@ -21,36 +18,16 @@ const INTERNAL: [(&str, &[&str]); 10] = [
     ("cloud.google.com/load-balancer-type", &["Internal", "internal"]),
 ];
 
-/// The Services that routes lead to, gathered once.
-#[derive(Clone, Debug, Default)]
-pub struct Routes {
-    by_service: BTreeMap<(String, String), String>,
+/// Every way from outside, gathered once.
+#[derive(Debug, Default)]
+pub struct Reach {
+    routes: Routes,
 }
 
-impl Routes {
-    /// Reads every Ingress and `HTTPRoute`.
+impl Reach {
+    /// Reads every Ingress and route.
     pub fn of(inventory: &Inventory) -> Self {
-        let mut routes = Self::default();
-        for ingress in inventory.ingresses.iter() {
-            for (_, _, service) in ingress.backends() {
-                routes.add(ingress.namespace(), &service.name, ingress.subject.short());
-            }
-        }
-        for route in inventory.other("httproutes.gateway.networking.k8s.io") {
-            let rules = route.at("/spec/rules").and_then(Value::as_array).into_iter().flatten();
-            let backends = rules.filter_map(|rule| rule.get("backendRefs")?.as_array()).flatten();
-            for backend in backends {
-                let text = |key: &str| backend.get(key).and_then(Value::as_str);
-                if let Some(name) = text("name").filter(|_| text("kind").is_none_or(|kind| kind == "Service")) {
-                    routes.add(text("namespace").unwrap_or(route.namespace()), name, route.subject.short());
-                }
-            }
-        }
-        routes
-    }
-
-    fn add(&mut self, namespace: &str, service: &str, route: String) {
-        self.by_service.entry((namespace.to_owned(), service.to_owned())).or_insert(route);
+        Self { routes: Routes::of(inventory) }
     }
 
     /// How a workload is reached from outside, in words; `None` if it is not.
@@ -60,8 +37,9 @@ impl Routes {
             if is_public_balancer(service) {
                 return Some(format!("{name} is a public load balancer"));
             }
-            let key = (service.namespace().to_owned(), service.name().to_owned());
-            self.by_service.get(&key).map(|route| format!("{route} leads to {name}"))
+            let service = inventory.services.position(service.namespace(), "Service", service.name())?;
+            let route = self.routes.to_service(service).first()?;
+            Some(format!("{} leads to {name}", route.object.short()))
         })
     }
 }
@@ -76,7 +54,7 @@ pub fn is_public_balancer(service: &Service) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn an_internal_balancer_is_not_public() {

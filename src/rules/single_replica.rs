@@ -8,7 +8,7 @@ use crate::fix::{Applicability, Fix};
 use crate::model::Item;
 use crate::model::autoscaling::OtherScalers;
 use crate::model::capacity::Obstacle;
-use crate::model::reach::Routes;
+use crate::model::reach::Reach;
 use crate::model::workload::Workload;
 
 declare_rule! {
@@ -76,7 +76,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let routes = Routes::of(inventory);
+    let reach = Reach::of(inventory);
     let scalers = OtherScalers::of(inventory);
     for (position, workload) in inventory.audited_workloads() {
         let autoscaled = inventory.autoscalers_of(position).next().is_some() || scalers.scales(workload);
@@ -87,7 +87,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else if let Some(reason) = inventory.unseen("horizontalpodautoscalers", workload.namespace()) {
             verdicts.unknown(&workload.subject, reason);
         } else {
-            let public = routes.to_workload(inventory, position);
+            let public = reach.to_workload(inventory, position);
             verdicts.fail(single(context, workload, public));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::model::allowance::Defaults;
 use crate::model::autoscaling::{self, OtherScalers};
 use crate::model::policy::Autoscaler;
 use crate::model::workload::Workload;
@@ -112,9 +113,10 @@ fn lacking<'a>(workload: &'a Item<Workload>, autoscaler: &Item<Autoscaler>) -> V
 /// All metrics are shares of requests that are not there, and no default gives them.
 fn without_requests(inventory: &Inventory, workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> Option<Cause> {
     let containers = lacking(workload, autoscaler);
+    let defaults = Defaults::of(inventory, workload.namespace());
     let given = autoscaling::metrics(autoscaler)
         .iter()
-        .any(|metric| autoscaling::has_default_request(inventory, workload.namespace(), &metric.resource));
+        .any(|metric| defaults.get(&format!("requests.{}", metric.resource)).is_some());
     (!containers.is_empty() && !given).then(|| Cause {
         text: format!(
             "{} measures a share of requests that container {} does not have",
