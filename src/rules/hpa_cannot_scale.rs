@@ -157,17 +157,11 @@ fn judge(
 
 /// True if the `ScaledObject` that made the autoscaler is paused.
 fn paused_by_keda(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> bool {
-    let Some(owner) = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject") else {
+    let Some((_, Some(scaled))) = capacity::scaled_object(inventory, autoscaler) else {
         return false;
     };
-    let mut scaled = inventory.other("scaledobjects.keda.sh");
-    scaled.any(|scaled| {
-        let said = |key: &str| scaled.metadata.annotation(key);
-        scaled.name() == owner.name
-            && scaled.namespace() == autoscaler.namespace()
-            && (said("autoscaling.keda.sh/paused") == Some("true")
-                || said("autoscaling.keda.sh/paused-replicas") == Some("0"))
-    })
+    scaled.metadata.annotation("autoscaling.keda.sh/paused") == Some("true")
+        || scaled.metadata.annotation("autoscaling.keda.sh/paused-replicas") == Some("0")
 }
 
 fn explain(mut finding: Finding, autoscaler: &Item<Autoscaler>, causes: &[Cause]) -> Finding {

@@ -145,7 +145,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         if found.is_empty() {
             verdicts.pass(&workload.subject);
         }
-        found.into_iter().for_each(|finding| verdicts.fail(finding));
+        for finding in found {
+            verdicts.fail(finding);
+        }
     }
 }
 
