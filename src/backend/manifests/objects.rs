@@ -1,0 +1,222 @@
+//! From documents to objects: lists are flattened, what is no object is refused with a reason.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::documents::{Part, Piece};
+use super::problem::{Problem, Severity};
+use super::source::{Format, Loaded, Source, locate};
+use super::values::{Broken, Parsed};
+use super::{json, secrets, values};
+
+/// The reason given for a template.
+const TEMPLATE: &str = "a template ({{ … }}): render it first, as with helm template";
+
+/// The API groups whose files kustomize reads itself.
+const KUSTOMIZE_GROUP: &str = "kustomize.config.k8s.io/";
+/// The API group of this program's files.
+const OWN_GROUP: &str = "progrc.io/";
+
+/// A file that was read, split into its pieces.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) name: Arc<str>,
+    pub(super) text: Arc<str>,
+    pub(super) parts: Vec<Part>,
+    /// Why it has no text, if it has none.
+    pub(super) refused: Option<Problem>,
+}
+
+/// What stands in some documents.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    pub(super) objects: Vec<Loaded>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Harvest {
+    /// Adds what stands in some pieces of a file, or that it could not be split at all.
+    pub(super) fn gather(&mut self, file: &File, parts: Range<usize>) {
+        self.problems.extend(file.refused.clone());
+        for part in &file.parts[parts] {
+            match part.piece {
+                Piece::Document => self.document(file, part),
+                Piece::BadSeparator => {
+                    let message = "text on the line of a `---`: kubectl refuses it";
+                    self.note(&file.name, part.content_line, message, Severity::Error);
+                }
+                Piece::AfterEnd => {
+                    let message = "kubectl ignores what follows `...`: begin it with `---`";
+                    self.note(&file.name, part.content_line, message, Severity::Skipped);
+                }
+            }
+        }
+    }
+
+    /// Keeps one problem a file about templates: the first.
+    pub(super) fn fold_templates(&mut self) {
+        let mut seen = HashSet::new();
+        self.problems.retain(|problem| problem.message != TEMPLATE || seen.insert(Arc::clone(&problem.file)));
+    }
+
+    fn document(&mut self, file: &File, part: &Part) {
+        let text = &file.text[part.range.clone()];
+        let (range, line) = (part.range.clone(), part.start_line);
+        let source = |range, line, format| Source::new(&file.name, &file.text, range, line, format);
+        if json::looks_like_json(text) {
+            match json::split(text) {
+                Ok(values) => {
+                    let (mut line, mut counted) = (line, 0);
+                    for at in values {
+                        let breaks = text[counted..at.start].matches('\n').count();
+                        line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+                        counted = at.start;
+                        let parsed = json::parse(&text[at.clone()]);
+                        let at = range.start + at.start..range.start + at.end;
+                        self.parsed(source(at, line, Format::Json), parsed, text);
+                    }
+                    return;
+                }
+                Err(broken) if file.name.ends_with(".json") => {
+                    self.parsed(source(range, line, Format::Json), Err(broken), text);
+                    return;
+                }
+                // Not JSON but YAML that starts with a flow mapping; kubectl tries both, too.
+                Err(_) => {}
+            }
+        }
+        self.parsed(source(range, line, Format::Yaml), values::parse(text), text);
+    }
+
+    fn parsed(&mut self, mut source: Source, parsed: Result<Parsed, Broken>, text: &str) {
+        let file = Arc::clone(source.file());
+        let in_file = |line: u32| source.start_line().saturating_add(line).saturating_sub(1);
+        match parsed {
+            Err(_) if text.contains("{{") => {
+                self.note(&file, source.start_line(), TEMPLATE, Severity::Skipped);
+            }
+            Err(Broken { line, message }) => {
+                self.note(&file, in_file(line), message, Severity::Error);
+            }
+            Ok((mut value, duplicates)) => {
+                for duplicate in duplicates {
+                    let message = format!("the key {} stands twice: the last counts", duplicate.key);
+                    self.note(&file, in_file(duplicate.line), message, Severity::Warning);
+                }
+                if secrets::drop_values(&mut value) {
+                    source.mark_secret();
+                }
+                self.object(value, &Arc::new(source), String::new());
+            }
+        }
+    }
+
+    fn object(&mut self, value: Value, source: &Arc<Source>, prefix: String) {
+        match judge(&value, source.file()) {
+            Verdict::Nothing => {}
+            Verdict::Object => self.objects.push(Loaded { value, source: Arc::clone(source), prefix }),
+            Verdict::List => self.items(value, source, &prefix),
+            Verdict::Refused { pointer, message, severity } => {
+                let line = locate(source, &prefix, pointer).unwrap_or(source.start_line());
+                self.note(source.file(), line, message, severity);
+            }
+        }
+    }
+
+    /// The items of a list. Those of a typed list, `DeploymentList`, need not say what they are.
+    fn items(&mut self, mut list: Value, source: &Arc<Source>, prefix: &str) {
+        let Value::Array(items) = list["items"].take() else {
+            return;
+        };
+        let kind = list["kind"].as_str().and_then(|kind| kind.strip_suffix("List"));
+        for (index, mut item) in items.into_iter().enumerate() {
+            if let (Some(kind), Value::Object(fields)) = (kind, &mut item)
+                && !kind.is_empty()
+                && !fields.contains_key("kind")
+            {
+                fields.insert("kind".to_owned(), kind.into());
+                fields.entry("apiVersion").or_insert_with(|| list["apiVersion"].clone());
+            }
+            self.object(item, source, format!("{prefix}/items/{index}"));
+        }
+    }
+
+    fn note(&mut self, file: &Arc<str>, line: u32, message: impl Into<String>, severity: Severity) {
+        self.problems.push(Problem { file: Arc::clone(file), line: Some(line), message: message.into(), severity });
+    }
+}
+
+/// What a value is.
+enum Verdict {
+    Nothing,
+    Object,
+    List,
+    Refused { pointer: &'static str, message: &'static str, severity: Severity },
+}
+
+fn refused(pointer: &'static str, message: &'static str, severity: Severity) -> Verdict {
+    Verdict::Refused { pointer, message, severity }
+}
+
+fn judge(value: &Value, file: &str) -> Verdict {
+    let skipped = |message| refused("", message, Severity::Skipped);
+    match value {
+        Value::Null => return Verdict::Nothing,
+        Value::Object(_) => {}
+        _ => return skipped("not a Kubernetes object: not a mapping"),
+    }
+    if file.rsplit('/').next().is_some_and(is_kustomization_name) {
+        return skipped("a kustomization: build it with -k");
+    }
+    let (api_version, kind) = match (value.get("apiVersion"), value.get("kind")) {
+        (Some(Value::String(api_version)), Some(Value::String(kind))) => (api_version, kind),
+        (None, None) => return skipped("not a Kubernetes object: no apiVersion and no kind"),
+        (None, _) => return skipped("not a Kubernetes object: no apiVersion"),
+        (_, None) => return skipped("not a Kubernetes object: no kind"),
+        (Some(Value::String(_)), _) => {
+            return refused("/kind", "kind is not text", Severity::Error);
+        }
+        _ => return refused("/apiVersion", "apiVersion is not text", Severity::Error),
+    };
+    if api_version.starts_with(KUSTOMIZE_GROUP) {
+        return skipped("a kustomization: build it with -k");
+    }
+    if api_version.starts_with(OWN_GROUP) {
+        return skipped("a file of kubectl progrc, not an object");
+    }
+    if kind == "List" || kind.ends_with("List") && value["items"].is_array() {
+        return Verdict::List;
+    }
+    named(value)
+}
+
+/// Whether an object is named as the API server wants it.
+fn named(value: &Value) -> Verdict {
+    let metadata = |field| value.get("metadata").and_then(|metadata| metadata.get(field));
+    let text = |field| metadata(field).and_then(Value::as_str);
+    for (pointer, field, refusal) in [
+        ("/metadata/name", "name", "metadata.name is not text"),
+        ("/metadata/namespace", "namespace", "metadata.namespace is not text"),
+    ] {
+        match metadata(field) {
+            Some(Value::String(text)) if text.contains("{{") => {
+                return refused(pointer, TEMPLATE, Severity::Skipped);
+            }
+            Some(Value::String(_) | Value::Null) | None => {}
+            Some(_) => return refused(pointer, refusal, Severity::Error),
+        }
+    }
+    let is_filled = |field| text(field).is_some_and(|text| !text.is_empty());
+    if is_filled("name") || is_filled("generateName") {
+        return Verdict::Object;
+    }
+    let message = "not an object of a cluster: no metadata.name";
+    refused("", message, Severity::Skipped)
+}
+
+fn is_kustomization_name(name: &str) -> bool {
+    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
+}
