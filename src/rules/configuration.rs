@@ -13,8 +13,7 @@ use crate::model::consumers::{Consumer, is_reloaded};
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item};
 
-static HASH: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("-([0-9a-z]{10})$").expect("a constant pattern"));
+static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new("-([0-9a-z]{10})$").expect("a constant pattern"));
 
 /// True if the name ends with the hash of a kustomize build. A word of ten letters, as in
 /// `app-middleware`, is none: kustomize writes no vowels and few letters.
@@ -39,15 +38,9 @@ pub fn guard(fix: &mut Fix, map: &Item<ConfigMap>) -> bool {
         return true;
     }
     let name = map.subject.short();
-    fix.refuse(
-        "immutable",
-        format!("{name} is immutable, which can't be unset"),
-    );
-    fix.notes.push(format!(
-        "create a copy of {name} with another name and the wanted value"
-    ));
-    fix.notes
-        .push("switch the references of its consumers to the copy, which restarts them".into());
+    fix.refuse("immutable", format!("{name} is immutable, which can't be unset"));
+    fix.notes.push(format!("create a copy of {name} with another name and the wanted value"));
+    fix.notes.push("switch the references of its consumers to the copy, which restarts them".into());
     fix.notes.push(format!("delete {name} once no pod uses it"));
     false
 }
@@ -56,12 +49,7 @@ pub fn guard(fix: &mut Fix, map: &Item<ConfigMap>) -> bool {
 pub fn tell_takers(inventory: &Inventory, finding: Finding, takers: &[Consumer]) -> Finding {
     takers.iter().fold(finding, |finding, taker| {
         let workload = inventory.workloads.at(taker.workload);
-        let text = format!(
-            "{} container {} takes it as {}",
-            workload.subject.short(),
-            taker.container,
-            taker.way
-        );
+        let text = format!("{} container {} takes it as {}", workload.subject.short(), taker.container, taker.way);
         finding.because_of(&workload.subject, text)
     })
 }
@@ -77,21 +65,19 @@ pub fn restart(inventory: &Inventory, fix: &mut Fix, map: &Item<ConfigMap>, take
         let workload = inventory.workloads.at(position);
         let name = workload.subject.short();
         if workload.is_idle() {
-            fix.notes.push(format!(
-                "{name} runs nothing now and starts with the new value"
-            ));
+            fix.notes.push(format!("{name} runs nothing now and starts with the new value"));
         } else if !takers.iter().any(|taker| taker.way.needs_restart()) {
-            fix.notes.push(format!(
-                "{name} gets the new file while it runs; whether it reads it again is its own affair"
-            ));
+            fix.notes
+                .push(format!("{name} gets the new file while it runs; whether it reads it again is its own affair"));
         } else if is_reloaded(workload, map) {
             fix.consequences.push(format!("Reloader restarts {name}"));
         } else if let Some(line) = no_restart(workload) {
             fix.consequences.push(line);
         } else {
-            fix.steps.push(Step::Restart {
-                object: workload.subject.clone(),
-            });
+            let step = Step::Restart { object: workload.subject.clone() };
+            if !fix.steps.contains(&step) {
+                fix.steps.push(step);
+            }
         }
     }
 }
@@ -102,9 +88,7 @@ fn no_restart(workload: &Item<Workload>) -> Option<String> {
     match workload.kind.as_str() {
         "Deployment" | "StatefulSet" | "DaemonSet" => None,
         "CronJob" => Some(format!("{name} takes the new value with its next run")),
-        _ => Some(format!(
-            "{name} can't be restarted and keeps the old value until somebody replaces it"
-        )),
+        _ => Some(format!("{name} can't be restarted and keeps the old value until somebody replaces it")),
     }
 }
 

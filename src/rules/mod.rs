@@ -18,11 +18,12 @@ macro_rules! registry {
 }
 
 registry! {
+    dev_storage_endpoint,
     insecure_flag,
     missing_pdb,
 }
 
-pub use development::is_development;
+pub use development::{is_development, is_development_service};
 
 /// A rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {
