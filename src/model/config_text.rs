@@ -52,10 +52,7 @@ fn line(text: &str) -> Option<(String, String)> {
 
 fn unquoted(text: &str) -> String {
     for quote in ['"', '\''] {
-        if let Some((inside, _)) = text
-            .strip_prefix(quote)
-            .and_then(|rest| rest.split_once(quote))
-        {
+        if let Some((inside, _)) = text.strip_prefix(quote).and_then(|rest| rest.split_once(quote)) {
             return inside.to_owned();
         }
     }
@@ -68,10 +65,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str, name: &str) -> Option<String> {
-        settings(text)
-            .into_iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
+        settings(text).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     #[test]

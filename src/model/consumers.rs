@@ -82,19 +82,12 @@ impl Mount<'_> {
         match self.sub_path {
             None => Some(format!("{directory}/{path}")),
             Some(part) if part == path => Some(directory.to_owned()),
-            Some(part) => path
-                .strip_prefix(part)?
-                .strip_prefix('/')
-                .map(|rest| format!("{directory}/{rest}")),
+            Some(part) => path.strip_prefix(part)?.strip_prefix('/').map(|rest| format!("{directory}/{rest}")),
         }
     }
 
     fn way(&self, file: String) -> Way {
-        if self.sub_path.is_some() {
-            Way::FixedFile(file)
-        } else {
-            Way::File(file)
-        }
+        if self.sub_path.is_some() { Way::FixedFile(file) } else { Way::File(file) }
     }
 }
 
@@ -103,13 +96,9 @@ pub fn mounts(pod: &PodSpec) -> Vec<Mount<'_>> {
     let mut out = Vec::new();
     for (_, _, container) in pod.all_containers() {
         for mount in &container.volume_mounts {
-            let volumes = pod
-                .volumes
-                .iter()
-                .filter(|volume| volume.name == mount.name);
+            let volumes = pod.volumes.iter().filter(|volume| volume.name == mount.name);
             for source in volumes.flat_map(|volume| config_map_sources(&volume.source)) {
-                let Some(config_map) = source.get("name").and_then(serde_json::Value::as_str)
-                else {
+                let Some(config_map) = source.get("name").and_then(serde_json::Value::as_str) else {
                     continue;
                 };
                 out.push(Mount {
@@ -132,20 +121,10 @@ fn key_and_path(item: &serde_json::Value) -> Option<(&str, &str)> {
     Some((item.get("key")?.as_str()?, item.get("path")?.as_str()?))
 }
 
-fn config_map_sources(
-    source: &serde_json::Map<String, serde_json::Value>,
-) -> impl Iterator<Item = &serde_json::Value> {
-    let parts = source
-        .get("projected")
-        .and_then(|projected| projected.get("sources"));
-    let parts = parts
-        .and_then(serde_json::Value::as_array)
-        .into_iter()
-        .flatten();
-    source
-        .get("configMap")
-        .into_iter()
-        .chain(parts.filter_map(|part| part.get("configMap")))
+fn config_map_sources(source: &serde_json::Map<String, serde_json::Value>) -> impl Iterator<Item = &serde_json::Value> {
+    let parts = source.get("projected").and_then(|projected| projected.get("sources"));
+    let parts = parts.and_then(serde_json::Value::as_array).into_iter().flatten();
+    source.get("configMap").into_iter().chain(parts.filter_map(|part| part.get("configMap")))
 }
 
 impl Consumers {
@@ -161,10 +140,7 @@ impl Consumers {
             names.sort_unstable();
             names.dedup();
             for name in names {
-                by_map
-                    .entry(format!("{}/{name}", workload.namespace()))
-                    .or_default()
-                    .push(position);
+                by_map.entry(format!("{}/{name}", workload.namespace())).or_default().push(position);
             }
         }
         Self { by_map }
@@ -172,9 +148,7 @@ impl Consumers {
 
     /// Positions of the workloads that name a `ConfigMap`.
     pub fn workloads(&self, namespace: &str, name: &str) -> &[usize] {
-        self.by_map
-            .get(&format!("{namespace}/{name}"))
-            .map_or(&[], Vec::as_slice)
+        self.by_map.get(&format!("{namespace}/{name}")).map_or(&[], Vec::as_slice)
     }
 
     /// The containers that really get the value of a key: a variable that another source
@@ -188,12 +162,9 @@ impl Consumers {
                 continue;
             };
             for (list, index, container) in template.spec.all_containers() {
-                let variables =
-                    environment::effective(inventory, workload, (list, index, container));
+                let variables = environment::effective(inventory, workload, (list, index, container));
                 let taken = variables.into_values().filter(|variable| {
-                    variable.from_config_map
-                        && variable.pointer == at
-                        && variable.holder.name == map.name()
+                    variable.from_config_map && variable.pointer == at && variable.holder.name == map.name()
                 });
                 out.extend(taken.map(|variable| Consumer {
                     workload: *position,
@@ -201,9 +172,7 @@ impl Consumers {
                     way: Way::Variable(variable.name),
                 }));
             }
-            let mounted = mounts(&template.spec)
-                .into_iter()
-                .filter(|mount| mount.config_map == map.name());
+            let mounted = mounts(&template.spec).into_iter().filter(|mount| mount.config_map == map.name());
             out.extend(mounted.filter_map(|mount| {
                 Some(Consumer {
                     workload: *position,
@@ -221,12 +190,8 @@ impl Consumers {
 /// True if Stakater Reloader restarts this workload by itself when the `ConfigMap` changes.
 pub fn is_reloaded(workload: &Workload, map: &Item<ConfigMap>) -> bool {
     let template = workload.template().map(|template| &template.metadata);
-    let on_workload = |key: &str| {
-        workload
-            .metadata
-            .annotation(key)
-            .or_else(|| template.and_then(|meta| meta.annotation(key)))
-    };
+    let on_workload =
+        |key: &str| workload.metadata.annotation(key).or_else(|| template.and_then(|meta| meta.annotation(key)));
     let yes = |value: Option<&str>| value == Some("true");
     if yes(map.metadata.annotation("reloader.stakater.com/ignore")) {
         return false;
@@ -255,9 +220,7 @@ mod tests {
                 {"name": "two", "env": [{"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "A"}}}],
                     "volumeMounts": [{"name": "v", "mountPath": "/etc/app/"}]},
                 {"name": "three", "volumeMounts": [{"name": "v", "mountPath": "/srv/.env", "subPath": "sub/.env"}]}]}}}});
-        inventory
-            .add("apps/v1", "Deployment", workload, None)
-            .unwrap();
+        inventory.add("apps/v1", "Deployment", workload, None).unwrap();
         inventory.finish()
     }
 
@@ -268,10 +231,7 @@ mod tests {
         let map = inventory.config_maps.get("a", "ConfigMap", "c").unwrap();
         let ways = |key: &str| -> Vec<String> {
             let takers = consumers.takers(&inventory, map, key);
-            takers
-                .iter()
-                .map(|taker| format!("{} {}", taker.container, taker.way))
-                .collect()
+            takers.iter().map(|taker| format!("{} {}", taker.container, taker.way)).collect()
         };
         assert_eq!(ways("A"), ["two variable B, read at start"]);
         assert_eq!(
@@ -290,14 +250,8 @@ mod tests {
             (json!({}), false),
             (json!({"reloader.stakater.com/auto": "true"}), true),
             (json!({"reloader.stakater.com/auto": "false"}), false),
-            (
-                json!({"configmap.reloader.stakater.com/reload": "b, c"}),
-                true,
-            ),
-            (
-                json!({"configmap.reloader.stakater.com/reload": "b"}),
-                false,
-            ),
+            (json!({"configmap.reloader.stakater.com/reload": "b, c"}), true),
+            (json!({"configmap.reloader.stakater.com/reload": "b"}), false),
             (json!({"reloader.stakater.com/search": "true"}), false),
         ] {
             let inventory = inventory(&annotations);

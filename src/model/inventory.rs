@@ -23,6 +23,7 @@ mod lookup;
 mod relations;
 
 pub use ingest::{BadObject, PageEnd};
+pub use kinds::other_key as resource_name;
 use relations::Relations;
 
 /// Namespaces that belong to the cluster itself.

@@ -23,7 +23,11 @@ pub mod environment;
 pub mod config_text;
 pub mod consumers;
 pub mod references;
+pub mod routes;
 pub mod capacity;
+pub mod replicas;
+pub mod allowance;
+pub mod exposure;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

@@ -3,7 +3,9 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+mod namespace;
 pub mod configuration;
+pub mod more_pods;
 
 use rule::Rule;
 
@@ -20,10 +22,15 @@ macro_rules! registry {
 registry! {
     dev_storage_endpoint,
     insecure_flag,
+    missing_limit_range,
     missing_pdb,
+    missing_resource_quota,
+    replicas_below_hpa_min,
+    replicas_pinned_with_hpa,
 }
 
 pub use development::{is_development, is_development_service};
+use namespace::namespace_finding;
 
 /// A rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::finding::Severity;
 use crate::model::ObjectRef;
 
 /// What the audited namespace is for. Never guessed from a name.
@@ -64,6 +65,8 @@ pub struct Settings {
     pub parameters: BTreeMap<String, Map<String, Value>>,
     /// Answers, the later wins.
     pub answers: Vec<Answer>,
+    /// Severities that replace those of rules, by rule.
+    pub severities: BTreeMap<String, Severity>,
     /// Attestations by rule.
     pub attestations: BTreeMap<String, Attestation>,
     /// Keepers whose objects may be changed although they put their own state back: `helm`.

@@ -28,11 +28,8 @@ pub async fn discover(connection: &Connection) -> Discovered {
         Ok(groups) => groups,
         Err(failure) => return Discovered { failure: Some(failure), ..Discovered::default() },
     };
-    let mut present = if groups.get("items").is_some() {
-        from_aggregated(&groups)
-    } else {
-        from_groups(connection, &groups).await
-    };
+    let mut present =
+        if groups.get("items").is_some() { from_aggregated(&groups) } else { from_groups(connection, &groups).await };
     present.sort_by(|a, b| (a.plural.as_str(), &a.api_version).cmp(&(b.plural.as_str(), &b.api_version)));
     let found: BTreeSet<String> = present.iter().map(full_name).collect();
     let absent = CUSTOM.iter().map(ToString::to_string).filter(|name| !found.contains(name)).collect();

@@ -89,11 +89,7 @@ fn unreachable(connection: &Connection, source: TransportError) -> LoadError {
 }
 
 /// Takes a snapshot: of one namespace with its evidence around it, or of everything.
-pub async fn load(
-    connection: &Arc<Connection>,
-    identity: &Identity,
-    scope: &Scope,
-) -> Result<Inventory, LoadError> {
+pub async fn load(connection: &Arc<Connection>, identity: &Identity, scope: &Scope) -> Result<Inventory, LoadError> {
     let world = World::Cluster {
         context: connection.context.clone(),
         server: connection.server.clone(),

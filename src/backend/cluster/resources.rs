@@ -186,7 +186,10 @@ mod tests {
         assert_eq!(of("Pod").path(Some("a")), "/api/v1/namespaces/a/pods");
         assert_eq!(of("Deployment").path(None), "/apis/apps/v1/deployments");
         assert_eq!(of("Ingress").name(), "ingresses");
-        assert_eq!(custom("cert-manager.io/v1", "certificates", "Certificate", true).name(), "certificates.cert-manager.io");
+        assert_eq!(
+            custom("cert-manager.io/v1", "certificates", "Certificate", true).name(),
+            "certificates.cert-manager.io"
+        );
         assert!(CUSTOM.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }
