@@ -25,6 +25,7 @@ registry! {
     missing_limit_range,
     missing_pdb,
     missing_resource_quota,
+    plaintext_credential,
     replicas_below_hpa_min,
     replicas_pinned_with_hpa,
 }
