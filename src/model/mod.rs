@@ -22,6 +22,7 @@ pub mod inventory;
 pub mod environment;
 pub mod config_text;
 pub mod consumers;
+pub mod pod_security;
 pub mod references;
 pub mod routes;
 pub mod capacity;

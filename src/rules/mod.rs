@@ -21,6 +21,7 @@ macro_rules! registry {
 
 registry! {
     conflicting_pdb,
+    dev_storage_endpoint,
     hpa_cannot_scale,
     insecure_flag,
     misconfigured_hpa,
@@ -29,6 +30,7 @@ registry! {
     missing_readiness_probe,
     missing_resource_quota,
     pdb_blocks_eviction,
+    plaintext_credential,
     replicas_below_hpa_min,
     replicas_on_one_node,
     replicas_pinned_with_hpa,
@@ -36,7 +38,7 @@ registry! {
     single_replica,
 }
 
-pub use development::is_development;
+pub use development::{is_development, is_development_service};
 use namespace::namespace_finding;
 
 /// A rule by its id.
