@@ -22,6 +22,9 @@ pub mod inventory;
 pub mod environment;
 pub mod references;
 pub mod routes;
+pub mod isolation;
+pub mod scrapes;
+pub mod plugin;
 pub mod capacity;
 
 pub use inventory::{Gap, Inventory, Scope, World};

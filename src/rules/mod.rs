@@ -17,6 +17,7 @@ macro_rules! registry {
 }
 
 registry! {
+    missing_ingress_policy,
     missing_pdb,
 }
 
