@@ -58,7 +58,7 @@ static PLUGINS: &[Plugin] = &[
     plugin("kube-network-policies", &["kube-network-policies"], &["networking/kube-network-policies"]),
     plugin("NSX", &["nsx-node-agent"], &[]),
     plugin("kindnet", &["kindnet"], &["kindest/kindnetd"]),
-    plugin("Flannel", &["kube-flannel", "kube-flannel-ds", "kube-flannel-ds-amd64"], &["flannel/flannel", "coreos/flannel"]),
+    plugin("Flannel", &["kube-flannel", "kube-flannel-ds", "kube-flannel-ds-amd64"], &["flannel/flannel", "flannel-io/flannel", "coreos/flannel"]),
 ];
 
 const fn plugin(name: &'static str, daemon_sets: &'static [&'static str], images: &'static [&'static str]) -> Plugin {

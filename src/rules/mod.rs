@@ -18,6 +18,7 @@ macro_rules! registry {
 
 registry! {
     missing_ingress_policy,
+    network_policy_not_enforced,
     missing_pdb,
 }
 
