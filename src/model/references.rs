@@ -15,6 +15,7 @@ use super::workload::Workload;
 
 mod keys;
 mod mounts;
+mod names;
 mod scan;
 
 pub use keys::is_host_key;
@@ -266,7 +267,7 @@ fn follow_alias(inventory: &Inventory, service: usize) -> Option<usize> {
             return Some(at);
         }
         let name = item.spec.external_name.as_deref()?.trim_end_matches('.');
-        at = scan::resolve(inventory, item.namespace(), name)
+        at = names::resolve(inventory, item.namespace(), name)
             .filter(|(_, qualified)| *qualified)?
             .0;
     }

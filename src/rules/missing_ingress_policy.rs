@@ -251,6 +251,10 @@ pub(super) fn own_pods(fix: &mut Fix, inventory: &Inventory, position: usize) {
 /// A policy that nothing enforces is no isolation: at most half if the plugin is not known, nothing
 /// if it does not enforce.
 fn cap(context: &Context<'_>, verdicts: &Verdicts) -> Option<f64> {
+    let plugin_rule = Context { rule: &super::network_policy_not_enforced::RULE, ..*context };
+    if plugin_rule.attested().is_some() {
+        return None;
+    }
     let share = match plugin::enforcement(context.inventory) {
         Enforcement::Enforced { .. } => return None,
         Enforcement::NotEnforced { .. } => return Some(0.0),

@@ -17,9 +17,11 @@ macro_rules! registry {
 }
 
 registry! {
+    missing_default_deny,
+    missing_egress_policy,
     missing_ingress_policy,
-    network_policy_not_enforced,
     missing_pdb,
+    network_policy_not_enforced,
 }
 
 pub use development::is_development;

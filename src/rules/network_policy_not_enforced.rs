@@ -92,7 +92,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         (Enforcement::NotEnforced { by, seen, reason }, _) => {
             let count = if policies == 1 { "1 policy has".to_owned() } else { format!("{policies} policies have") };
             let finding = context
-                .finding_about(&cluster, format!("{count} no effect: {by} does not enforce them"))
+                .finding_about(&cluster, format!("{count} no effect: {by} enforces none"))
                 .at(Location::at("/spec/template").of(&seen))
                 .because_of(&seen, format!("{}: {reason}", seen));
             let fix = Fix::new("Enforce network policies", Applicability::Manual).note(instruction(by));
