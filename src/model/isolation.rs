@@ -60,14 +60,23 @@ pub fn pod_selector(workload: &Workload) -> Option<Selector> {
 /// The peer of a policy in `namespace` that is this workload's pods, and a remark if it is wider.
 pub fn peer(workload: &Item<Workload>, namespace: &str) -> (Value, Option<String>) {
     let jobs = || Selector {
-        match_expressions: vec![Requirement { key: "job-name".to_owned(), operator: "Exists".to_owned(), values: Vec::new() }],
+        match_expressions: vec![Requirement {
+            key: "job-name".to_owned(),
+            operator: "Exists".to_owned(),
+            values: Vec::new(),
+        }],
         ..Selector::default()
     };
     let is_job = matches!(workload.kind.as_str(), "Job" | "CronJob");
     let (selector, remark) = match pod_selector(workload) {
         Some(selector) => (selector, None),
-        None if is_job => (jobs(), Some(format!("{} has no labels; all pods of Jobs are let in", workload.subject.short()))),
-        None => (Selector::default(), Some(format!("{} has no labels; all pods of its namespace are let in", workload.subject.short()))),
+        None if is_job => {
+            (jobs(), Some(format!("{} has no labels; all pods of Jobs are let in", workload.subject.short())))
+        }
+        None => (
+            Selector::default(),
+            Some(format!("{} has no labels; all pods of its namespace are let in", workload.subject.short())),
+        ),
     };
     if workload.namespace() == namespace {
         return (json!({"podSelector": selector}), remark);
@@ -144,7 +153,8 @@ pub fn unknown_isolation(inventory: &Inventory, namespace: &str) -> Option<Strin
     }
     for (resource, is_global) in FOREIGN {
         let store = inventory.others.get(resource);
-        let found = store.and_then(|store| if is_global { store.iter().next() } else { store.within(namespace).first() });
+        let found =
+            store.and_then(|store| if is_global { store.iter().next() } else { store.within(namespace).first() });
         if let Some(item) = found {
             return Some(format!("{} may isolate it, and its kind is not understood", item.subject));
         }
@@ -176,7 +186,12 @@ pub fn called_by_api_server(inventory: &Inventory) -> BTreeMap<(String, String),
 
 /// Why it is not known which Services the API server calls.
 pub fn unknown_api_calls(inventory: &Inventory) -> Option<String> {
-    let kinds = ["validatingwebhookconfigurations", "mutatingwebhookconfigurations", "apiservices", "customresourcedefinitions"];
+    let kinds = [
+        "validatingwebhookconfigurations",
+        "mutatingwebhookconfigurations",
+        "apiservices",
+        "customresourcedefinitions",
+    ];
     kinds.iter().find_map(|kind| inventory.unseen(kind, ""))
 }
 
@@ -189,7 +204,8 @@ pub fn contains(range: &str, address: &str) -> bool {
         IpAddr::V4(ip) => Some((u128::from(ip.to_bits()) << 96, 32)),
         IpAddr::V6(ip) => Some((ip.to_bits(), 128)),
     };
-    let (Some((base, width)), Some((address, other)), Ok(length)) = (bits(base), bits(address), length.parse::<u32>()) else {
+    let (Some((base, width)), Some((address, other)), Ok(length)) = (bits(base), bits(address), length.parse::<u32>())
+    else {
         return false;
     };
     let mask = u128::MAX.checked_shl(128 - length.min(width)).unwrap_or(0);

@@ -25,6 +25,7 @@ pub mod routes;
 pub mod isolation;
 pub mod scrapes;
 pub mod plugin;
+pub mod lint;
 pub mod capacity;
 
 pub use inventory::{Gap, Inventory, Scope, World};

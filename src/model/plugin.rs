@@ -58,7 +58,11 @@ static PLUGINS: &[Plugin] = &[
     plugin("kube-network-policies", &["kube-network-policies"], &["networking/kube-network-policies"]),
     plugin("NSX", &["nsx-node-agent"], &[]),
     plugin("kindnet", &["kindnet"], &["kindest/kindnetd"]),
-    plugin("Flannel", &["kube-flannel", "kube-flannel-ds", "kube-flannel-ds-amd64"], &["flannel/flannel", "flannel-io/flannel", "coreos/flannel"]),
+    plugin(
+        "Flannel",
+        &["kube-flannel", "kube-flannel-ds", "kube-flannel-ds-amd64"],
+        &["flannel/flannel", "flannel-io/flannel", "coreos/flannel"],
+    ),
 ];
 
 const fn plugin(name: &'static str, daemon_sets: &'static [&'static str], images: &'static [&'static str]) -> Plugin {
@@ -94,7 +98,8 @@ pub fn runs(inventory: &Inventory, plugin: &str) -> bool {
 
 impl Plugin {
     fn is(&self, workload: &Item<Workload>) -> bool {
-        let by_image = |container: &Container| self.images.iter().any(|part| image_path(&container.image).ends_with(part));
+        let by_image =
+            |container: &Container| self.images.iter().any(|part| image_path(&container.image).ends_with(part));
         self.daemon_sets.contains(&workload.name()) || containers(workload).any(by_image)
     }
 }
@@ -115,17 +120,22 @@ fn switched_off(inventory: &Inventory, plugin: &str, workload: &Item<Workload>) 
         "Flannel" => Some("Flannel connects pods and enforces no policy".to_owned()),
         "Cilium" => {
             let config = inventory.config_maps.get(workload.namespace(), "ConfigMap", "cilium-config");
-            let never = config.is_some_and(|config| config.data.get("enable-policy").is_some_and(|value| value == "never"));
+            let never =
+                config.is_some_and(|config| config.data.get("enable-policy").is_some_and(|value| value == "never"));
             never.then(|| "ConfigMap/cilium-config sets enable-policy: never".to_owned())
         }
         "kube-router" => says(workload, "--run-firewall=false").then(|| "it runs with --run-firewall=false".to_owned()),
         "Weave Net" => {
-            let off = |container: &Container| container.env.iter().any(|v| v.name == "EXPECT_NPC" && v.value.as_deref() == Some("0"));
+            let off = |container: &Container| {
+                container.env.iter().any(|v| v.name == "EXPECT_NPC" && v.value.as_deref() == Some("0"))
+            };
             containers(workload).any(off).then(|| "EXPECT_NPC is 0".to_owned())
         }
         "Amazon VPC CNI" => amazon(inventory, workload),
         "kindnet" => {
-            let image = containers(workload).map(|container| container.image.as_str()).find(|image| image.contains("kindnetd"))?;
+            let image = containers(workload)
+                .map(|container| container.image.as_str())
+                .find(|image| image.contains("kindnetd"))?;
             let version = image.rsplit_once(":v")?.1.get(..8)?;
             let is_old = version.bytes().all(|b| b.is_ascii_digit()) && version < "20240813";
             is_old.then(|| format!("kindnet {version} is older than its support for policies (20240813)"))
@@ -140,12 +150,15 @@ fn says(workload: &Workload, argument: &str) -> bool {
 
 /// The plugin of Amazon enforces policies with an agent in a container of its own, if that is on.
 fn amazon(inventory: &Inventory, workload: &Item<Workload>) -> Option<String> {
-    let is_agent = |container: &Container| image_path(&container.image).ends_with("aws-network-policy-agent") || container.name == "aws-eks-nodeagent";
+    let is_agent = |container: &Container| {
+        image_path(&container.image).ends_with("aws-network-policy-agent") || container.name == "aws-eks-nodeagent"
+    };
     if !containers(workload).any(is_agent) {
         return Some("it has no network policy agent".to_owned());
     }
     let config = inventory.config_maps.get(workload.namespace(), "ConfigMap", "amazon-vpc-cni");
-    let on = config.is_some_and(|config| config.data.get("enable-network-policy-controller").is_some_and(|value| value == "true"));
+    let on = config
+        .is_some_and(|config| config.data.get("enable-network-policy-controller").is_some_and(|value| value == "true"));
     let off = says(workload, "--enable-network-policy=false") && !on;
     off.then(|| "its agent runs with --enable-network-policy=false".to_owned())
 }

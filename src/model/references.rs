@@ -57,14 +57,8 @@ pub struct References {
 impl References {
     /// Reads every workload once and every value of a `ConfigMap` once.
     pub fn of(inventory: &Inventory) -> Self {
-        let mut out = Self {
-            clients_of: vec![Vec::new(); inventory.services.len()],
-            ..Self::default()
-        };
-        let mut reader = Reader {
-            inventory,
-            cache: BTreeMap::new(),
-        };
+        let mut out = Self { clients_of: vec![Vec::new(); inventory.services.len()], ..Self::default() };
+        let mut reader = Reader { inventory, cache: BTreeMap::new() };
         for (position, workload) in inventory.workloads.iter().enumerate() {
             let mut found = Found::default();
             if is_top_level(workload) && !workload.is_finished() {
@@ -89,9 +83,7 @@ impl References {
 
     /// The references to a Service, in the order of its clients.
     pub fn to_service(&self, service: usize) -> impl Iterator<Item = &Reference> {
-        self.clients_of[service]
-            .iter()
-            .map(|(client, index)| &self.of_client[*client][*index])
+        self.clients_of[service].iter().map(|(client, index)| &self.of_client[*client][*index])
     }
 
     /// The addresses outside the cluster's Services that a workload names.
@@ -128,9 +120,7 @@ impl Reader<'_> {
                 self.variable(position, workload, container.2, variable, &variables, found);
             }
             let words = container.2.command.iter().chain(&container.2.args);
-            let line: Vec<String> = words
-                .map(|word| expand(word, workload, container.2, &variables))
-                .collect();
+            let line: Vec<String> = words.map(|word| expand(word, workload, container.2, &variables)).collect();
             let mentions = scan::scan(self.inventory, workload.namespace(), &line.join("\n"));
             let reason = format!("arguments of container {}", container.2.name);
             self.take(position, &mentions, None, &reason, found);
@@ -155,34 +145,20 @@ impl Reader<'_> {
             return;
         }
         if variable.from_config_map {
-            let key = variable
-                .pointer
-                .trim_start_matches("/data/")
-                .replace("~1", "/")
-                .replace("~0", "~");
+            let key = variable.pointer.trim_start_matches("/data/").replace("~1", "/").replace("~0", "~");
             let mentions = self.cached(&variable.holder, &key);
             let reason = format!("env {} ({})", variable.name, variable.holder.short());
             self.take(position, &mentions, Some(&variable.name), &reason, found);
             return;
         }
-        let own = container
-            .env
-            .iter()
-            .rev()
-            .find(|own| own.name == variable.name);
+        let own = container.env.iter().rev().find(|own| own.name == variable.name);
         let text = match (variable.text(), own.and_then(|own| own.value.as_deref())) {
             (Some(text), _) => text.to_owned(),
             (None, Some(raw)) => expand(raw, workload, container, all),
             (None, None) => return,
         };
         let mentions = scan::scan(self.inventory, workload.namespace(), &text);
-        self.take(
-            position,
-            &mentions,
-            Some(&variable.name),
-            &format!("env {}", variable.name),
-            found,
-        );
+        self.take(position, &mentions, Some(&variable.name), &format!("env {}", variable.name), found);
     }
 
     fn cached(&mut self, map: &Subject, key: &str) -> Vec<Mention> {
@@ -190,60 +166,32 @@ impl Reader<'_> {
         if let Some(known) = self.cache.get(&at) {
             return known.clone();
         }
-        let item = self
-            .inventory
-            .config_maps
-            .get(map.namespace(), "ConfigMap", &map.name);
+        let item = self.inventory.config_maps.get(map.namespace(), "ConfigMap", &map.name);
         let text = item.and_then(|item| item.data.get(key));
-        let mentions = text.map_or_else(Vec::new, |text| {
-            scan::scan(self.inventory, map.namespace(), text)
-        });
+        let mentions = text.map_or_else(Vec::new, |text| scan::scan(self.inventory, map.namespace(), text));
         self.cache.insert(at, mentions.clone());
         mentions
     }
 
     /// Keeps the names that count where they stand.
-    fn take(
-        &self,
-        client: usize,
-        mentions: &[Mention],
-        key: Option<&str>,
-        reason: &str,
-        found: &mut Found,
-    ) {
+    fn take(&self, client: usize, mentions: &[Mention], key: Option<&str>, reason: &str, found: &mut Found) {
         for mention in mentions {
             let asks = key.is_some_and(is_host_key);
             match &mention.target {
                 Target::Service(service) => {
-                    let by_service_key =
-                        key.is_some_and(keys::is_service_key) && !self.is_own(client, *service);
+                    let by_service_key = key.is_some_and(keys::is_service_key) && !self.is_own(client, *service);
                     if mention.why == Why::Whole && !asks && !by_service_key {
                         continue;
                     }
                     let Some(service) = follow_alias(self.inventory, *service) else {
                         continue;
                     };
-                    let reference = Reference {
-                        client,
-                        service,
-                        port: mention.port,
-                        reason: reason.to_owned(),
-                    };
-                    found
-                        .references
-                        .entry((service, mention.port))
-                        .or_insert(reference);
+                    let reference = Reference { client, service, port: mention.port, reason: reason.to_owned() };
+                    found.references.entry((service, mention.port)).or_insert(reference);
                 }
                 Target::Host(host) if mention.why != Why::Whole || asks => {
-                    let outside = Outside {
-                        host: host.clone(),
-                        port: mention.port,
-                        reason: reason.to_owned(),
-                    };
-                    found
-                        .outside
-                        .entry((host.clone(), mention.port))
-                        .or_insert(outside);
+                    let outside = Outside { host: host.clone(), port: mention.port, reason: reason.to_owned() };
+                    found.outside.entry((host.clone(), mention.port)).or_insert(outside);
                 }
                 Target::Host(_) => {}
             }
@@ -252,9 +200,7 @@ impl Reader<'_> {
 
     fn is_own(&self, workload: usize, service: usize) -> bool {
         let subject = &self.inventory.services.at(service).subject;
-        self.inventory
-            .services_of(workload)
-            .any(|own| own.subject == *subject)
+        self.inventory.services_of(workload).any(|own| own.subject == *subject)
     }
 }
 
@@ -267,9 +213,7 @@ fn follow_alias(inventory: &Inventory, service: usize) -> Option<usize> {
             return Some(at);
         }
         let name = item.spec.external_name.as_deref()?.trim_end_matches('.');
-        at = names::resolve(inventory, item.namespace(), name)
-            .filter(|(_, qualified)| *qualified)?
-            .0;
+        at = names::resolve(inventory, item.namespace(), name).filter(|(_, qualified)| *qualified)?.0;
     }
     None
 }
@@ -291,26 +235,18 @@ fn expand(
             Some(b'{') => '}',
             _ => '$',
         };
-        let name = rest
-            .get(2..)
-            .and_then(|tail| tail.split_once(close))
-            .filter(|_| close != '$');
+        let name = rest.get(2..).and_then(|tail| tail.split_once(close)).filter(|_| close != '$');
         let value = name.and_then(|(name, _)| {
             let own = container.env.iter().find(|own| own.name == name);
-            let namespace = own
-                .filter(|own| is_namespace(own))
-                .map(|_| workload.namespace());
+            let namespace = own.filter(|own| is_namespace(own)).map(|_| workload.namespace());
             variables.get(name).and_then(Variable::text).or(namespace)
         });
-        match (value, name) {
-            (Some(value), Some((_, tail))) => {
-                out.push_str(value);
-                rest = tail;
-            }
-            _ => {
-                out.push('$');
-                rest = &rest[1..];
-            }
+        if let (Some(value), Some((_, tail))) = (value, name) {
+            out.push_str(value);
+            rest = tail;
+        } else {
+            out.push('$');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);
@@ -318,36 +254,20 @@ fn expand(
 }
 
 fn is_namespace(variable: &EnvVar) -> bool {
-    let field = variable
-        .value_from
-        .as_ref()
-        .and_then(|from| from.field_ref.as_ref());
+    let field = variable.value_from.as_ref().and_then(|from| from.field_ref.as_ref());
     field.and_then(|field| field.get("fieldPath")?.as_str()) == Some("metadata.namespace")
 }
 
 /// What of a workload stands in Secrets and may name a Service.
 fn hidden_values(workload: &Workload) -> Vec<String> {
     let mut out = Vec::new();
-    let containers = workload
-        .template()
-        .into_iter()
-        .flat_map(|template| template.spec.all_containers());
+    let containers = workload.template().into_iter().flat_map(|template| template.spec.all_containers());
     for (_, _, container) in containers {
-        let whole = container
-            .env_from
-            .iter()
-            .filter_map(|source| source.secret_ref.as_ref());
+        let whole = container.env_from.iter().filter_map(|source| source.secret_ref.as_ref());
         out.extend(whole.map(|secret| format!("all of Secret/{}", secret.name)));
-        let single = container.env.iter().filter(|v| {
-            v.value_from
-                .as_ref()
-                .is_some_and(|from| from.secret_key_ref.is_some())
-        });
-        out.extend(
-            single
-                .filter(|v| is_host_key(&v.name))
-                .map(|v| format!("env {}", v.name)),
-        );
+        let single =
+            container.env.iter().filter(|v| v.value_from.as_ref().is_some_and(|from| from.secret_key_ref.is_some()));
+        out.extend(single.filter(|v| is_host_key(&v.name)).map(|v| format!("env {}", v.name)));
     }
     out.sort();
     out.dedup();

@@ -84,16 +84,9 @@ impl Routes {
         for ingress in inventory.ingresses.iter() {
             let addresses: Vec<&str> = ingress.status.addresses().collect();
             let key = format!("{:?} {addresses:?}", ingress.class());
-            let controller = classes
-                .entry(key)
-                .or_insert_with(|| finder.of_ingress(ingress))
-                .clone();
+            let controller = classes.entry(key).or_insert_with(|| finder.of_ingress(ingress)).clone();
             for (pointer, _, backend) in ingress.backends() {
-                let Some(service) =
-                    inventory
-                        .services
-                        .position(ingress.namespace(), "Service", &backend.name)
-                else {
+                let Some(service) = inventory.services.position(ingress.namespace(), "Service", &backend.name) else {
                     continue;
                 };
                 out.add(Route {
@@ -115,10 +108,7 @@ impl Routes {
     }
 
     fn add(&mut self, route: Route) {
-        self.by_service
-            .entry(route.service)
-            .or_default()
-            .push(route);
+        self.by_service.entry(route.service).or_default().push(route);
     }
 }
 
@@ -136,10 +126,7 @@ impl<'a> Finder<'a> {
                 by_address.entry(address).or_default().push(position);
             }
         }
-        Self {
-            inventory,
-            by_address,
-        }
+        Self { inventory, by_address }
     }
 
     fn of_ingress(&self, ingress: &Item<Ingress>) -> Controller {
@@ -154,20 +141,14 @@ impl<'a> Finder<'a> {
         }
         match ingress.class().map(|class| (class, known::by_class(class))) {
             Some((_, Some((name, _)))) => self.by_name(name, &addresses),
-            Some((class, None)) => {
-                self.by_address_alone(&addresses, &format!("IngressClass/{class} was not read"))
-            }
-            None => self.by_address_alone(
-                &addresses,
-                "the Ingress names no class, and no default class was read",
-            ),
+            Some((class, None)) => self.by_address_alone(&addresses, &format!("IngressClass/{class} was not read")),
+            None => self.by_address_alone(&addresses, "the Ingress names no class, and no default class was read"),
         }
     }
 
     /// The controller of this name: by its pods, else by what is usual.
     fn by_name(&self, controller: &str, addresses: &[&str]) -> Controller {
-        let candidates = self
-            .workloads(|position| known::runs(self.inventory.workloads.at(position), controller));
+        let candidates = self.workloads(|position| known::runs(self.inventory.workloads.at(position), controller));
         if !candidates.is_empty() {
             return self.choose(controller, candidates, addresses);
         }
@@ -175,11 +156,7 @@ impl<'a> Finder<'a> {
         match known::by_name(controller) {
             Some(known) if !known.ranges.is_empty() => Controller::Addresses {
                 name: controller.to_owned(),
-                ranges: known
-                    .ranges
-                    .iter()
-                    .map(|range| (*range).to_owned())
-                    .collect(),
+                ranges: known.ranges.iter().map(|range| (*range).to_owned()).collect(),
             },
             _ if holders.len() == 1 => self.by_address_alone(addresses, ""),
             Some(known) => Controller::Assumed {
@@ -187,69 +164,40 @@ impl<'a> Finder<'a> {
                 namespace: known.namespace.to_owned(),
                 labels: known.labels(),
             },
-            None => Controller::Unknown {
-                reason: format!("no workload of the controller {controller} was read"),
-            },
+            None => Controller::Unknown { reason: format!("no workload of the controller {controller} was read") },
         }
     }
 
     /// Of several installations the one whose Service has the address.
     fn choose(&self, controller: &str, candidates: Vec<usize>, addresses: &[&str]) -> Controller {
         let holders = self.holders(addresses);
-        let checked: Vec<usize> = candidates
-            .iter()
-            .copied()
-            .filter(|position| holders.contains(position))
-            .collect();
+        let checked: Vec<usize> = candidates.iter().copied().filter(|position| holders.contains(position)).collect();
         let is_checked = !checked.is_empty();
         let workloads = if is_checked { checked } else { candidates };
         let evidence = if is_checked {
-            format!(
-                "controller {controller}; its Service has the address {}",
-                addresses.join(", ")
-            )
+            format!("controller {controller}; its Service has the address {}", addresses.join(", "))
         } else {
             format!("controller {controller}")
         };
-        Controller::Pods {
-            workloads,
-            evidence,
-            checked: is_checked,
-        }
+        Controller::Pods { workloads, evidence, checked: is_checked }
     }
 
     fn by_address_alone(&self, addresses: &[&str], reason: &str) -> Controller {
         let holders = self.holders(addresses);
         if holders.len() == 1 {
             let evidence = format!("its Service has the address {}", addresses.join(", "));
-            return Controller::Pods {
-                workloads: holders,
-                evidence,
-                checked: true,
-            };
+            return Controller::Pods { workloads: holders, evidence, checked: true };
         }
-        Controller::Unknown {
-            reason: reason.to_owned(),
-        }
+        Controller::Unknown { reason: reason.to_owned() }
     }
 
     /// The workloads behind the Services that have one of the addresses.
     fn holders(&self, addresses: &[&str]) -> Vec<usize> {
-        let services = addresses
-            .iter()
-            .filter_map(|address| self.by_address.get(address))
-            .flatten();
+        let services = addresses.iter().filter_map(|address| self.by_address.get(address)).flatten();
         let mut out: Vec<usize> = services
-            .flat_map(|service| {
-                self.inventory
-                    .workloads_of(self.inventory.services.at(*service))
-            })
+            .flat_map(|service| self.inventory.workloads_of(self.inventory.services.at(*service)))
             .filter_map(|workload| {
-                self.inventory.workloads.position(
-                    workload.namespace(),
-                    &workload.subject.kind,
-                    workload.name(),
-                )
+                self.inventory.workloads.position(workload.namespace(), &workload.subject.kind, workload.name())
             })
             .collect();
         out.sort_unstable();
@@ -278,14 +226,10 @@ mod tests {
 
     fn world(address: Option<&str>) -> Inventory {
         let mut inventory = Inventory::default();
-        let mut add = |version: &str, kind: &str, value: Value| {
-            inventory.add(version, kind, value, None).unwrap()
-        };
-        for (namespace, argument) in [
-            ("edge", "--x"),
-            ("inner", "--controller-class=k8s.io/internal"),
-            ("other", "--x"),
-        ] {
+        let mut add = |version: &str, kind: &str, value: Value| inventory.add(version, kind, value, None).unwrap();
+        for (namespace, argument) in
+            [("edge", "--x"), ("inner", "--controller-class=k8s.io/internal"), ("other", "--x")]
+        {
             add(
                 "apps/v1",
                 "Deployment",
@@ -310,12 +254,7 @@ mod tests {
             "IngressClass",
             json!({"metadata": {"name": "internal"}, "spec": {"controller": "k8s.io/internal"}}),
         );
-        for (name, class) in [
-            ("a", "nginx"),
-            ("b", "internal"),
-            ("c", "mystery"),
-            ("d", "traefik"),
-        ] {
+        for (name, class) in [("a", "nginx"), ("b", "internal"), ("c", "mystery"), ("d", "traefik")] {
             let mut ingress = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"ingressClassName": class,
                 "rules": [{"http": {"paths": [{"backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}});
             if let Some(address) = address.filter(|_| class == "nginx") {
@@ -327,38 +266,22 @@ mod tests {
     }
 
     fn controllers(inventory: &Inventory) -> Vec<String> {
-        let service = inventory
-            .services
-            .position("shop", "Service", "web")
-            .unwrap();
+        let service = inventory.services.position("shop", "Service", "web").unwrap();
         let show = |route: &Route| match &route.controller {
-            Controller::Pods {
-                workloads, checked, ..
-            } => {
-                let names: Vec<&str> = workloads
-                    .iter()
-                    .map(|at| inventory.workloads.at(*at).namespace())
-                    .collect();
+            Controller::Pods { workloads, checked, .. } => {
+                let names: Vec<&str> = workloads.iter().map(|at| inventory.workloads.at(*at).namespace()).collect();
                 format!("{} {checked}", names.join(","))
             }
             Controller::Assumed { namespace, .. } => format!("assumed {namespace}"),
             Controller::Addresses { .. } => "addresses".to_owned(),
             Controller::Unknown { reason } => reason.clone(),
         };
-        Routes::of(inventory)
-            .to_service(service)
-            .iter()
-            .map(show)
-            .collect()
+        Routes::of(inventory).to_service(service).iter().map(show).collect()
     }
 
     #[test]
     fn a_controller_is_found_by_class_and_checked_by_address() {
-        let rest = [
-            "inner false",
-            "IngressClass/mystery was not read",
-            "assumed traefik",
-        ];
+        let rest = ["inner false", "IngressClass/mystery was not read", "assumed traefik"];
         let with = controllers(&world(Some("203.0.113.7")));
         assert_eq!(with[0], "edge true");
         assert_eq!(with[1..], rest);

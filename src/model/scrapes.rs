@@ -38,7 +38,9 @@ impl Scrapes {
     /// Reads every monitor and annotation once.
     pub fn of(inventory: &Inventory) -> Self {
         let mut out = Self { of_workload: vec![Vec::new(); inventory.workloads.len()], scrapers: Vec::new() };
-        for (position, workload) in inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload)) {
+        for (position, workload) in
+            inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload))
+        {
             if is_scraper(workload) {
                 out.scrapers.push(position);
             }
@@ -70,7 +72,8 @@ impl Scrapes {
                     continue;
                 };
                 let endpoints = list(monitor.at("/spec/podMetricsEndpoints"));
-                let ports: Vec<PodPort> = endpoints.filter_map(|endpoint| endpoint_port(&template.spec, endpoint)).collect();
+                let ports: Vec<PodPort> =
+                    endpoints.filter_map(|endpoint| endpoint_port(&template.spec, endpoint)).collect();
                 self.of_workload[position].push(Scrape { ports, reason: monitor.subject.short() });
             }
         }
@@ -83,7 +86,9 @@ impl Scrapes {
             for service in services.iter().filter(|service| selector.matches(&service.metadata.labels)) {
                 for workload in inventory.workloads_of(service) {
                     let subject = &workload.subject;
-                    let Some(position) = inventory.workloads.position(subject.namespace(), &subject.kind, &subject.name) else {
+                    let Some(position) =
+                        inventory.workloads.position(subject.namespace(), &subject.kind, &subject.name)
+                    else {
                         continue;
                     };
                     let endpoints = list(monitor.at("/spec/endpoints"));

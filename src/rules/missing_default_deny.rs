@@ -112,14 +112,15 @@ fn denies(policy: &Item<NetworkPolicy>) -> bool {
 }
 
 /// The workloads of a namespace that are open in a direction; development services count too. Pods
-/// on the node's network can't be isolated, and pods without labels are called through no Service.
+/// on the node's network can't be isolated, and no Service leads to pods without labels.
 fn open(inventory: &Inventory, namespace: &str, direction: &str) -> Vec<Subject> {
     let start = inventory.workloads.start_of(namespace);
     let end = start + inventory.workloads.within(namespace).len();
     let judged = (start..end).filter(|position| {
         let workload = inventory.workloads.at(*position);
         let on_host = workload.template().is_some_and(|template| template.spec.on_host_network());
-        is_top_level(workload) && !workload.is_finished() && !on_host && isolation::pod_selector(workload).is_some()
+        let is_called = direction != "Ingress" || isolation::pod_selector(workload).is_some();
+        is_top_level(workload) && !workload.is_finished() && !on_host && is_called
     });
     let open = judged.filter(|position| isolation::isolated_by(inventory, *position, direction).is_none());
     open.map(|position| inventory.workloads.at(position).subject.clone()).collect()
@@ -139,7 +140,9 @@ fn fail(context: &Context<'_>, subject: &Subject, verdicts: &mut Verdicts) {
         [] => finding.because("every workload is isolated for incoming traffic"),
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            finding.severity(Severity::Info).because(format!("not isolated for incoming traffic yet: {}{more}", first.short()))
+            finding
+                .severity(Severity::Info)
+                .because(format!("not isolated for incoming traffic yet: {}{more}", first.short()))
         }
     };
     verdicts.fail(finding.fix(fix(inventory, &subject.name, &open_in, &open_out)));
@@ -168,10 +171,14 @@ fn fix(inventory: &Inventory, namespace: &str, open_in: &[Subject], open_out: &[
             "policyTypes": ["Ingress"],
             "ingress": [{"ports": [{"protocol": "TCP", "port": 8089}]}],
         });
-        fix = fix.note(format!("NetworkPolicy {name} first, for HTTP01 challenges: {issuer}")).step(create(&name, spec));
+        fix =
+            fix.note(format!("NetworkPolicy {name} first, for HTTP01 challenges: {issuer}")).step(create(&name, spec));
     }
     if let Some(first) = open_in.first() {
-        fix.refuse("stage", format!("{} is not isolated yet: fix missing-ingress-policy of every workload first", first.short()));
+        fix.refuse(
+            "stage",
+            format!("{} is not isolated yet: fix missing-ingress-policy of every workload first", first.short()),
+        );
     }
     fix.step(create(&name, json!({"podSelector": {}, "policyTypes": types})))
 }
@@ -180,9 +187,11 @@ fn fix(inventory: &Inventory, namespace: &str, open_in: &[Subject], open_out: &[
 fn solver(inventory: &Inventory) -> Option<String> {
     let issuers = ["clusterissuers.cert-manager.io", "issuers.cert-manager.io"];
     let issuer = issuers.iter().flat_map(|kind| inventory.other(kind)).find(|issuer| issuer.at("/spec/acme").is_some());
-    let manager = || inventory.workloads.iter().find(|workload| {
-        let containers = workload.template().into_iter().flat_map(|template| &template.spec.containers);
-        containers.map(|container| container.image.as_str()).any(|image| image.contains("cert-manager-controller"))
-    });
+    let manager = || {
+        inventory.workloads.iter().find(|workload| {
+            let containers = workload.template().into_iter().flat_map(|template| &template.spec.containers);
+            containers.map(|container| container.image.as_str()).any(|image| image.contains("cert-manager-controller"))
+        })
+    };
     issuer.map(|issuer| issuer.subject.to_string()).or_else(|| manager().map(|workload| workload.subject.to_string()))
 }

@@ -9,9 +9,12 @@ use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
 use crate::model::isolation;
 
+mod cluster;
 mod needs;
 
-use needs::{Known, Needs};
+use cluster::Known;
+pub(super) use cluster::dns_rule;
+use needs::Needs;
 
 declare_rule! {
     /// ## What it does
@@ -153,7 +156,8 @@ fn fail(context: &Context<'_>, known: &Known, position: usize, verdicts: &mut Ve
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
     let mut needs = Needs::of(context, known, position);
-    let finding = context.finding(workload, "no NetworkPolicy isolates it for outgoing traffic").at(Location::at("/spec"));
+    let finding =
+        context.finding(workload, "no NetworkPolicy isolates it for outgoing traffic").at(Location::at("/spec"));
     let mut finding = needs.evidence(finding);
     let isolated = isolation::isolated_by(inventory, position, "Ingress");
     finding = match isolated {
@@ -181,7 +185,14 @@ fn fix(context: &Context<'_>, position: usize, needs: &mut Needs<'_>, is_second:
     let selector = isolation::pod_selector(workload);
     if fix.is_built() && selector.is_some() {
         let spec = json!({"podSelector": selector, "policyTypes": ["Egress"], "egress": needs.rules()});
-        fix = fix.step(Step::create("missing-egress-policy", "networking.k8s.io/v1", "NetworkPolicy", workload.namespace(), &name, spec));
+        fix = fix.step(Step::create(
+            "missing-egress-policy",
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            workload.namespace(),
+            &name,
+            spec,
+        ));
     }
     fix
 }

@@ -12,8 +12,10 @@ use crate::model::workload::{KINDS, Workload};
 use crate::model::{Inventory, Item};
 
 mod flows;
+mod known;
 
-use flows::{Flows, Known};
+use flows::Flows;
+use known::Known;
 
 declare_rule! {
     /// ## What it does
@@ -168,7 +170,8 @@ fn fail(context: &Context<'_>, known: &Known, position: usize, verdicts: &mut Ve
     let workload = context.inventory.workloads.at(position);
     let mut flows = Flows::of(context, known, position);
     flows.unseen_callers();
-    let finding = context.finding(workload, "no NetworkPolicy isolates it for incoming traffic").at(Location::at("/spec"));
+    let finding =
+        context.finding(workload, "no NetworkPolicy isolates it for incoming traffic").at(Location::at("/spec"));
     let finding = flows.evidence(finding);
     verdicts.fail(finding.fix(fix(context, known, position, &mut flows)));
 }
@@ -179,13 +182,22 @@ fn fix(context: &Context<'_>, known: &Known, position: usize, flows: &mut Flows<
     let name = policy_name(inventory, workload, "ingress");
     let selector = isolation::pod_selector(workload);
     let spec = json!({"podSelector": selector.clone().unwrap_or_default(), "policyTypes": ["Ingress"], "ingress": flows.rules()});
-    let mut fix = Fix::new(format!("Create NetworkPolicy {name}"), Applicability::Unsafe)
-        .consequence(format!("{} refuses every caller that the policy does not list, also those in code", workload.subject.short()));
+    let mut fix = Fix::new(format!("Create NetworkPolicy {name}"), Applicability::Unsafe).consequence(format!(
+        "{} refuses every caller that the policy does not list, also those in code",
+        workload.subject.short()
+    ));
     flows.lower(&mut fix);
     guard(&mut fix, context, known, position);
     cilium(&mut fix, known, flows);
     if fix.is_built() && selector.is_some() {
-        let step = Step::create("missing-ingress-policy", "networking.k8s.io/v1", "NetworkPolicy", workload.namespace(), &name, spec);
+        let step = Step::create(
+            "missing-ingress-policy",
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            workload.namespace(),
+            &name,
+            spec,
+        );
         fix = fix.step(step);
     }
     fix
@@ -194,7 +206,8 @@ fn fix(context: &Context<'_>, known: &Known, position: usize, flows: &mut Flows<
 /// A free name: `web-ingress`, with the kind if another workload of the namespace has the name too.
 pub(super) fn policy_name(inventory: &Inventory, workload: &Item<Workload>, direction: &str) -> String {
     let kinds = KINDS.iter().copied().chain(["Pod"]);
-    let shared = kinds.filter(|kind| inventory.workloads.get(workload.namespace(), kind, workload.name()).is_some()).count() > 1;
+    let shared =
+        kinds.filter(|kind| inventory.workloads.get(workload.namespace(), kind, workload.name()).is_some()).count() > 1;
     let kind = if shared { format!("-{}", workload.kind.to_lowercase()) } else { String::new() };
     let taken = |name: &str| inventory.network_policies.get(workload.namespace(), "NetworkPolicy", name).is_some();
     free_name(&format!("{}{kind}-{direction}", workload.name()), taken)
@@ -208,7 +221,8 @@ fn guard(fix: &mut Fix, context: &Context<'_>, known: &Known, position: usize) {
     if workload.template().is_some_and(|template| template.spec.on_host_network()) {
         fix.refuse("host-network", "its pods use their node's network, to which policies do not apply");
     }
-    let mut services = inventory.services_of(position).map(|service| (service.namespace().to_owned(), service.name().to_owned()));
+    let mut services =
+        inventory.services_of(position).map(|service| (service.namespace().to_owned(), service.name().to_owned()));
     if let Some(caller) = services.find_map(|service| known.called_by_api_server.get(&service)) {
         fix.refuse("webhook", format!("the API server calls it for {}; its address can't be selected", caller.short()));
     } else if inventory.services_of(position).next().is_some() {
@@ -223,11 +237,22 @@ fn guard(fix: &mut Fix, context: &Context<'_>, known: &Known, position: usize) {
 /// Cilium gives nodes and pods identities of their own, and does not match ranges against them.
 fn cilium(fix: &mut Fix, known: &Known, flows: &Flows<'_>) {
     match &known.enforcement {
-        Enforcement::NotEnforced { by, .. } => fix.notes.push(format!("{by} does not enforce it: it has no effect yet")),
-        Enforcement::Enforced { by, .. } if *by == plugin::CILIUM && flows.has_ranges() => match flows.node_in_range() {
-            Some(node) => fix.refuse("cilium", format!("Cilium does not match address ranges against nodes, and Node/{node} is meant")),
-            None => fix.demote(Applicability::Unsafe, "cilium", "Cilium matches address ranges outside the cluster only, not nodes"),
-        },
+        Enforcement::NotEnforced { by, .. } => {
+            fix.notes.push(format!("{by} does not enforce it: it has no effect yet"));
+        }
+        Enforcement::Enforced { by, .. } if *by == plugin::CILIUM && flows.has_ranges() => {
+            match flows.node_in_range() {
+                Some(node) => fix.refuse(
+                    "cilium",
+                    format!("Cilium does not match address ranges against nodes, and Node/{node} is meant"),
+                ),
+                None => fix.demote(
+                    Applicability::Unsafe,
+                    "cilium",
+                    "Cilium matches address ranges outside the cluster only, not nodes",
+                ),
+            }
+        }
         _ => {}
     }
 }

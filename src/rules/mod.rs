@@ -17,6 +17,7 @@ macro_rules! registry {
 }
 
 registry! {
+    broken_network_policy,
     missing_default_deny,
     missing_egress_policy,
     missing_ingress_policy,

@@ -77,10 +77,13 @@ declare_rule! {
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
-    let policies = inventory.network_policies.iter().filter(|policy| inventory.scope.covers(policy.namespace())).count();
+    let policies =
+        inventory.network_policies.iter().filter(|policy| inventory.scope.covers(policy.namespace())).count();
     if policies == 0 {
         match inventory.gaps.iter().find(|gap| gap.kind == "networkpolicies") {
-            Some(gap) => verdicts.unknown(&cluster, format!("networkpolicies not readable in {}: {}", gap.scope, gap.reason)),
+            Some(gap) => {
+                verdicts.unknown(&cluster, format!("networkpolicies not readable in {}: {}", gap.scope, gap.reason));
+            }
             None => verdicts.na(&cluster),
         }
         return;
@@ -94,7 +97,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
             let finding = context
                 .finding_about(&cluster, format!("{count} no effect: {by} enforces none"))
                 .at(Location::at("/spec/template").of(&seen))
-                .because_of(&seen, format!("{}: {reason}", seen));
+                .because_of(&seen, format!("{seen}: {reason}"));
             let fix = Fix::new("Enforce network policies", Applicability::Manual).note(instruction(by));
             verdicts.fail(finding.fix(fix));
         }
@@ -104,7 +107,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
 /// What a person does about a plugin.
 fn instruction(plugin: &str) -> &'static str {
     match plugin {
-        "Flannel" => "run Calico beside Flannel for policies only (Canal), or change to a plugin that enforces policies",
+        "Flannel" => {
+            "run Calico beside Flannel for policies only (Canal), or change to a plugin that enforces policies"
+        }
         "Amazon VPC CNI" => "switch on enableNetworkPolicy in the configuration of the vpc-cni add-on",
         "Cilium" => "set enable-policy to default in ConfigMap cilium-config and restart the agents",
         "kube-router" => "run kube-router with --run-firewall=true",

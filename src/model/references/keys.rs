@@ -64,9 +64,7 @@ const SILENT: [&str; 11] = [
     "whitelist",
 ];
 /// Tracing libraries call a process's own name its service.
-const TRACERS: [&str; 9] = [
-    "apm", "consul", "datadog", "dd", "elastic", "jaeger", "new", "otel", "sw",
-];
+const TRACERS: [&str; 9] = ["apm", "consul", "datadog", "dd", "elastic", "jaeger", "new", "otel", "sw"];
 
 /// The words of a key, lower-case, without plural: `kafkaBrokers` is `kafka`, `broker`.
 fn words(key: &str) -> Vec<String> {
@@ -108,8 +106,7 @@ pub fn is_host_key(key: &str) -> bool {
             continue;
         }
         return HOST_WORDS.contains(&last.as_str())
-            || (last == "connection"
-                || last == "string" && before.last().is_some_and(|w| w == "connection"));
+            || (last == "connection" || last == "string" && before.last().is_some_and(|w| w == "connection"));
     }
     false
 }
@@ -121,9 +118,7 @@ pub(super) fn is_service_key(key: &str) -> bool {
         [rest @ .., last] if last == "name" => rest,
         rest => rest,
     };
-    rest.len() > 1
-        && rest.last().is_some_and(|last| last == "service")
-        && !TRACERS.contains(&words[0].as_str())
+    rest.len() > 1 && rest.last().is_some_and(|last| last == "service") && !TRACERS.contains(&words[0].as_str())
 }
 
 /// True for a key that names hosts without calling them: `NO_PROXY`, `ALLOWED_HOSTS`, `server_name`.
@@ -176,9 +171,7 @@ mod tests {
     fn a_tracer_names_its_own_service() {
         assert!(is_service_key("DATABASE_SERVICE_NAME") && is_service_key("AUTH_SERVICE"));
         assert!(
-            !is_service_key("OTEL_SERVICE_NAME")
-                && !is_service_key("SERVICE_NAME")
-                && !is_service_key("DD_SERVICE")
+            !is_service_key("OTEL_SERVICE_NAME") && !is_service_key("SERVICE_NAME") && !is_service_key("DD_SERVICE")
         );
     }
 }

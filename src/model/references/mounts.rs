@@ -11,10 +11,7 @@ use crate::model::store::Item;
 use crate::model::workload::Workload;
 
 /// The `ConfigMap` and key of every file that a container of the workload sees, once and in order.
-pub(super) fn files<'a>(
-    inventory: &'a Inventory,
-    workload: &Item<Workload>,
-) -> Vec<(&'a Subject, &'a str)> {
+pub(super) fn files<'a>(inventory: &'a Inventory, workload: &Item<Workload>) -> Vec<(&'a Subject, &'a str)> {
     let mut out = BTreeMap::new();
     let Some(template) = workload.template() else {
         return Vec::new();
@@ -24,14 +21,8 @@ pub(super) fn files<'a>(
             continue;
         };
         for source in sources(volume) {
-            let name = source
-                .get("name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let Some(map) = inventory
-                .config_maps
-                .get(workload.namespace(), "ConfigMap", name)
-            else {
+            let name = source.get("name").and_then(Value::as_str).unwrap_or_default();
+            let Some(map) = inventory.config_maps.get(workload.namespace(), "ConfigMap", name) else {
                 continue;
             };
             for key in map.data.keys() {
@@ -42,9 +33,7 @@ pub(super) fn files<'a>(
             }
         }
     }
-    out.into_iter()
-        .map(|((_, key), subject)| (subject, key))
-        .collect()
+    out.into_iter().map(|((_, key), subject)| (subject, key)).collect()
 }
 
 /// The `subPath`s by which a volume is mounted; empty if it is mounted as a whole, `None` if no
@@ -58,22 +47,13 @@ fn mounted_parts<'a>(spec: &'a PodSpec, volume: &str) -> Option<Vec<&'a str>> {
     if mounts.is_empty() {
         return None;
     }
-    let parts: Option<Vec<&str>> = mounts
-        .iter()
-        .map(|mount| mount.sub_path.as_deref())
-        .collect();
+    let parts: Option<Vec<&str>> = mounts.iter().map(|mount| mount.sub_path.as_deref()).collect();
     Some(parts.unwrap_or_default())
 }
 
 fn sources(volume: &Volume) -> impl Iterator<Item = &Value> {
-    let projected = volume
-        .source
-        .get("projected")
-        .and_then(|p| p.get("sources")?.as_array());
-    let inner = projected
-        .into_iter()
-        .flatten()
-        .filter_map(|source| source.get("configMap"));
+    let projected = volume.source.get("projected").and_then(|p| p.get("sources")?.as_array());
+    let inner = projected.into_iter().flatten().filter_map(|source| source.get("configMap"));
     volume.source.get("configMap").into_iter().chain(inner)
 }
 
@@ -82,8 +62,6 @@ fn path_of<'a>(source: &'a Value, key: &'a str) -> Option<&'a str> {
     let Some(items) = source.get("items").and_then(Value::as_array) else {
         return Some(key);
     };
-    let item = items
-        .iter()
-        .find(|item| item.get("key").and_then(Value::as_str) == Some(key))?;
+    let item = items.iter().find(|item| item.get("key").and_then(Value::as_str) == Some(key))?;
     item.get("path").and_then(Value::as_str)
 }

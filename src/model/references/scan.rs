@@ -83,20 +83,8 @@ struct Scanner<'a> {
 }
 
 /// Commands whose argument is a host, and directives of configuration files that take one.
-const COMMANDS: [&str; 12] = [
-    "curl",
-    "dig",
-    "getent",
-    "hosts",
-    "nc",
-    "ncat",
-    "nslookup",
-    "ping",
-    "replicaof",
-    "slaveof",
-    "telnet",
-    "wget",
-];
+const COMMANDS: [&str; 12] =
+    ["curl", "dig", "getent", "hosts", "nc", "ncat", "nslookup", "ping", "replicaof", "slaveof", "telnet", "wget"];
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
@@ -151,9 +139,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn end_of_line(&self, at: usize) -> usize {
-        self.text[at..]
-            .find('\n')
-            .map_or(self.bytes.len(), |length| at + length)
+        self.text[at..].find('\n').map_or(self.bytes.len(), |length| at + length)
     }
 
     fn end_line(&mut self) {
@@ -168,9 +154,7 @@ impl<'a> Scanner<'a> {
 
     /// A separator.
     fn pass(&mut self, byte: u8) {
-        let ends = |key: &Key<'_>| {
-            key.used && key.ends_at_blank && (is_blank(byte) || matches!(byte, b';' | b'&'))
-        };
+        let ends = |key: &Key<'_>| key.used && key.ends_at_blank && (is_blank(byte) || matches!(byte, b';' | b'&'));
         if self.key.as_ref().is_some_and(ends) {
             self.key = None;
         }
@@ -184,13 +168,9 @@ impl<'a> Scanner<'a> {
         let scheme = self.text[..start - 3].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '+').next();
         let usual = default_port(scheme.unwrap_or_default());
         let stop = |c: char| c.is_whitespace() || "/?#\"'`;)]}>|&\\<".contains(c);
-        let end = self.text[start..]
-            .find(stop)
-            .map_or(self.bytes.len(), |length| start + length);
+        let end = self.text[start..].find(stop).map_or(self.bytes.len(), |length| start + length);
         let authority = &self.text[start..end];
-        let hosts = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, hosts)| hosts);
+        let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
         if !self.is_silent() {
             for host in hosts.split(',').filter(|host| !host.ends_with(':')) {
                 let (name, port) = split_port(host);
@@ -221,14 +201,8 @@ impl<'a> Scanner<'a> {
             self.pending = Some(word).filter(|flag| is_host_key(flag)).or(self.pending);
             return end;
         }
-        let before = if start == 0 {
-            b'\n'
-        } else {
-            self.bytes[start - 1]
-        };
-        if before == b'$'
-            || (start > 1 && matches!(before, b'(' | b'{') && self.bytes[start - 2] == b'$')
-        {
+        let before = if start == 0 { b'\n' } else { self.bytes[start - 1] };
+        if before == b'$' || (start > 1 && matches!(before, b'(' | b'{') && self.bytes[start - 2] == b'$') {
             self.service_variable(word);
             return end;
         }
@@ -238,12 +212,8 @@ impl<'a> Scanner<'a> {
         }
         self.use_key();
         let is_command = COMMANDS.binary_search(&word).is_ok();
-        self.pending = if is_command {
-            Some(word)
-        } else {
-            self.pending
-                .filter(|_| word.bytes().all(|b| b.is_ascii_digit()))
-        };
+        self.pending =
+            if is_command { Some(word) } else { self.pending.filter(|_| word.bytes().all(|b| b.is_ascii_digit())) };
         end
     }
 
@@ -265,28 +235,17 @@ impl<'a> Scanner<'a> {
         while matches!(self.byte(at), b' ' | b'\t') && at < self.bytes.len() {
             at += 1;
         }
-        let sign = if at < self.bytes.len() {
-            self.bytes[at]
-        } else {
-            b'\n'
-        };
+        let sign = if at < self.bytes.len() { self.bytes[at] } else { b'\n' };
         let after = self.byte(at + 1);
         let is_key = match sign {
             b'=' => true,
-            b':' => {
-                quoted || (at == unspaced && (is_blank(after) || matches!(after, b'"' | b'\'')))
-            }
+            b':' => quoted || (at == unspaced && (is_blank(after) || matches!(after, b'"' | b'\''))),
             _ => false,
         };
         if !is_key {
             return None;
         }
-        self.key = Some(Key {
-            word,
-            ends_at_blank: sign == b'=',
-            used: false,
-            list: false,
-        });
+        self.key = Some(Key { word, ends_at_blank: sign == b'=', used: false, list: false });
         self.pending = None;
         Some(at + 1)
     }
@@ -298,28 +257,15 @@ impl<'a> Scanner<'a> {
             return;
         };
         let name = name.to_ascii_lowercase().replace('_', "-");
-        if let Some(service) = self
-            .inventory
-            .services
-            .position(self.namespace, "Service", &name)
-        {
-            self.found.push(Mention {
-                target: Target::Service(service),
-                port: None,
-                why: Why::Qualified,
-            });
+        if let Some(service) = self.inventory.services.position(self.namespace, "Service", &name) {
+            self.found.push(Mention { target: Target::Service(service), port: None, why: Why::Qualified });
         }
     }
 
     fn name(&mut self, word: &'a str, start: usize, end: usize) {
         let port = self.port_after(end);
-        let is_whole = self.text.trim().trim_matches(['"', '\'']).len()
-            == port.map_or(end, |(_, end)| end) - start;
-        let key = self
-            .key
-            .as_ref()
-            .map(|key| key.word)
-            .filter(|key| is_host_key(key));
+        let is_whole = self.text.trim().trim_matches(['"', '\'']).len() == port.map_or(end, |(_, end)| end) - start;
+        let key = self.key.as_ref().map(|key| key.word).filter(|key| is_host_key(key));
         let why = match (self.pending.or(key), is_whole) {
             (Some(key), _) => Why::Key(key.trim_start_matches('-').to_owned()),
             (None, true) => Why::Whole,
@@ -331,27 +277,15 @@ impl<'a> Scanner<'a> {
     /// A port directly after a name, `db:5432`, or as the next word, `nc db 5432`.
     fn port_after(&self, end: usize) -> Option<(i64, usize)> {
         let mut at = end;
-        while at < self.bytes.len()
-            && at - end < 4
-            && (is_blank(self.bytes[at]) || b":,\"'".contains(&self.bytes[at]))
+        while at < self.bytes.len() && at - end < 4 && (is_blank(self.bytes[at]) || b":,\"'".contains(&self.bytes[at]))
         {
             at += 1;
         }
-        let digits = self.bytes[at.min(self.bytes.len())..]
-            .iter()
-            .take(6)
-            .take_while(|b| b.is_ascii_digit())
-            .count();
+        let digits = self.bytes[at.min(self.bytes.len())..].iter().take(6).take_while(|b| b.is_ascii_digit()).count();
         let stop = at + digits;
-        let is_number = at > end
-            && (1..=5).contains(&digits)
-            && (stop == self.bytes.len() || !is_word(self.bytes[stop]));
-        let port = self
-            .text
-            .get(at..stop)
-            .filter(|_| is_number)?
-            .parse()
-            .ok()?;
+        let is_number =
+            at > end && (1..=5).contains(&digits) && (stop == self.bytes.len() || !is_word(self.bytes[stop]));
+        let port = self.text.get(at..stop).filter(|_| is_number)?.parse().ok()?;
         Some((port, stop))
     }
 
@@ -365,26 +299,15 @@ impl<'a> Scanner<'a> {
             }
             return;
         };
-        let has_port = port.is_some_and(|port| {
-            self.inventory
-                .services
-                .at(service)
-                .spec
-                .ports
-                .iter()
-                .any(|p| p.port == port)
-        });
+        let has_port =
+            port.is_some_and(|port| self.inventory.services.at(service).spec.ports.iter().any(|p| p.port == port));
         let why = match why {
             _ if is_qualified => Why::Qualified,
             Why::Port if !has_port => return,
             Why::Whole if has_port || name.contains('.') => Why::Port,
             why => why.clone(),
         };
-        self.found.push(Mention {
-            target: Target::Service(service),
-            port,
-            why,
-        });
+        self.found.push(Mention { target: Target::Service(service), port, why });
     }
 }
 

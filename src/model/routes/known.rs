@@ -50,26 +50,18 @@ static KNOWN: &[Known] = known! {
 impl Known {
     /// The labels of its pods.
     pub(super) fn labels(&self) -> Labels {
-        self.labels
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        self.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 }
 
 /// By the controller's name.
 pub(super) fn by_name(controller: &str) -> Option<&'static Known> {
-    KNOWN.iter().find(|known| {
-        controller == known.name || controller.starts_with(&format!("{}/", known.name))
-    })
+    KNOWN.iter().find(|known| controller == known.name || controller.starts_with(&format!("{}/", known.name)))
 }
 
 /// By the name that a class usually has.
 pub(super) fn by_class(class: &str) -> Option<(&'static str, &'static Known)> {
-    KNOWN
-        .iter()
-        .find(|known| known.classes.contains(&class))
-        .map(|known| (known.name, known))
+    KNOWN.iter().find(|known| known.classes.contains(&class)).map(|known| (known.name, known))
 }
 
 /// True if the workload runs this controller: its image is the controller's and it does not say
@@ -82,18 +74,10 @@ pub(super) fn runs(workload: &Workload, controller: &str) -> bool {
     template.spec.containers.iter().any(|container| {
         let words = container.command.iter().chain(&container.args);
         let said = words
-            .filter_map(|word| {
-                word.split_once("controller-class=")
-                    .or_else(|| word.split_once("controller-name="))
-            })
+            .filter_map(|word| word.split_once("controller-class=").or_else(|| word.split_once("controller-name=")))
             .map(|(_, name)| name)
             .next();
-        let image = known.is_some_and(|known| {
-            known
-                .images
-                .iter()
-                .any(|part| names_image(&container.image, part))
-        });
+        let image = known.is_some_and(|known| known.images.iter().any(|part| names_image(&container.image, part)));
         said.map_or(image, |said| said == controller)
     })
 }

@@ -4,130 +4,20 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::rule::Context;
+use super::cluster::{Known, NODE_LOCAL_DNS, Need, endpoints, range, single};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
+use crate::model::Item;
 use crate::model::isolation::{self, PodPort};
-use crate::model::network::{EndpointSlice, Service};
+use crate::model::network::Service;
 use crate::model::number::IntOrString;
-use crate::model::plugin;
-use crate::model::references::{Outside, Reference, References};
+use crate::model::references::{Outside, Reference};
 use crate::model::selector::Selector;
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item};
+use crate::rules::rule::Context;
 
-/// The address at which NodeLocal DNSCache listens on every node.
-const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
 /// The metadata service of clouds.
 const METADATA: &str = "169.254.169.254/32";
-
-/// What is known of the whole inventory, computed once.
-pub(super) struct Known {
-    references: References,
-    is_cilium: bool,
-    dns: Vec<Need>,
-    /// Service accounts with roles: namespace and name.
-    bound: BTreeSet<(String, String)>,
-    api_server: Vec<Need>,
-}
-
-impl Known {
-    pub(super) fn of(inventory: &Inventory) -> Self {
-        let mut bound = BTreeSet::new();
-        for binding in inventory.role_bindings.iter() {
-            for subject in binding.subjects.iter().filter(|subject| subject.kind == "ServiceAccount") {
-                let namespace = subject.namespace.as_deref().unwrap_or(binding.namespace());
-                bound.insert((namespace.to_owned(), subject.name.clone()));
-            }
-        }
-        Self {
-            references: References::of(inventory),
-            is_cilium: plugin::runs(inventory, plugin::CILIUM),
-            dns: dns(inventory),
-            bound,
-            api_server: endpoints(inventory, "default", "kubernetes", "the API server, for its service account's roles"),
-        }
-    }
-}
-
-/// Peers, ports, and why.
-#[derive(Clone, Debug, PartialEq)]
-struct Need {
-    peers: Vec<Value>,
-    ports: Vec<PodPort>,
-    target: String,
-    reason: String,
-}
-
-fn port(port: i64, protocol: &str) -> PodPort {
-    PodPort { port: IntOrString::Int(port), protocol: protocol.to_owned() }
-}
-
-fn range(cidr: &str) -> Value {
-    json!({"ipBlock": {"cidr": cidr}})
-}
-
-fn single(address: &str) -> String {
-    format!("{address}/{}", if address.contains(':') { 128 } else { 32 })
-}
-
-/// DNS: the pods behind the cluster's DNS Service on their own ports, or what is usual.
-fn dns(inventory: &Inventory) -> Vec<Need> {
-    let open_shift = inventory.services.get("openshift-dns", "Service", "dns-default");
-    let service = open_shift.or_else(|| inventory.services.get("kube-system", "Service", "kube-dns"));
-    let mut ports = BTreeSet::from([port(53, "UDP"), port(53, "TCP")]);
-    if let Some(service) = service {
-        let slices = slices_of(inventory, service.namespace(), service.name());
-        ports.extend(slices.flat_map(|slice| slice.ports.iter().filter_map(slice_port)).filter(|port| !is_metrics(port)));
-        for workload in inventory.workloads_of(service) {
-            let dns = service.spec.ports.iter().filter(|port| port.port == 53);
-            ports.extend(dns.map(|port| isolation::pod_port(workload, port)));
-        }
-    }
-    let mut peer = json!({
-        "namespaceSelector": isolation::namespace_selector("kube-system"),
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    });
-    if open_shift.is_some() {
-        ports.extend([port(5353, "UDP"), port(5353, "TCP")]);
-        peer = json!({"namespaceSelector": isolation::namespace_selector("openshift-dns")});
-    } else if let Some(service) = service.filter(|service| service.has_selector()) {
-        peer["podSelector"] = json!({"matchLabels": service.spec.selector});
-    }
-    let mut peers = vec![peer];
-    let has_cache = |workload: &Workload| workload.kind == "DaemonSet" && workload.metadata.name.starts_with("node-local-dns");
-    if inventory.workloads.within("kube-system").iter().any(|workload| has_cache(workload)) {
-        peers.push(range(NODE_LOCAL_DNS));
-    }
-    let reason = service.map_or("DNS, where it usually is".to_owned(), |service| format!("DNS ({})", service.subject));
-    vec![Need { peers, ports: ports.into_iter().collect(), target: "DNS".to_owned(), reason }]
-}
-
-fn is_metrics(port: &PodPort) -> bool {
-    !matches!(port.port, IntOrString::Int(53 | 1053 | 5353 | 8053))
-}
-
-fn slice_port(value: &Value) -> Option<PodPort> {
-    Some(port(value.get("port")?.as_i64()?, value.get("protocol").and_then(Value::as_str).unwrap_or("TCP")))
-}
-
-fn slices_of<'a>(inventory: &'a Inventory, namespace: &'a str, service: &'a str) -> impl Iterator<Item = &'a EndpointSlice> {
-    let slices = inventory.endpoint_slices.within(namespace).iter();
-    slices.filter(move |slice| slice.metadata.label("kubernetes.io/service-name") == Some(service)).map(|slice| &slice.body)
-}
-
-/// The addresses and ports behind a Service without selector.
-fn endpoints(inventory: &Inventory, namespace: &str, service: &str, reason: &str) -> Vec<Need> {
-    let mut out = Vec::new();
-    for slice in slices_of(inventory, namespace, service) {
-        let peers: Vec<Value> = slice.endpoints.iter().flat_map(|e| &e.addresses).map(|address| range(&single(address))).collect();
-        let ports: Vec<PodPort> = slice.ports.iter().filter_map(slice_port).collect();
-        if !peers.is_empty() {
-            out.push(Need { peers, ports, target: format!("Service/{namespace}/{service}"), reason: reason.to_owned() });
-        }
-    }
-    out
-}
 
 /// What one workload must be able to call, and what is asked.
 pub(super) struct Needs<'a> {
@@ -135,7 +25,7 @@ pub(super) struct Needs<'a> {
     known: &'a Known,
     position: usize,
     workload: &'a Item<Workload>,
-    needs: Vec<Need>,
+    list: Vec<Need>,
     /// Guards: applicability, guard, sentence; `Manual` refuses.
     guards: Vec<(Applicability, &'static str, String)>,
     inputs: Vec<crate::fix::Input>,
@@ -146,8 +36,8 @@ pub(super) struct Needs<'a> {
 impl<'a> Needs<'a> {
     pub(super) fn of(context: &'a Context<'a>, known: &'a Known, position: usize) -> Self {
         let workload = context.inventory.workloads.at(position);
-        let (needs, guards, inputs, names) = (known.dns.clone(), Vec::new(), Vec::new(), Vec::new());
-        let mut needs = Self { context, known, position, workload, needs, guards, inputs, names };
+        let (list, guards, inputs, names) = (known.dns.clone(), Vec::new(), Vec::new(), Vec::new());
+        let mut needs = Self { context, known, position, workload, list, guards, inputs, names };
         needs.dns();
         for reference in known.references.of_client(position) {
             needs.service(reference);
@@ -163,13 +53,17 @@ impl<'a> Needs<'a> {
     }
 
     fn dns(&mut self) {
-        let is_seen = self.needs.iter().any(|need| need.reason.contains("Service/"));
+        let is_seen = self.list.iter().any(|need| need.reason.contains("Service/"));
         if !is_seen {
             let text = "the DNS Service was not read; kube-system with k8s-app=kube-dns is assumed";
             self.guards.push((Applicability::Unsafe, "dns", text.to_owned()));
         }
-        if self.known.is_cilium && self.needs.iter().any(|need| need.peers.contains(&range(NODE_LOCAL_DNS))) {
-            self.guards.push((Applicability::Manual, "cilium", "Cilium does not match ranges against the node-local DNS cache".to_owned()));
+        if self.known.is_cilium && self.list.iter().any(|need| need.peers.contains(&range(NODE_LOCAL_DNS))) {
+            self.guards.push((
+                Applicability::Manual,
+                "cilium",
+                "Cilium does not match ranges against the node-local DNS cache".to_owned(),
+            ));
         }
     }
 
@@ -186,7 +80,7 @@ impl<'a> Needs<'a> {
                 let text = format!("Cilium may not match ranges against the endpoints of {}", service.subject.short());
                 self.guards.push((Applicability::Manual, "cilium", text));
             }
-            self.needs.extend(addresses);
+            self.list.extend(addresses);
             return;
         }
         let named = reference.port.map(IntOrString::Int);
@@ -196,7 +90,7 @@ impl<'a> Needs<'a> {
             some => merge(some.iter().flat_map(|target| isolation::ports_for(target, service, named.as_ref()))),
         };
         let target = service.subject.to_string();
-        self.needs.push(Need { peers: vec![self.pods_behind(service)], ports, target, reason });
+        self.list.push(Need { peers: vec![self.pods_behind(service)], ports, target, reason });
     }
 
     /// The pods that a Service selects.
@@ -213,12 +107,17 @@ impl<'a> Needs<'a> {
         let labels: Vec<&str> = outside.host.split('.').collect();
         if outside.host.parse::<std::net::IpAddr>().is_ok() {
             let peers = vec![range(&single(&outside.host))];
-            self.needs.push(Need { peers, ports, target: outside.host.clone(), reason: outside.reason.clone() });
+            self.list.push(Need { peers, ports, target: outside.host.clone(), reason: outside.reason.clone() });
         } else if let [_, namespace, "svc", ..] = labels[..] {
             let text = format!("{} was not read; every pod of its namespace may be called", outside.host);
             self.guards.push((Applicability::Unsafe, "service", text));
             let peers = vec![json!({"namespaceSelector": isolation::namespace_selector(namespace)})];
-            self.needs.push(Need { peers, ports: Vec::new(), target: outside.host.clone(), reason: outside.reason.clone() });
+            self.list.push(Need {
+                peers,
+                ports: Vec::new(),
+                target: outside.host.clone(),
+                reason: outside.reason.clone(),
+            });
         } else {
             self.names.push(outside.clone());
         }
@@ -235,13 +134,17 @@ impl<'a> Needs<'a> {
             return;
         }
         if self.known.is_cilium {
-            let text = format!("ServiceAccount/{account} has roles; on Cilium the API server is the entity kube-apiserver");
+            let text =
+                format!("ServiceAccount/{account} has roles; on Cilium the API server is the entity kube-apiserver");
             self.guards.push((Applicability::Manual, "cilium", text));
         }
         if self.known.api_server.is_empty() {
-            self.answer("apiServer", &format!("ServiceAccount/{account} has roles, and the API server's address was not read"));
+            self.answer(
+                "apiServer",
+                &format!("ServiceAccount/{account} has roles, and the API server's address was not read"),
+            );
         } else {
-            self.needs.extend(self.known.api_server.iter().cloned());
+            self.list.extend(self.known.api_server.iter().cloned());
         }
     }
 
@@ -249,7 +152,8 @@ impl<'a> Needs<'a> {
     fn nodes(&mut self) {
         let containers = self.workload.template().into_iter().flat_map(|template| &template.spec.containers);
         let mut fields = containers.flat_map(|container| &container.env).filter(|variable| {
-            let field = variable.value_from.as_ref().and_then(|from| from.field_ref.as_ref()?.get("fieldPath")?.as_str());
+            let field =
+                variable.value_from.as_ref().and_then(|from| from.field_ref.as_ref()?.get("fieldPath")?.as_str());
             field == Some("status.hostIP")
         });
         let Some(variable) = fields.next() else {
@@ -257,7 +161,11 @@ impl<'a> Needs<'a> {
         };
         let reason = format!("env {} is the node's address", variable.name);
         if self.known.is_cilium {
-            self.guards.push((Applicability::Manual, "cilium", format!("{reason}; on Cilium nodes are the entity host")));
+            self.guards.push((
+                Applicability::Manual,
+                "cilium",
+                format!("{reason}; on Cilium nodes are the entity host"),
+            ));
         }
         let nodes = &self.context.inventory.nodes;
         let addresses = nodes.iter().flat_map(|node| &node.status.addresses);
@@ -266,7 +174,7 @@ impl<'a> Needs<'a> {
         if peers.is_empty() {
             self.answer("nodes", &format!("{reason}, and no node was read"));
         } else {
-            self.needs.push(Need { peers, ports: Vec::new(), target: "nodes".to_owned(), reason });
+            self.list.push(Need { peers, ports: Vec::new(), target: "nodes".to_owned(), reason });
         }
     }
 
@@ -281,7 +189,7 @@ impl<'a> Needs<'a> {
         }
         if input.value.as_deref() == Some("namespace") {
             let (target, reason) = ("every pod of the namespace".to_owned(), "callees=namespace".to_owned());
-            self.needs.push(Need { peers: vec![json!({"podSelector": {}})], ports: Vec::new(), target, reason });
+            self.list.push(Need { peers: vec![json!({"podSelector": {}})], ports: Vec::new(), target, reason });
         }
         self.inputs.push(input);
     }
@@ -306,7 +214,8 @@ impl<'a> Needs<'a> {
     /// The weak fallback: everywhere but the cluster and the metadata service, on the known ports.
     fn anywhere(&mut self) {
         let cluster = self.context.value(&self.workload.subject, "clusterRanges").unwrap_or_default();
-        let (six, four): (Vec<&str>, Vec<&str>) = cluster.split(',').filter(|r| !r.is_empty()).partition(|r| r.contains(':'));
+        let (six, four): (Vec<&str>, Vec<&str>) =
+            cluster.split(',').filter(|r| !r.is_empty()).partition(|r| r.contains(':'));
         let four: Vec<&str> = [METADATA].into_iter().chain(four).collect();
         let mut ports: Vec<PodPort> = merge(self.names.iter().filter_map(|outside| outside.port).map(PodPort::tcp));
         if ports.is_empty() || self.names.iter().any(|outside| outside.port.is_none()) {
@@ -319,7 +228,7 @@ impl<'a> Needs<'a> {
         let peers = vec![json!({"ipBlock": {"cidr": "0.0.0.0/0", "except": four}}), all];
         let text = "external=any is weak: it opens these ports to every address outside the cluster";
         self.guards.push((Applicability::Unsafe, "external", text.to_owned()));
-        self.needs.push(Need { peers, ports, target: "any address".to_owned(), reason: "external=any".to_owned() });
+        self.list.push(Need { peers, ports, target: "any address".to_owned(), reason: "external=any".to_owned() });
     }
 
     /// `10.0.0.0/8:443,10.1.0.0/16`: the port follows the length of the prefix.
@@ -328,10 +237,11 @@ impl<'a> Needs<'a> {
             let Some((base, rest)) = item.rsplit_once('/') else {
                 continue;
             };
-            let (length, named) = rest.split_once(':').map_or((rest, None), |(length, port)| (length, port.parse().ok()));
+            let (length, named) =
+                rest.split_once(':').map_or((rest, None), |(length, port)| (length, port.parse().ok()));
             let cidr = format!("{base}/{length}");
             let ports = named.map(PodPort::tcp).into_iter().collect();
-            self.needs.push(Need { peers: vec![range(&cidr)], ports, target: cidr, reason: format!("answer to {key}") });
+            self.list.push(Need { peers: vec![range(&cidr)], ports, target: cidr, reason: format!("answer to {key}") });
         }
     }
 
@@ -348,7 +258,7 @@ impl<'a> Needs<'a> {
     /// The rules of the policy, DNS first; what has the same ports shares one.
     pub(super) fn rules(&self) -> Vec<Value> {
         let mut rules: Vec<(&[PodPort], Vec<&Value>)> = Vec::new();
-        for need in &self.needs {
+        for need in &self.list {
             let at = rules.iter().position(|(ports, _)| *ports == need.ports.as_slice());
             let at = at.unwrap_or_else(|| {
                 rules.push((&need.ports, Vec::new()));
@@ -372,14 +282,15 @@ impl<'a> Needs<'a> {
 
     /// The table of needs as evidence.
     pub(super) fn evidence(&self, mut finding: Finding) -> Finding {
-        for need in &self.needs {
+        for need in &self.list {
             let ports: Vec<String> = need.ports.iter().map(ToString::to_string).collect();
             let ports = if ports.is_empty() { "all ports".to_owned() } else { ports.join(", ") };
-            finding = finding.because(format!("-> {} {ports}: {}", need.target, need.reason));
+            finding = finding.because(format!("calls {} on {ports}: {}", need.target, need.reason));
         }
         for outside in &self.names {
             let port = outside.port.map_or_else(String::new, |port| format!(":{port}"));
-            finding = finding.because(format!("-> {}{port}, whose address is not known: {}", outside.host, outside.reason));
+            finding = finding
+                .because(format!("calls {}{port}, whose address is not known: {}", outside.host, outside.reason));
         }
         finding
     }

@@ -1,54 +1,20 @@
 //! Which flows a workload must let in, each with its reason.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::known::Known;
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Input};
-use crate::model::inventory::is_top_level;
+use crate::model::Item;
 use crate::model::isolation::{self, PodPort};
 use crate::model::network::Service;
 use crate::model::number::IntOrString;
-use crate::model::plugin::{self, Enforcement};
-use crate::model::references::References;
-use crate::model::routes::{Controller, Route, Routes};
-use crate::model::scrapes::Scrapes;
+use crate::model::plugin::Enforcement;
+use crate::model::routes::{Controller, Route};
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item, Subject};
 use crate::rules::rule::Context;
-
-/// What is known of the whole inventory, computed once.
-pub(super) struct Known {
-    references: References,
-    routes: Routes,
-    scrapes: Scrapes,
-    pub(super) called_by_api_server: BTreeMap<(String, String), Subject>,
-    pub(super) enforcement: Enforcement,
-    /// By namespace the workloads with addresses in Secrets: position and text.
-    hidden: BTreeMap<String, Vec<(usize, String)>>,
-}
-
-impl Known {
-    pub(super) fn of(inventory: &Inventory) -> Self {
-        let references = References::of(inventory);
-        let mut hidden: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
-        for (position, workload) in inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload)) {
-            if let Some(value) = references.hidden(position).first() {
-                let text = format!("{} ({value})", workload.subject.short());
-                hidden.entry(workload.namespace().to_owned()).or_default().push((position, text));
-            }
-        }
-        Self {
-            references,
-            routes: Routes::of(inventory),
-            scrapes: Scrapes::of(inventory),
-            called_by_api_server: isolation::called_by_api_server(inventory),
-            enforcement: plugin::enforcement(inventory),
-            hidden,
-        }
-    }
-}
 
 /// One caller, the ports that it may call, and why.
 struct Flow {
@@ -64,7 +30,7 @@ pub(super) struct Flows<'a> {
     known: &'a Known,
     workload: &'a Item<Workload>,
     position: usize,
-    flows: Vec<Flow>,
+    list: Vec<Flow>,
     /// Guards: applicability, guard, sentence; `Manual` refuses.
     guards: Vec<(Applicability, &'static str, String)>,
     inputs: Vec<Input>,
@@ -80,7 +46,7 @@ impl<'a> Flows<'a> {
             known,
             workload,
             position,
-            flows: Vec::new(),
+            list: Vec::new(),
             guards: Vec::new(),
             inputs: Vec::new(),
             notes: Vec::new(),
@@ -108,7 +74,7 @@ impl<'a> Flows<'a> {
             self.members(service);
             if service.is_external() {
                 let ports = isolation::ports_for(self.workload, service, None);
-                self.everybody(ports, format!("{} has type {}", service.subject.short(), service.kind()));
+                self.everybody(&ports, &format!("{} has type {}", service.subject.short(), service.kind()));
             }
         }
         self.host_ports();
@@ -121,13 +87,14 @@ impl<'a> Flows<'a> {
         let client = self.context.inventory.workloads.at(client);
         let on_host = client.template().is_some_and(|template| template.spec.on_host_network());
         if on_host && client.subject != self.workload.subject {
-            let text = format!("{} calls it from its node's network, which no selector matches", client.subject.short());
+            let text =
+                format!("{} calls it from its node's network, which no selector matches", client.subject.short());
             self.guards.push((Applicability::Manual, "host-network", text));
             return;
         }
         let (peer, remark) = isolation::peer(client, self.workload.namespace());
         self.notes.extend(remark);
-        self.flows.push(Flow { peer, ports, source: client.subject.to_string(), reason });
+        self.list.push(Flow { peer, ports, source: client.subject.to_string(), reason });
     }
 
     /// Pods of one StatefulSet find each other through a headless Service, under names made at run time.
@@ -139,11 +106,11 @@ impl<'a> Flows<'a> {
         }
     }
 
-    fn everybody(&mut self, ports: Vec<PodPort>, reason: String) {
+    fn everybody(&mut self, ports: &[PodPort], reason: &str) {
         self.is_public = true;
         for range in ["0.0.0.0/0", "::/0"] {
             let peer = json!({"ipBlock": {"cidr": range}});
-            self.flows.push(Flow { peer, ports: ports.clone(), source: range.to_owned(), reason: reason.clone() });
+            self.list.push(Flow { peer, ports: ports.to_vec(), source: range.to_owned(), reason: reason.to_owned() });
         }
     }
 
@@ -158,7 +125,7 @@ impl<'a> Flows<'a> {
             })
             .collect();
         if !ports.is_empty() {
-            self.everybody(ports, "a hostPort opens it on its nodes".to_owned());
+            self.everybody(&ports, "a hostPort opens it on its nodes");
         }
     }
 
@@ -175,7 +142,7 @@ impl<'a> Flows<'a> {
                 self.ask(input);
                 let peer = json!({"namespaceSelector": isolation::namespace_selector(&namespace)});
                 let source = format!("namespace {namespace}");
-                self.flows.push(Flow { peer, ports: scrape.ports.clone(), source, reason: scrape.reason.clone() });
+                self.list.push(Flow { peer, ports: scrape.ports.clone(), source, reason: scrape.reason.clone() });
             }
         }
     }
@@ -189,11 +156,16 @@ impl<'a> Flows<'a> {
             return;
         }
         let reason = "Istio's ambient mode".to_owned();
-        for flow in self.flows.iter_mut().filter(|flow| !flow.ports.is_empty()) {
+        for flow in self.list.iter_mut().filter(|flow| !flow.ports.is_empty()) {
             flow.ports.push(PodPort::tcp(15008));
         }
         let peer = json!({"ipBlock": {"cidr": "169.254.7.127/32"}});
-        self.flows.push(Flow { peer, ports: Vec::new(), source: "kubelet probes from 169.254.7.127/32".to_owned(), reason });
+        self.list.push(Flow {
+            peer,
+            ports: Vec::new(),
+            source: "kubelet probes from 169.254.7.127/32".to_owned(),
+            reason,
+        });
     }
 
     /// The controller that forwards to a Service.
@@ -203,7 +175,10 @@ impl<'a> Flows<'a> {
         match &route.controller {
             Controller::Pods { workloads, evidence, checked } => {
                 if !checked {
-                    let text = format!("{evidence}: no address of its Service confirms that it serves {}", route.object.short());
+                    let text = format!(
+                        "{evidence}: no address of its Service confirms that it serves {}",
+                        route.object.short()
+                    );
                     self.guards.push((Applicability::Unsafe, "controller", text));
                 }
                 for controller in workloads {
@@ -215,7 +190,7 @@ impl<'a> Flows<'a> {
                 self.guards.push((Applicability::Unsafe, "controller", text));
                 for range in ranges {
                     let peer = json!({"ipBlock": {"cidr": range}});
-                    self.flows.push(Flow { peer, ports: ports.clone(), source: range.clone(), reason: reason.clone() });
+                    self.list.push(Flow { peer, ports: ports.clone(), source: range.clone(), reason: reason.clone() });
                 }
             }
             Controller::Assumed { name, namespace, labels } => {
@@ -224,7 +199,9 @@ impl<'a> Flows<'a> {
                 let text = format!("the controller {name} was not read; where it is by default is assumed");
                 self.assumed(&text, Some((namespace, &shown.join(","))), &ports, reason);
             }
-            Controller::Unknown { reason: why } => self.assumed(&format!("the controller is not known: {why}"), None, &ports, reason),
+            Controller::Unknown { reason: why } => {
+                self.assumed(&format!("the controller is not known: {why}"), None, &ports, reason);
+            }
         }
     }
 
@@ -232,34 +209,42 @@ impl<'a> Flows<'a> {
     fn assumed(&mut self, why: &str, usual: Option<(&str, &str)>, ports: &[PodPort], reason: String) {
         let subject = &self.workload.subject;
         let ranges = self.context.input(subject, "controllerRanges", false);
-        let mut namespace = self.context.input(subject, "controllerNamespace", usual.is_none() && ranges.value.is_none());
+        let mut namespace =
+            self.context.input(subject, "controllerNamespace", usual.is_none() && ranges.value.is_none());
         let mut labels = self.context.input(subject, "controllerLabels", false);
         let is_answered = namespace.value.is_some() || ranges.value.is_some();
         if let (Some((usual_namespace, usual_labels)), false) = (usual, is_answered) {
             namespace.default = Some(usual_namespace.to_owned());
-            namespace.value = namespace.default.clone();
+            namespace.value.clone_from(&namespace.default);
             if labels.value.is_none() && !usual_labels.is_empty() {
                 labels.default = Some(usual_labels.to_owned());
-                labels.value = labels.default.clone();
+                labels.value.clone_from(&labels.default);
             }
         }
         if !is_answered {
-            self.guards.push((if usual.is_some() { Applicability::Unsafe } else { Applicability::Input }, "controller", why.to_owned()));
+            self.guards.push((
+                if usual.is_some() { Applicability::Unsafe } else { Applicability::Input },
+                "controller",
+                why.to_owned(),
+            ));
         }
         for range in ranges.value.iter().flat_map(|ranges| ranges.split(',')) {
             let peer = json!({"ipBlock": {"cidr": range}});
-            self.flows.push(Flow { peer, ports: ports.to_vec(), source: range.to_owned(), reason: reason.clone() });
+            self.list.push(Flow { peer, ports: ports.to_vec(), source: range.to_owned(), reason: reason.clone() });
         }
         if let Some(namespace) = &namespace.value {
             let mut peer = json!({"namespaceSelector": isolation::namespace_selector(namespace)});
             let pairs = labels.value.iter().flat_map(|text| text.split(',')).filter_map(|pair| pair.split_once('='));
-            let pairs: serde_json::Map<String, Value> = pairs.map(|(key, value)| (key.to_owned(), json!(value))).collect();
+            let pairs: serde_json::Map<String, Value> =
+                pairs.map(|(key, value)| (key.to_owned(), json!(value))).collect();
             if !pairs.is_empty() {
                 peer["podSelector"] = json!({"matchLabels": pairs});
             }
-            self.flows.push(Flow { peer, ports: ports.to_vec(), source: format!("namespace {namespace}"), reason });
+            self.list.push(Flow { peer, ports: ports.to_vec(), source: format!("namespace {namespace}"), reason });
         }
-        [namespace, labels, ranges].into_iter().for_each(|input| self.ask(input));
+        for input in [namespace, labels, ranges] {
+            self.ask(input);
+        }
     }
 
     fn ask(&mut self, input: Input) {
@@ -275,7 +260,7 @@ impl<'a> Flows<'a> {
         if inventory.services_of(self.position).next().is_none() {
             return;
         }
-        let nobody = self.flows.is_empty() && self.guards.is_empty();
+        let nobody = self.list.is_empty() && self.guards.is_empty();
         let hidden = self.hidden();
         let input = self.context.input(&self.workload.subject, "callers", nobody || hidden.is_some());
         if input.value.as_deref() == Some("namespace") {
@@ -284,7 +269,7 @@ impl<'a> Flows<'a> {
             ports.sort();
             ports.dedup();
             let (source, reason) = ("every pod of the namespace".to_owned(), "callers=namespace".to_owned());
-            self.flows.push(Flow { peer: json!({"podSelector": {}}), ports, source, reason });
+            self.list.push(Flow { peer: json!({"podSelector": {}}), ports, source, reason });
         }
         let to = if input.value.is_none() { Applicability::Input } else { Applicability::Unsafe };
         if let Some(text) = hidden {
@@ -300,7 +285,7 @@ impl<'a> Flows<'a> {
     pub(super) fn rules(&self) -> Vec<Value> {
         let mut callers: Vec<(&Value, Vec<PodPort>, bool)> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
-        for flow in &self.flows {
+        for flow in &self.list {
             let place = *places.entry(flow.peer.to_string()).or_insert_with(|| {
                 callers.push((&flow.peer, Vec::new(), false));
                 callers.len() - 1
@@ -332,12 +317,12 @@ impl<'a> Flows<'a> {
 
     /// The table of flows as evidence.
     pub(super) fn evidence(&self, mut finding: Finding) -> Finding {
-        for flow in &self.flows {
+        for flow in &self.list {
             let ports: Vec<String> = flow.ports.iter().map(ToString::to_string).collect();
             let ports = if ports.is_empty() { "all ports".to_owned() } else { ports.join(", ") };
             finding = finding.because(format!("{} -> {ports}: {}", flow.source, flow.reason));
         }
-        if self.flows.is_empty() {
+        if self.list.is_empty() {
             finding = finding.because("no object shows a caller");
         }
         match &self.known.enforcement {
@@ -366,12 +351,12 @@ impl<'a> Flows<'a> {
 
     /// True if the policy lets in address ranges.
     pub(super) fn has_ranges(&self) -> bool {
-        self.flows.iter().any(|flow| flow.peer.get("ipBlock").is_some())
+        self.list.iter().any(|flow| flow.peer.get("ipBlock").is_some())
     }
 
     /// A node whose address one of the ranges is meant for, all addresses apart.
     pub(super) fn node_in_range(&self) -> Option<String> {
-        let ranges = self.flows.iter().filter_map(|flow| flow.peer.pointer("/ipBlock/cidr")?.as_str());
+        let ranges = self.list.iter().filter_map(|flow| flow.peer.pointer("/ipBlock/cidr")?.as_str());
         let ranges: Vec<&str> = ranges.filter(|range| !range.ends_with("/0")).collect();
         let holds = |address: &Value| {
             let address = address.get("address").and_then(Value::as_str).unwrap_or_default();
