@@ -25,9 +25,11 @@ pub fn sees_all_namespaces(inventory: &Inventory) -> bool {
 
 /// True if every workload of a namespace was read.
 pub fn sees_all_pods(inventory: &Inventory, namespace: &str) -> bool {
+    // Of namespaces that are not audited only some kinds are read.
+    let is_read = inventory.scope.namespaces.as_ref().is_none_or(|names| names.contains(namespace));
     let lists = ["pods", "deployments", "statefulsets", "daemonsets", "cronjobs", "jobs"];
     inventory.is_complete()
-        || inventory.is_live() && lists.iter().all(|list| inventory.unseen(list, namespace).is_none())
+        || inventory.is_live() && is_read && lists.iter().all(|list| inventory.unseen(list, namespace).is_none())
 }
 
 /// True if a selector selects a template or a pod of the namespace.
