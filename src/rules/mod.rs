@@ -21,6 +21,7 @@ macro_rules! registry {
 
 registry! {
     broken_ingress_route,
+    broken_network_policy,
     certificate_not_ready,
     conflicting_pdb,
     dev_storage_endpoint,
@@ -28,6 +29,9 @@ registry! {
     ingress_without_tls,
     insecure_flag,
     misconfigured_hpa,
+    missing_default_deny,
+    missing_egress_policy,
+    missing_ingress_policy,
     missing_limit_range,
     missing_pdb,
     missing_readiness_probe,
@@ -36,6 +40,7 @@ registry! {
     missing_tenant_quota,
     missing_tenant_rate_limit,
     needless_exposure,
+    network_policy_not_enforced,
     orphan_load_balancer,
     pdb_blocks_eviction,
     plaintext_credential,
