@@ -213,11 +213,7 @@ fn follow_alias(inventory: &Inventory, service: usize) -> Option<usize> {
             return Some(at);
         }
         let name = item.spec.external_name.as_deref()?.trim_end_matches('.');
-<<<<<<< HEAD
-        at = scan::resolve(inventory, item.namespace(), name).filter(|(_, qualified)| *qualified)?.0;
-=======
         at = names::resolve(inventory, item.namespace(), name).filter(|(_, qualified)| *qualified)?.0;
->>>>>>> rules-network
     }
     None
 }

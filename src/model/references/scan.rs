@@ -294,12 +294,8 @@ impl<'a> Scanner<'a> {
         let name = name.trim_end_matches('.');
         let Some((service, is_qualified)) = resolve(self.inventory, self.namespace, name) else {
             if *why != Why::Port && is_outside(name) {
-<<<<<<< HEAD
-                self.found.push(Mention { target: Target::Host(name.to_owned()), port, why: why.clone() });
-=======
                 let target = Target::Host(name.to_owned());
                 self.found.push(Mention { target, port: port.or(usual), why: why.clone() });
->>>>>>> rules-network
             }
             return;
         };
@@ -337,33 +333,3 @@ fn split_port(host: &str) -> (&str, Option<i64>) {
         None => (host, None),
     }
 }
-<<<<<<< HEAD
-
-/// True for an address or a name of public DNS: not a single word.
-fn is_outside(name: &str) -> bool {
-    if name.parse::<std::net::Ipv4Addr>().is_ok() {
-        return !name.starts_with("127.") && name != "0.0.0.0";
-    }
-    let top = name.rsplit('.').next().unwrap_or_default();
-    name.contains('.') && !name.contains("..") && top.len() > 1 && top.bytes().all(|b| b.is_ascii_alphabetic())
-}
-
-/// The Service that a host name means to a pod of `namespace`, and whether the name is qualified.
-/// A bare name never leaves the namespace. Pods of a headless Service have names of their own
-/// before the Service's.
-pub(super) fn resolve(inventory: &Inventory, namespace: &str, host: &str) -> Option<(usize, bool)> {
-    let find = |namespace: &str, name: &str| inventory.services.position(namespace, "Service", name);
-    let headless =
-        |namespace: &str, name: &str| find(namespace, name).filter(|at| inventory.services.at(*at).is_headless());
-    let labels: Vec<&str> = host.splitn(5, '.').collect();
-    match labels[..] {
-        [service] => Some((find(namespace, service)?, false)),
-        [service, space, "svc", ..] => Some((find(space, service)?, true)),
-        [_, service, space, "svc", ..] => Some((find(space, service)?, true)),
-        [first, second] => find(second, first).or_else(|| headless(namespace, second)).map(|at| (at, false)),
-        [_, service, space] => Some((headless(space, service)?, false)),
-        _ => None,
-    }
-}
-=======
->>>>>>> rules-network

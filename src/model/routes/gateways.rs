@@ -190,11 +190,7 @@ fn of_istio_gateway(finder: &Finder<'_>, namespace: &str, name: &str) -> Control
         return Controller::Unknown { reason: format!("Gateway/{name} in {namespace} was not read") };
     };
     let own = finder.workloads(|position| {
-<<<<<<< HEAD
-        let labels = finder.inventory.workloads.at(position).template().map(|template| template.labels());
-=======
         let labels = finder.inventory.workloads.at(position).template().map(PodTemplate::labels);
->>>>>>> rules-network
         labels.is_some_and(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
     });
     if own.is_empty() {
