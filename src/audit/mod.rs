@@ -9,6 +9,7 @@ pub mod engine;
 pub mod waivers;
 pub mod baseline;
 pub mod configured;
+pub mod starter;
 #[cfg(test)]
 pub(crate) mod test_rules;
 
