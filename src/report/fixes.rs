@@ -38,8 +38,8 @@ fn work(fix: &Fix) -> String {
     let pick = |wanted: fn(&Step) -> Option<&Object>| fix.steps.iter().filter_map(wanted).collect::<Vec<_>>();
     let created = pick(|step| if let Step::Create { object, .. } = step { Some(object) } else { None });
     let deleted = pick(|step| if let Step::Delete { object } = step { Some(object) } else { None });
-    let patched = pick(|step| if let Step::Patch { object, .. } = step { Some(object) } else { None });
-    let patches = match patched.len() {
+    let changed = pick(|step| if let Step::Patch { object, .. } = step { Some(object) } else { None });
+    let patches = match changed.len() {
         0 => None,
         1 => Some("1 patch".to_owned()),
         many => Some(format!("{many} patches")),

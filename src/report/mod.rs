@@ -8,6 +8,8 @@ pub mod diff;
 pub mod audit;
 pub mod fixes;
 pub mod table;
+pub mod name;
+pub mod actions;
 
 /// The files that are generated from this module: path in the repository, and content.
 pub fn generated() -> Vec<(String, String)> {

@@ -53,8 +53,7 @@ fn context(report: &AuditReport) -> Line {
         Source::Cluster { context, server, .. } => {
             Line::of(Role::Dim, "Context ").and(Role::Strong, context.as_deref().unwrap_or(server))
         }
-        Source::Manifests { files, .. } => Line::of(Role::Dim, "Manifests")
-            .and(Role::Strong, &files.iter().map(|file| format!(" {file}")).collect::<String>()),
+        Source::Manifests { files, .. } => Line::of(Role::Dim, "Manifests ").and(Role::Strong, &files.join(" ")),
     };
     let names = metadata.source.namespaces();
     let place = match names.len() {
@@ -71,23 +70,23 @@ fn context(report: &AuditReport) -> Line {
 }
 
 /// Lines on their way to a terminal of some width.
-struct Page<'a> {
-    options: &'a Options,
-    lines: Vec<Line>,
+pub(super) struct Page<'a> {
+    pub(super) options: &'a Options,
+    pub(super) lines: Vec<Line>,
 }
 
 impl<'a> Page<'a> {
-    fn new(options: &'a Options) -> Self {
+    pub(super) fn new(options: &'a Options) -> Self {
         Self { options, lines: Vec::new() }
     }
 
     /// Adds a line, broken between words where it is too long.
-    fn flow(&mut self, line: Line, indent: usize) {
+    pub(super) fn flow(&mut self, line: Line, indent: usize) {
         self.lines.extend(line.wrap(self.options.columns(), indent));
     }
 
     /// Adds a line, cut where it is too long.
-    fn row(&mut self, line: Line) {
+    pub(super) fn row(&mut self, line: Line) {
         self.lines.push(line.truncate(self.options.columns()));
     }
 
@@ -104,7 +103,7 @@ impl<'a> Page<'a> {
     }
 
     /// Adds an empty line.
-    fn blank(&mut self) {
+    pub(super) fn blank(&mut self) {
         self.lines.push(Line::blank());
     }
 }

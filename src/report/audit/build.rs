@@ -144,10 +144,8 @@ fn category(row: &score::CategoryScore) -> CategoryScore {
         category: row.category,
         score: row.score.map(score::displayed),
         status: row.status,
-        priority: score::is_urgent(row.category).map(|urgent| match urgent {
-            true => CategoryPriority::High,
-            false => CategoryPriority::Medium,
-        }),
+        priority: score::is_urgent(row.category)
+            .map(|urgent| if urgent { CategoryPriority::High } else { CategoryPriority::Medium }),
         coverage: covered(row.coverage),
         capped: row.capped,
         checks: row.checks.iter().map(check).collect(),

@@ -10,12 +10,15 @@ const NAMED_GAPS: usize = 3;
 
 /// Adds them.
 pub(super) fn add(page: &mut Page<'_>, report: &AuditReport) {
+    if report.score.categories.iter().all(|row| row.checks.is_empty()) && report.findings.is_empty() {
+        page.flow(Line::of(Role::Plain, "Nothing to judge: no rule applies to what was read."), 2);
+    }
     page.flow(counts(report), 2);
     let fixes = &report.summary.fixes;
     let parts = [
         (Role::Safe, fixes.safe, "safe"),
         (Role::Unsafe, fixes.not_safe, "unsafe"),
-        (Role::Unsafe, fixes.input, "need input"),
+        (Role::Unsafe, fixes.input, if fixes.input == 1 { "needs input" } else { "need input" }),
         (Role::Manual, fixes.manual, "manual"),
     ];
     if parts.iter().any(|(_, number, _)| *number > 0) {

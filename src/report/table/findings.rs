@@ -86,7 +86,8 @@ fn add_fixes(page: &mut Page<'_>, finding: &Finding) {
         page.flow(line.and(Role::Plain, &rest), 6);
         if page.options.wide {
             let lowered = fix.lowered_by.iter().map(|lowered| &lowered.reason);
-            for text in fix.consequences.iter().chain(lowered).chain(&fix.irreversible).chain(&fix.notes) {
+            let texts = fix.consequences.iter().chain(lowered).chain(&fix.irreversible).chain(&fix.notes);
+            for text in std::iter::once(&fix.title).chain(texts).filter(|text| **text != rest) {
                 page.flow(Line::of(Role::Dim, &format!("      {text}")), 8);
             }
         }
@@ -121,7 +122,7 @@ pub(super) fn field(pointer: &str) -> String {
     for segment in pointer.split('/').skip(1) {
         let name = segment.replace("~1", "/").replace("~0", "~");
         if name.parse::<usize>().is_ok() || name.contains(['.', '/']) {
-            out.push_str(&format!("[{name}]"));
+            out.extend(["[", name.as_str(), "]"]);
         } else {
             if !out.is_empty() {
                 out.push('.');

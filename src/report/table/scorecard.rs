@@ -17,7 +17,7 @@ struct Columns {
 
 impl Columns {
     fn of(width: usize) -> Self {
-        Self { score: if width < 49 { 17 } else { 20 }, bar: width >= 49, priority: width >= 57 }
+        Self { score: if width < 49 { 18 } else { 20 }, bar: width >= 49, priority: width >= 57 }
     }
 
     fn status(&self) -> usize {
@@ -112,7 +112,7 @@ pub fn explain_score(report: &AuditReport, options: &Options) -> Vec<Line> {
     let cells = |category: &str, rule: &str, cells: [&str; 4], role: Role| -> Line {
         let mut line = if is_narrow { Line::blank() } else { Line::of(role, category).to(19) };
         if is_narrow {
-            // The rule goes last, where it may be cut.
+            // The rule goes last, where it may take a line of its own.
             for (cell, name) in cells.iter().zip(["WEIGHT", "PASSED", "GIVES", "LOST"]) {
                 let cell = if role == Role::Heading { name } else { cell };
                 line = line.and(role, &format!("{cell:>6} "));
@@ -125,7 +125,7 @@ pub fn explain_score(report: &AuditReport, options: &Options) -> Vec<Line> {
         }
         line
     };
-    page.row(cells("CATEGORY", "RULE", numbers, Role::Heading));
+    page.flow(cells("CATEGORY", "RULE", numbers, Role::Heading), 4);
     for (row, check) in checks {
         let star = if check.attested > 0 { "*" } else { "" };
         let half = if check.partial > 0 { format!("+{}½", check.partial) } else { String::new() };
@@ -137,7 +137,7 @@ pub fn explain_score(report: &AuditReport, options: &Options) -> Vec<Line> {
         } else {
             [&check.weight.to_string(), "?", "–", "–"]
         };
-        page.row(cells(row.category.word(), &check.rule, texts, if judged { Role::Plain } else { Role::Dim }));
+        page.flow(cells(row.category.word(), &check.rule, texts, if judged { Role::Plain } else { Role::Dim }), 4);
     }
     page.blank();
     totals(&mut page, report);
