@@ -10,11 +10,10 @@ pub mod fixes;
 pub mod table;
 pub mod name;
 pub mod actions;
+pub mod manual;
+mod generated;
 
-/// The files that are generated from this module: path in the repository, and content.
-pub fn generated() -> Vec<(String, String)> {
-    vec![("docs/schemas/audit-report.json".to_owned(), audit::schema())]
-}
+pub use generated::files as generated;
 
 #[cfg(test)]
 mod samples;
