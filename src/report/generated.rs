@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{audit as report, manual};
+use super::manual;
 use crate::audit::{baseline, config};
 use crate::rules::RULES;
 
 /// Every generated file: its path in the repository, and its text. Sorted by path.
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![
-        ("docs/schemas/audit-report.json".to_owned(), report::schema()),
+        ("docs/schemas/audit-report.json".to_owned(), super::audit::schema()),
         ("docs/rules/README.md".to_owned(), index()),
         ("docs/schemas/baseline.json".to_owned(), json(&baseline::schema())),
         ("docs/schemas/config.json".to_owned(), json(&config::schema(RULES))),

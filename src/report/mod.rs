@@ -11,9 +11,7 @@ pub mod table;
 pub mod name;
 pub mod actions;
 pub mod manual;
-mod generated;
-
-pub use generated::files as generated;
+pub mod generated;
 
 #[cfg(test)]
 mod samples;
