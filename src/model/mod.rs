@@ -20,8 +20,14 @@ pub mod mask;
 pub mod store;
 pub mod inventory;
 pub mod environment;
+pub mod config_text;
+pub mod consumers;
 pub mod references;
+pub mod routes;
 pub mod capacity;
+pub mod replicas;
+pub mod allowance;
+pub mod exposure;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

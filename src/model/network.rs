@@ -119,6 +119,11 @@ impl Service {
         !self.spec.selector.is_empty() && self.kind() != "ExternalName"
     }
 
+    /// True if its name gives the addresses of the pods, so that clients name the pods' own ports.
+    pub fn is_headless(&self) -> bool {
+        self.spec.cluster_ip.as_deref() == Some("None")
+    }
+
     /// True if it is reached from outside the cluster.
     pub fn is_external(&self) -> bool {
         matches!(self.kind(), "LoadBalancer" | "NodePort") || !self.spec.external_ips.is_empty()

@@ -6,5 +6,6 @@ pub mod change;
 pub mod simulate;
 pub mod outlook;
 pub mod diff;
+pub mod order;
 
 pub use patch::{Guarded, PatchError};

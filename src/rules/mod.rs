@@ -3,6 +3,9 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+mod namespace;
+pub mod configuration;
+pub mod more_pods;
 
 use rule::Rule;
 
@@ -17,10 +20,16 @@ macro_rules! registry {
 }
 
 registry! {
+    insecure_flag,
+    missing_limit_range,
     missing_pdb,
+    missing_resource_quota,
+    replicas_below_hpa_min,
+    replicas_pinned_with_hpa,
 }
 
 pub use development::is_development;
+use namespace::namespace_finding;
 
 /// A rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {

@@ -1,5 +1,7 @@
 //! From JSON into stores: one object, or the bytes of a page.
 
+use std::borrow::Borrow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -106,9 +108,10 @@ impl Inventory {
         &mut self,
         api_version: &str,
         kind: &str,
-        value: Value,
+        value: impl Borrow<Value>,
         origin: Option<Origin>,
     ) -> Result<(), BadObject> {
+        let value = value.borrow();
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
@@ -172,11 +175,11 @@ fn add<T: DeserializeOwned + Projection + Arrive>(
     store: &mut Store<T>,
     api_version: &str,
     kind: &str,
-    value: Value,
+    value: &Value,
     origin: Option<Origin>,
 ) -> Result<(), BadObject> {
-    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut body: T = serde_json::from_value(value)
+    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let mut body = T::deserialize(value)
         .map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: error.to_string() })?;
     body.arrive(api_version, kind);
     store.push(Item::new(api_version, kind, body, origin));
