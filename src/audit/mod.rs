@@ -6,6 +6,7 @@ pub mod answer;
 pub mod config;
 pub mod guards;
 pub mod engine;
+pub mod score;
 pub mod waivers;
 pub mod baseline;
 pub mod configured;
