@@ -10,7 +10,6 @@ pub mod score;
 pub mod waivers;
 pub mod baseline;
 pub mod configured;
-pub mod score;
 #[cfg(test)]
 pub(crate) mod test_rules;
 

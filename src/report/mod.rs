@@ -8,7 +8,8 @@ pub mod diff;
 pub mod audit;
 pub mod fixes;
 pub mod table;
-pub mod views;
+pub mod name;
+pub mod actions;
 pub mod manual;
 pub mod generated;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::rules::rule::{Context, Rule, Verdicts};
 use crate::rules::settings::Settings;
 
 const FLAG: Rule = Rule {
-    id: "insecure-flag",
+    id: "open-flag",
     severity: Severity::Critical,
     priority: Priority::Immediate,
     category: Category::Security,
@@ -23,7 +23,7 @@ const FLAG: Rule = Rule {
     ..missing_pdb::RULE
 };
 const BALANCER: Rule = Rule {
-    id: "redundant-load-balancer",
+    id: "public-balancer",
     severity: Severity::Medium,
     category: Category::Cost,
     check: balancers,

@@ -64,13 +64,13 @@ fn names_are_those_of_the_contract() {
             "fixes": {"safe": 1, "unsafe": 1, "input": 1, "manual": 1}})
     );
     let rules: Vec<&Value> = report["findings"].as_array().unwrap().iter().map(|finding| &finding["rule"]).collect();
-    assert_eq!(rules, ["insecure-flag", "missing-pdb", "redundant-load-balancer", "redundant-load-balancer"]);
+    assert_eq!(rules, ["open-flag", "missing-pdb", "public-balancer", "public-balancer"]);
 }
 
 #[test]
 fn patches_are_guarded_and_masked() {
     let report = json_of(&report_of(&objects(0), true));
-    let steps = &finding(&report, "insecure-flag")["fixes"][0]["steps"];
+    let steps = &finding(&report, "open-flag")["fixes"][0]["steps"];
     let annotation = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
     assert_eq!(
         steps[0]["patch"],
@@ -85,7 +85,7 @@ fn patches_are_guarded_and_masked() {
         ])
     );
     assert_eq!(steps[1]["action"], "restart");
-    let locations = &finding(&report, "insecure-flag")["locations"];
+    let locations = &finding(&report, "open-flag")["locations"];
     assert_eq!(locations[1]["current"], "<masked>");
     assert!(!report.to_string().contains("hunter2"));
 }
@@ -105,7 +105,7 @@ fn the_outlook_is_a_simulation() {
     assert_eq!(
         score["categories"][1],
         json!({"category": "security", "score": 0.0, "status": "poor", "priority": "high", "coverage": 1.0,
-            "checks": [{"rule": "insecure-flag", "weight": 10, "applicable": 1, "passed": 0, "contribution": 0.0,
+            "checks": [{"rule": "open-flag", "weight": 10, "applicable": 1, "passed": 0, "contribution": 0.0,
                 "pointsLost": 10.0}]})
     );
 }

@@ -1,35 +1,16 @@
-//! Short views of a report: the names of the objects, and what to do when.
+//! The findings as a list of actions: what is immediate, what can wait.
 
-use super::audit::{AuditReport, Finding, Object};
+use super::audit::{AuditReport, Finding};
 use super::fixes;
 use super::table::{Options, Page};
-use super::text::{Line, Role, escape};
+use super::text::{Line, Role};
 use crate::finding::Priority;
 use crate::fix::Applicability;
 
 /// Objects that are named; the rest is counted.
 const NAMED: usize = 3;
 
-/// The objects of findings as kubectl takes them, one `deployment.apps/web` a line, each once,
-/// sorted. What is no object of the API, such as the cluster itself, has none.
-pub fn names(report: &AuditReport) -> String {
-    let mut names: Vec<String> = report.findings.iter().filter_map(|finding| name(&finding.object)).collect();
-    names.sort();
-    names.dedup();
-    names.iter().map(|name| escape(name).into_owned() + "\n").collect()
-}
-
-/// `deployment.apps/web`, or `service/web` in the core group.
-fn name(object: &Object) -> Option<String> {
-    let kind = object.kind.to_lowercase();
-    match object.api_version.split_once('/') {
-        Some((group, _)) => Some(format!("{kind}.{group}/{}", object.name)),
-        None if object.api_version.is_empty() => None,
-        None => Some(format!("{kind}/{}", object.name)),
-    }
-}
-
-/// What is immediate, what can wait: one list, numbered through.
+/// The whole list, numbered through.
 pub fn actions(report: &AuditReport, options: &Options) -> Vec<Line> {
     let mut page = Page::new(options);
     let mut number = 0;
@@ -119,13 +100,13 @@ mod tests {
         let text: String = actions(&report, &Options::default()).iter().map(|line| line.text() + "\n").collect();
         let expected = "\
 IMMEDIATE (before production)
-  1. CRITICAL insecure-flag
+  1. CRITICAL open-flag
      ConfigMap/config
      unsafe fix: 1 patch, restarts 1 workload
   2. HIGH missing-pdb  no PodDisruptionBudget for replicated pods
      Deployment/web
      safe fix: create PodDisruptionBudget/web-pdb
-  3. MEDIUM redundant-load-balancer
+  3. MEDIUM public-balancer
      Service/s0, Service/s1, Service/s2 and 2 more
      4 input fixes, 1 manual fix
 
@@ -137,15 +118,5 @@ IMMEDIATE (before production)
         }
         let calm = report_of(&[], true);
         assert_eq!(actions(&calm, &Options::default())[0].text(), "Nothing to do.");
-    }
-
-    #[test]
-    fn each_object_has_one_name() {
-        let mut report = report_of(&objects(2), true);
-        report.findings.push(report.findings[0].clone());
-        let mut cluster = report.findings[0].clone();
-        (cluster.object.kind, cluster.object.api_version) = ("Cluster".into(), String::new());
-        report.findings.push(cluster);
-        assert_eq!(names(&report), "configmap/config\ndeployment.apps/web\nservice/s0\nservice/s1\n");
     }
 }
