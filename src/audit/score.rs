@@ -69,7 +69,7 @@ impl Status {
 pub struct CheckScore {
     /// The rule's id.
     pub rule: &'static str,
-    /// The weight of the rule's severity.
+    /// The weight of the rule's severity, or of the configuration's.
     pub weight: u32,
     /// Objects that were judged.
     pub applicable: usize,
