@@ -292,15 +292,17 @@ impl Finding {
         });
         let object = &self.object;
         // A namespace left out of a manifest is `default`; a context has many names.
-        let name = if object.kind == "Cluster" { "" } else { &object.name };
+        let name = if object.is_whole_cluster() { "" } else { &object.name };
         let text = [self.rule, &object.kind, object.namespace(), name, pointer].join("\0");
         let digest = Sha256::digest(text.as_bytes());
-        digest.iter().fold("sha256:".to_owned(), |mut hex, byte| {
-            hex.push(char::from_digit(u32::from(byte >> 4), 16).expect("a nibble is a digit"));
-            hex.push(char::from_digit(u32::from(byte & 15), 16).expect("a nibble is a digit"));
-            hex
-        })
+        format!("sha256:{}", hex(&digest))
     }
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).expect("a nibble is a digit");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// What a rule says about one object.
@@ -332,4 +334,11 @@ pub enum Verdict {
         /// Until which day, `2027-01-31`.
         until: Option<String>,
     },
+}
+
+impl Verdict {
+    /// The verdict that a finding of this severity stands for: one of severity info never fails a check.
+    pub fn of(severity: Severity) -> Self {
+        if severity == Severity::Info { Self::NotApplicable } else { Self::Fail }
+    }
 }

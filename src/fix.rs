@@ -124,6 +124,8 @@ pub enum Action {
     /// It is a JSON text from which the member at this pointer goes: the last-applied annotation,
     /// whose text nobody but the server and the patch may see.
     DropInText(String),
+    /// It is a JSON text into which this member comes back, with this value.
+    PutInText(String, Value),
 }
 
 impl Edit {

@@ -1,6 +1,22 @@
 //! Configuration, waivers, the engine that runs rules, the score. Pure.
 
-pub mod engine;
+pub mod suggest;
+pub mod filter;
+pub mod answer;
+pub mod config;
 pub mod guards;
+pub mod engine;
+pub mod score;
+pub mod waivers;
+pub mod baseline;
+pub mod configured;
+#[cfg(test)]
+pub(crate) mod test_rules;
 
-pub use engine::{Audit, RuleOutcome, run};
+pub use answer::{SetError, parse_set};
+pub use baseline::Baseline;
+pub use config::{Config, ConfigError};
+pub use configured::run_configured;
+pub use engine::{Audit, RuleOutcome, Waived, run};
+pub use filter::Filter;
+pub use score::{Score, score};

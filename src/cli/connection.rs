@@ -268,7 +268,7 @@ mod tests {
         let options =
             parse(&["audit", "--as-user-extra", "k=a", "--as-user-extra=k=b=c", "--request-timeout=1m"]).unwrap();
         assert_eq!(options.as_user_extra["k"], ["a", "b=c"]);
-        assert_eq!(options.request_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(options.request_timeout, Some(Duration::from_mins(1)));
         assert_eq!(parse(&["audit", "--request-timeout", "0"]).unwrap().request_timeout, None);
         assert!(parse(&["audit", "--as-user-extra", "k"]).is_err());
         let error = parse(&["audit", "--request-timeout", "soon"]).unwrap_err().to_string();

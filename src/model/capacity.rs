@@ -5,9 +5,12 @@
 
 use serde_json::Value;
 
+use super::cluster::Other;
 use super::inventory::Inventory;
-use super::pod::{Container, PodSpec};
+use super::pod::{Container, PodSpec, PodTemplate, Volume};
+use super::policy::Autoscaler;
 use super::quantity::Quantity;
+use super::selector::Selector;
 use super::store::Item;
 use super::workload::Workload;
 
@@ -36,16 +39,24 @@ fn bound(inventory: &Inventory, position: usize, field: &str, keda_field: &str, 
     let Some(autoscaler) = inventory.autoscalers_of(position).next() else {
         return Bound { pods: workload.replicas(), source: format!("{} spec.replicas", workload.subject.short()) };
     };
-    if let Some(owner) = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject") {
-        let scaled = inventory
-            .other("scaledobjects.keda.sh")
-            .find(|scaled| scaled.name() == owner.name && scaled.namespace() == workload.namespace());
+    if let Some((name, scaled)) = scaled_object(inventory, autoscaler) {
         let count = scaled.and_then(|scaled| scaled.at(&format!("/spec/{keda_field}"))?.as_i64());
         let pods = count.unwrap_or(keda_default);
-        return Bound { pods, source: format!("ScaledObject/{} spec.{keda_field}", owner.name) };
+        return Bound { pods, source: format!("ScaledObject/{name} spec.{keda_field}") };
     }
     let pods = if field == "minReplicas" { autoscaler.floor() } else { autoscaler.spec.max_replicas };
     Bound { pods, source: format!("{} spec.{field}", autoscaler.subject.short()) }
+}
+
+/// The name of the `ScaledObject` that made an autoscaler, and the object if it was read.
+pub fn scaled_object<'a>(
+    inventory: &'a Inventory,
+    autoscaler: &'a Item<Autoscaler>,
+) -> Option<(&'a str, Option<&'a Item<Other>>)> {
+    let owner = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject")?;
+    let read = inventory.others.get("scaledobjects.keda.sh");
+    let scaled = read.and_then(|store| store.get(autoscaler.namespace(), "ScaledObject", &owner.name));
+    Some((&owner.name, scaled.map(|scaled| &**scaled)))
 }
 
 /// What one pod requests of a resource, or what it may use, as the scheduler counts: the larger of
@@ -118,7 +129,8 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
             } else {
                 i64::try_from(inventory.nodes.len()).unwrap_or_default().max(1)
             };
-            (nodes, format!("{nodes} nodes"))
+            let surge = workload.daemon_surge(nodes);
+            (nodes + surge, format!("{nodes} nodes + surge {surge}"))
         }
         "CronJob" => {
             let parallel = workload.spec.job_template.as_ref().and_then(|job| job.spec.parallelism).unwrap_or(1);
@@ -140,61 +152,82 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
 /// Why a second pod of this workload may not be able to start beside the first, or may do harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// One word: `volume`, `recreate`, `node-port`, `anti-affinity`, `singleton`.
+    /// One word: `volume`, `new-volumes`, `recreate`, `nodes`, `singleton`.
     pub guard: &'static str,
     /// The sentence.
     pub reason: String,
     /// True if more pods can't work at all.
     pub refuses: bool,
+    /// False if it rests on something that was not read.
+    pub known: bool,
+}
+
+impl Obstacle {
+    fn new(guard: &'static str, reason: String) -> Self {
+        Self { guard, reason, refuses: false, known: true }
+    }
+
+    fn unknown(mut self) -> Self {
+        self.known = false;
+        self
+    }
 }
 
 /// Everything in a workload's template that speaks against `pods` pods at once.
 pub fn obstacles(inventory: &Inventory, workload: &Item<Workload>, pods: i64) -> Vec<Obstacle> {
-    let mut out = Vec::new();
     let Some(template) = workload.template() else {
-        return out;
+        return Vec::new();
     };
-    let mut found = |guard, reason: String, refuses| out.push(Obstacle { guard, reason, refuses });
-    for claim in template.spec.volumes.iter().filter_map(super::pod::Volume::claim) {
-        match inventory.volume_claims.get(workload.namespace(), "PersistentVolumeClaim", claim) {
-            Some(claim) if claim.is_for_one_pod() => found(
-                "volume",
-                format!("{} may be mounted by one pod only (ReadWriteOncePod)", claim.subject.short()),
-                true,
-            ),
-            Some(claim) if claim.is_shared() => {}
-            Some(claim) => found(
-                "volume",
-                format!(
-                    "{} can't be mounted on several nodes ({})",
-                    claim.subject.short(),
-                    claim.spec.access_modes.join(", ")
-                ),
-                false,
-            ),
-            None => found("volume", format!("the access modes of PersistentVolumeClaim/{claim} are not known"), false),
-        }
-    }
+    let claims = template.spec.volumes.iter().filter_map(Volume::claim);
+    let mut out: Vec<Obstacle> =
+        claims.filter_map(|claim| bound_volume(inventory, workload.namespace(), claim)).collect();
     if workload.strategy_kind() == "Recreate" {
-        found("recreate", "the strategy is Recreate: the workload does not want two pods at once".to_owned(), false);
+        let reason = "the strategy is Recreate: the workload does not want two pods at once";
+        out.push(Obstacle::new("recreate", reason.to_owned()));
     }
     if workload.kind == "StatefulSet" && !workload.spec.volume_claim_templates.is_empty() {
-        found("volume", "each new pod makes a PersistentVolumeClaim, which costs and stays".to_owned(), false);
+        let reason = "each new pod makes a PersistentVolumeClaim, which costs and stays";
+        out.push(Obstacle::new("new-volumes", reason.to_owned()));
     }
-    if let Some(reason) = needs_own_node(&template.spec) {
-        let nodes = inventory.nodes.iter().filter(|node| node.is_schedulable()).count();
-        let nodes = i64::try_from(nodes).unwrap_or(i64::MAX);
-        if nodes < pods {
-            found("nodes", format!("{reason}, and {nodes} nodes take pods"), false);
-        }
-    }
-    if let Some(reason) = singleton_hint(workload) {
-        found("singleton", reason, false);
-    }
+    out.extend(needs_own_node(template).and_then(|reason| few_nodes(inventory, &reason, pods)));
+    out.extend(singleton_hint(workload).map(|reason| Obstacle::new("singleton", reason)));
     out
 }
 
-fn needs_own_node(spec: &PodSpec) -> Option<String> {
+/// Why a claim can't be mounted by pods on several nodes.
+fn bound_volume(inventory: &Inventory, namespace: &str, name: &str) -> Option<Obstacle> {
+    let claims = &inventory.volume_claims;
+    let Some(claim) = claims.get(namespace, "PersistentVolumeClaim", name) else {
+        let reason = format!("the access modes of PersistentVolumeClaim/{name} are not known");
+        return Some(Obstacle::new("volume", reason).unknown());
+    };
+    let short = claim.subject.short();
+    if claim.is_for_one_pod() {
+        let reason = format!("{short} may be mounted by one pod only (ReadWriteOncePod)");
+        let mut obstacle = Obstacle::new("volume", reason);
+        obstacle.refuses = true;
+        return Some(obstacle);
+    }
+    let modes = claim.spec.access_modes.join(", ");
+    let reason = format!("{short} can't be mounted on several nodes ({modes})");
+    (!claim.is_shared()).then(|| Obstacle::new("volume", reason))
+}
+
+/// Too few nodes for pods of which each needs its own.
+fn few_nodes(inventory: &Inventory, reason: &str, pods: i64) -> Option<Obstacle> {
+    if inventory.nodes.is_empty() {
+        let reason = format!("{reason}, and the nodes are not known");
+        return Some(Obstacle::new("nodes", reason).unknown());
+    }
+    let schedulable = inventory.nodes.iter().filter(|node| node.is_schedulable());
+    let nodes = i64::try_from(schedulable.count()).unwrap_or(i64::MAX);
+    let verb = if nodes == 1 { "node takes" } else { "nodes take" };
+    let reason = format!("{reason}, and {nodes} {verb} pods");
+    (nodes < pods).then(|| Obstacle::new("nodes", reason))
+}
+
+fn needs_own_node(template: &PodTemplate) -> Option<String> {
+    let spec = &template.spec;
     if spec.on_host_network() {
         return Some("hostNetwork lets one pod run on a node".to_owned());
     }
@@ -204,9 +237,13 @@ fn needs_own_node(spec: &PodSpec) -> Option<String> {
     }
     let required =
         spec.affinity.as_ref()?.pointer("/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution")?;
-    let terms = required.as_array()?;
-    let by_host = |term: &Value| term.get("topologyKey").and_then(Value::as_str) == Some("kubernetes.io/hostname");
-    terms.iter().any(by_host).then(|| "a required anti-affinity lets one pod run on a node".to_owned())
+    let own = |term: &Value| {
+        let selector = term.get("labelSelector").cloned().unwrap_or_default();
+        let selector = serde_json::from_value::<Option<Selector>>(selector).ok().flatten();
+        term.get("topologyKey").and_then(Value::as_str) == Some("kubernetes.io/hostname")
+            && selector.is_some_and(|selector| selector.matches(template.labels()))
+    };
+    required.as_array()?.iter().any(own).then(|| "a required anti-affinity lets one pod run on a node".to_owned())
 }
 
 fn singleton_hint(workload: &Workload) -> Option<String> {
@@ -245,7 +282,7 @@ pub fn quota_shortage(inventory: &Inventory, namespace: &str, spec: &PodSpec, mo
             let needed = each.unwrap_or_default() * more;
             if used + needed > hard {
                 let name = quota.subject.short();
-                return Some(format!("{name} allows {hard} {resource}, {used} is used and {needed} is needed"));
+                return Some(format!("{name} allows {hard} {resource}, {used} is used and {needed} more is needed"));
             }
         }
     }

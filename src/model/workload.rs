@@ -224,6 +224,12 @@ impl Workload {
         }
     }
 
+    /// Pods above `nodes` during the rollout of a `DaemonSet`, a percentage rounded up; 0 unless said.
+    pub fn daemon_surge(&self, nodes: i64) -> i64 {
+        let numbers = self.spec.update_strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
+        numbers.and_then(|n| n.max_surge.as_ref()?.of_rounded_up(nodes)).unwrap_or(0)
+    }
+
     /// Drops what no rule reads of a workload that another one controls.
     pub fn compact(&mut self) {
         let keep_writers = self.is_scalable() && self.metadata.controller().is_none();

@@ -6,14 +6,18 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::fix::Edit;
+use crate::fix::{Action, Edit};
 use crate::model::object::pointer;
 
 use super::patch::{self, PatchError, identity};
 
 /// The parts of an object that people write.
 const PARTS: [&str; 5] = ["/metadata/labels", "/metadata/annotations", "/spec", "/data", "/binaryData"];
+
+/// The annotation whose text is never kept.
+const LAST_APPLIED_POINTER: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
 
 /// Fields that the server writes by itself whenever an object changes.
 const SERVER_OWNED: [&str; 1] = ["/metadata/annotations/deployment.kubernetes.io~1revision"];
@@ -29,6 +33,22 @@ pub struct Change {
     /// What stands there now; `None` for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// For a text that may not be kept: what changed inside it. Then the other two are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextChange>,
+}
+
+/// A member that went from a JSON text, and the texts' hashes in place of the texts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TextChange {
+    /// The member, as a JSON pointer into the text.
+    pub member: String,
+    /// Its value.
+    pub value: Value,
+    /// SHA-256 of the text before.
+    pub before: String,
+    /// SHA-256 of the text now.
+    pub after: String,
 }
 
 /// The fields that differ between two states of one object.
@@ -38,7 +58,28 @@ pub fn between(before: &Value, after: &Value) -> Vec<Change> {
         compare(part, before.pointer(part), after.pointer(part), &mut out);
     }
     out.retain(|change| !SERVER_OWNED.contains(&change.pointer.as_str()));
+    out.iter_mut().filter(|change| change.pointer == LAST_APPLIED_POINTER).for_each(forget_text);
     out
+}
+
+/// Keeps of a changed last-applied text the member that went, and hashes.
+fn forget_text(change: &mut Change) {
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let (Some(before), Some(after)) = (text(&change.before), text(&change.after)) else { return };
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let mut inner = Vec::new();
+    compare("", Some(&parse(&before)), Some(&parse(&after)), &mut inner);
+    if let [Change { pointer, before: Some(value), after: None, .. }] = inner.as_slice() {
+        let (before, after) = (hash(&before), hash(&after));
+        change.text = Some(TextChange { member: pointer.clone(), value: value.clone(), before, after });
+        change.before = None;
+        change.after = None;
+    }
+}
+
+/// SHA-256 of a text, in hexadecimal.
+pub fn hash(text: &str) -> String {
+    crate::finding::hex(&Sha256::digest(text.as_bytes()))
 }
 
 fn compare(at: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Vec<Change>) {
@@ -58,7 +99,7 @@ fn compare(at: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Ve
             }
         }
         (before, after) => {
-            out.push(Change { pointer: at.to_owned(), before: before.cloned(), after: after.cloned() });
+            out.push(Change { pointer: at.to_owned(), before: before.cloned(), after: after.cloned(), text: None });
         }
     }
 }
@@ -77,9 +118,13 @@ fn same_elements(old: &[Value], new: &[Value]) -> bool {
 pub fn inverse(changes: &[Change]) -> Vec<Edit> {
     changes
         .iter()
-        .map(|change| match &change.before {
-            Some(value) => Edit::set(change.pointer.clone(), value.clone()),
-            None => Edit::remove(change.pointer.clone()),
+        .map(|change| match (&change.text, &change.before) {
+            (Some(text), _) => Edit {
+                pointer: change.pointer.clone(),
+                action: Action::PutInText(text.member.clone(), text.value.clone()),
+            },
+            (None, Some(value)) => Edit::set(change.pointer.clone(), value.clone()),
+            (None, None) => Edit::remove(change.pointer.clone()),
         })
         .collect()
 }
@@ -89,7 +134,10 @@ pub fn diverged<'a>(changes: &'a [Change], live: &'a Value) -> Vec<(&'a Change, 
     changes
         .iter()
         .map(|change| (change, live.pointer(&change.pointer)))
-        .filter(|(change, now)| change.after.as_ref() != *now && !holds_all_of(change, *now))
+        .filter(|(change, now)| match &change.text {
+            Some(text) => now.and_then(Value::as_str).map(hash).as_deref() != Some(text.after.as_str()),
+            None => change.after.as_ref() != *now && !holds_all_of(change, *now),
+        })
         .collect()
 }
 

@@ -85,7 +85,8 @@ pub fn changed(pointer: &str, expected: Option<&Value>, found: Option<&Value>) -
     }
 }
 
-fn shown(pointer: &str, value: Option<&Value>) -> String {
+/// A value as it may be shown; `absent` for none.
+pub fn shown(pointer: &str, value: Option<&Value>) -> String {
     let key = pointer.rsplit('/').next().unwrap_or_default();
     match value {
         None | Some(Value::Null) => "absent".to_owned(),
@@ -114,7 +115,8 @@ impl Builder<'_> {
                 self.remove(&edit.pointer);
                 Ok(())
             }
-            Action::DropInText(member) => self.drop_in_text(&edit.pointer, member),
+            Action::DropInText(member) => self.in_text(&edit.pointer, member, None),
+            Action::PutInText(member, value) => self.in_text(&edit.pointer, member, Some(value)),
         }
     }
 
@@ -196,23 +198,28 @@ impl Builder<'_> {
         self.changes.push(PatchOperation::Remove(RemoveOperation { path: path(pointer) }));
     }
 
-    /// Takes a member out of a JSON text.
-    fn drop_in_text(&mut self, pointer: &str, member: &str) -> Result<(), PatchError> {
+    /// Takes a member out of a JSON text, or puts it back. Members stand in order of their names,
+    /// as kubectl writes them, so that putting back gives the same text.
+    fn in_text(&mut self, pointer: &str, member: &str, value: Option<&Value>) -> Result<(), PatchError> {
         let text = self.after.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let Some(text) = text else { return Ok(()) };
         let Ok(mut inner) = serde_json::from_str::<Value>(&text) else {
             return Err(PatchError::NoSuchPath(format!("{pointer} (not JSON)")));
         };
         let name = last_segment(member);
-        let Some(Value::Object(map)) = inner.pointer_mut(parent_of(member)) else {
-            return Ok(());
+        let Some(Value::Object(map)) = inner.pointer_mut(parent_of(member)) else { return Ok(()) };
+        let changed = match value {
+            None => map.shift_remove(&name).is_some(),
+            Some(value) => map.insert(name, value.clone()).as_ref() != Some(value),
         };
-        if map.shift_remove(&name).is_none() {
+        if !changed {
             return Ok(());
         }
+        map.sort_keys();
         // kubectl ends the text with a line feed; the rest of it is compact.
         let end = if text.ends_with('\n') { "\n" } else { "" };
-        self.set(pointer, &Value::String(format!("{inner}{end}")))
+        let compact = String::from_utf8(super::encode::to_bytes(&inner)).unwrap_or_default();
+        self.set(pointer, &Value::String(format!("{compact}{end}")))
     }
 
     /// The first ancestor that is missing, with everything below it down to the value.

@@ -149,7 +149,8 @@ fn guard(fix: &mut Fix, inventory: &Inventory, position: usize, selector: &Selec
             budget.spec.selector.as_ref().is_some_and(|selector| selector.matches(&pod.metadata.labels))
         });
         if let Some(budget) = bound {
-            let reason = format!("{} already selects Pod/{}; two budgets block evictions", budget.subject.short(), pod.name());
+            let reason =
+                format!("{} already selects Pod/{}; two budgets block evictions", budget.subject.short(), pod.name());
             fix.refuse("second-budget", reason);
             return;
         }

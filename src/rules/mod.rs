@@ -3,6 +3,9 @@
 pub mod rule;
 pub mod settings;
 pub mod development;
+mod namespace;
+pub mod configuration;
+pub mod more_pods;
 
 use rule::Rule;
 
@@ -18,14 +21,28 @@ macro_rules! registry {
 
 registry! {
     broken_network_policy,
+    conflicting_pdb,
+    hpa_cannot_scale,
+    insecure_flag,
+    misconfigured_hpa,
     missing_default_deny,
     missing_egress_policy,
     missing_ingress_policy,
+    missing_limit_range,
     missing_pdb,
+    missing_readiness_probe,
+    missing_resource_quota,
     network_policy_not_enforced,
+    pdb_blocks_eviction,
+    replicas_below_hpa_min,
+    replicas_on_one_node,
+    replicas_pinned_with_hpa,
+    rollout_without_capacity,
+    single_replica,
 }
 
 pub use development::is_development;
+use namespace::namespace_finding;
 
 /// A rule by its id.
 pub fn find(id: &str) -> Option<&'static Rule> {

@@ -1,5 +1,6 @@
 //! A small HTTP server on loopback that records what it is asked, plain or with TLS.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,15 +15,15 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub method: String,
-    pub target: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
     headers: Vec<(String, String)>,
 }
 
 impl Seen {
     /// Every value of a header, in order.
-    pub fn all(&self, name: &str) -> Vec<String> {
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
         let same = |pair: &&(String, String)| pair.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(same).map(|pair| pair.1.clone()).collect()
     }
@@ -35,56 +36,71 @@ enum End {
 }
 
 /// What the server does with a request.
-pub struct Answer {
-    bytes: Option<(u16, Vec<(String, String)>, Vec<u8>, usize)>,
+pub(crate) struct Answer {
+    status: Option<u16>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// The length that the header promises.
+    length: usize,
     end: End,
 }
 
 impl Answer {
-    pub fn new(status: u16, body: &str) -> Self {
-        let body = body.as_bytes().to_vec();
-        let length = body.len();
-        Self { bytes: Some((status, Vec::new(), body, length)), end: End::Keep }
+    pub(crate) fn new(status: u16, body: &str) -> Self {
+        Self {
+            status: Some(status),
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            length: body.len(),
+            end: End::Keep,
+        }
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        let bytes = self.bytes.as_mut().unwrap();
-        bytes.1.push((name.into(), value.into()));
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Closes the connection without an answer.
-    pub fn hang_up() -> Self {
-        Self { bytes: None, end: End::HangUp }
+    pub(crate) fn hang_up() -> Self {
+        Self { status: None, end: End::HangUp, ..Self::new(0, "") }
     }
 
     /// Never answers.
-    pub fn silence() -> Self {
-        Self { bytes: None, end: End::Wait }
+    pub(crate) fn silence() -> Self {
+        Self { end: End::Wait, ..Self::hang_up() }
     }
 
     /// Sends half of the promised body, then nothing more.
-    pub fn half(body: &str) -> Self {
-        let mut answer = Self::new(200, body);
-        answer.bytes.as_mut().unwrap().3 *= 2;
-        answer.end = End::Wait;
-        answer
+    pub(crate) fn half(body: &str) -> Self {
+        Self { length: 2 * body.len(), end: End::Wait, ..Self::new(200, body) }
     }
 
     /// Sends half of the promised body, then closes.
-    pub fn cut_short(body: &str) -> Self {
+    pub(crate) fn cut_short(body: &str) -> Self {
         Self { end: End::HangUp, ..Self::half(body) }
+    }
+
+    fn head(&self, method: &str) -> Option<String> {
+        let mut text = format!("HTTP/1.1 {} X\r\n", self.status?);
+        if method != "CONNECT" {
+            let _ = write!(text, "content-length: {}\r\n", self.length);
+        }
+        for (name, value) in &self.headers {
+            let _ = write!(text, "{name}: {value}\r\n");
+        }
+        Some(text + "\r\n")
     }
 }
 
 /// A certificate authority that lives as long as its test.
-pub struct Authority {
-    pub pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -94,7 +110,7 @@ impl Authority {
     }
 
     /// Certificate and key for a name or an address, PEM.
-    pub fn issue(&self, name: &str) -> (String, String) {
+    pub(crate) fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -108,20 +124,20 @@ impl Authority {
 }
 
 /// Listens until the test process ends.
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
     /// A plain server; `answer` gets the number of the request, from 1. To CONNECT it answers
     /// and then goes on as if it were the server behind.
-    pub fn http(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn http(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
         Self::start(answer, None)
     }
 
     /// A TLS server with a certificate for `name`; with `ask` it wants a client certificate.
-    pub fn https(
+    pub(crate) fn https(
         authority: &Authority,
         name: &str,
         ask: bool,
@@ -143,14 +159,28 @@ impl Server {
         Self::start(answer, Some(Arc::new(config)))
     }
 
+    /// The address of a server that answers TLS's first bytes as an HTTP server does.
+    pub(crate) fn astonished() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut hello = [0; 16384];
+                let _ = stream.read(&mut hello);
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        url
+    }
+
     /// The address of a port on which nobody listens.
-    pub fn closed_port() -> String {
+    pub(crate) fn closed_port() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     }
 
     /// The requests since the last call.
-    pub fn take(&self) -> Vec<Seen> {
+    pub(crate) fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
@@ -188,17 +218,9 @@ fn serve<S: Read + Write>(stream: S, record: &Mutex<Vec<Seen>>, next: &dyn Fn() 
     while let Some(seen) = read_request(&mut stream) {
         record.lock().unwrap().push(seen.clone());
         let answer = next();
-        if let Some((status, headers, body, length)) = answer.bytes {
-            let mut text = format!("HTTP/1.1 {status} X\r\n");
-            if seen.method != "CONNECT" {
-                text += &format!("content-length: {length}\r\n");
-            }
-            for (name, value) in headers {
-                text += &format!("{name}: {value}\r\n");
-            }
-            text += "\r\n";
+        if let Some(head) = answer.head(&seen.method) {
             let stream = stream.get_mut();
-            let sent = stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(&body));
+            let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer.body));
             if sent.and_then(|()| stream.flush()).is_err() {
                 return;
             }
@@ -206,7 +228,7 @@ fn serve<S: Read + Write>(stream: S, record: &Mutex<Vec<Seen>>, next: &dyn Fn() 
         match answer.end {
             End::Keep => {}
             End::HangUp => return,
-            End::Wait => std::thread::sleep(Duration::from_secs(60)),
+            End::Wait => std::thread::sleep(Duration::from_mins(1)),
         }
     }
 }

@@ -6,3 +6,6 @@ pub mod resources;
 pub mod list;
 pub mod discover;
 pub mod load;
+pub mod objects;
+pub mod write;
+pub mod rollout;

@@ -59,7 +59,7 @@ pub(super) fn is_built_in_group(api_version: &str) -> bool {
 
 /// The name under which objects of a custom kind are kept: the plural as definitions name it is not
 /// known from a manifest, so the usual English one is built.
-pub(super) fn other_key(api_version: &str, kind: &str) -> String {
+pub fn other_key(api_version: &str, kind: &str) -> String {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let lower = kind.to_lowercase();
     let plural = match lower.as_bytes() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use rustls::pki_types::CertificateDer;
@@ -59,23 +59,32 @@ pub(super) fn build(
     let client = |repeat: bool| {
         let (base, warnings) = (base.clone(), warnings.clone());
         let (timeout, namespace) = (settings.request_timeout, &settings.target.namespace);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Body>| {
             let (base, warnings) = (base.clone(), warnings.clone());
+            if let Some(timeout) = timeout {
+                tell_server(request.uri_mut(), timeout);
+            }
             within(timeout, async move {
                 let once = async |request| {
                     let response = base.send(request).await.map_err(BoxError::from)?;
                     warnings.collect(response.headers());
                     Ok(response)
                 };
-                match repeat {
-                    true => retry::send(policy, request, once).await,
-                    false => once(request).await,
-                }
+                if repeat { retry::send(policy, request, once).await } else { once(request).await }
             })
         });
         Client::new(service, namespace.as_str())
     };
     Ok(Clients { read: client(true), write: client(false) })
+}
+
+/// Adds the parameter by which the server gives up when we do, as client-go does.
+fn tell_server(uri: &mut Uri, timeout: Duration) {
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    let longer = format!("{uri}{separator}timeout={}ms", timeout.as_millis());
+    if let Ok(longer) = longer.parse() {
+        *uri = longer;
+    }
 }
 
 /// Bounds the wait for a response's head, and leaves the deadline with it for its body.

@@ -154,8 +154,7 @@ mod tests {
     use super::*;
 
     fn target(change: impl FnOnce(&mut Target)) -> Target {
-        let mut target = Target::default();
-        target.user_name = Some("u".into());
+        let mut target = Target { user_name: Some("u".into()), ..Target::default() };
         change(&mut target);
         target
     }

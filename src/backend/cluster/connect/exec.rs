@@ -20,7 +20,7 @@ const CLUSTER_EXTENSION: &str = "client.authentication.k8s.io/exec";
 const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
 
 /// A plugin that may not ask has this long; one that may ask is only bounded by its user.
-const UNATTENDED: Duration = Duration::from_secs(120);
+const UNATTENDED: Duration = Duration::from_mins(2);
 
 /// What a plugin answered.
 #[derive(Debug, Default, Deserialize)]
@@ -67,14 +67,11 @@ pub(super) async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
-    let output = match interactive {
-        true => command.output().await,
-        false => tokio::time::timeout(UNATTENDED, command.output()).await.map_err(|_| {
-            ConnectError::new(
-                format!("exec: executable {name} did not finish within {} s", UNATTENDED.as_secs()),
-                "run it by hand: it may wait for a login",
-            )
-        })?,
+    let output = if interactive {
+        command.output().await
+    } else {
+        let output = tokio::time::timeout(UNATTENDED, command.output()).await;
+        output.map_err(|_| too_slow(name))?
     };
     let output = output.map_err(|error| not_started(exec, name, error))?;
     if !output.status.success() {
@@ -125,6 +122,14 @@ fn exec_info(exec: &Exec, version: &str, interactive: bool, cluster: &Cluster, a
             fields.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect();
     }
     info
+}
+
+fn too_slow(name: &str) -> ConnectError {
+    let limit = UNATTENDED.as_secs();
+    ConnectError::new(
+        format!("exec: executable {name} did not finish within {limit} s"),
+        "run it by hand: it may wait for a login",
+    )
 }
 
 fn not_started(exec: &Exec, name: &str, error: std::io::Error) -> ConnectError {

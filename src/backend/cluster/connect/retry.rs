@@ -32,7 +32,7 @@ impl RetryPolicy {
             first: Duration::from_millis(200),
             longest: Duration::from_secs(5),
             longest_asked: Duration::from_secs(30),
-            budget: request_timeout.unwrap_or(Duration::from_secs(120)),
+            budget: request_timeout.unwrap_or(Duration::from_mins(2)),
         }
     }
 
@@ -125,7 +125,7 @@ mod tests {
         first: Duration::from_millis(1),
         longest: Duration::from_millis(2),
         longest_asked: Duration::from_millis(2),
-        budget: Duration::from_secs(60),
+        budget: Duration::from_mins(1),
     };
 
     /// The answers of a server that fails `failures` times; how many requests it saw.

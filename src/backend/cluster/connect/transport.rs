@@ -214,10 +214,7 @@ pub(super) fn was_cut_off(error: &(dyn StdError + 'static)) -> bool {
 fn classify(error: &(dyn StdError + 'static)) -> Cause {
     let causes: Vec<Cause> = chain(error).filter_map(cause_of).collect();
     // What failed below a proxy's error happened on the way to the proxy, not to the server.
-    match causes.contains(&Cause::Proxy) {
-        true => Cause::Proxy,
-        false => causes.last().copied().unwrap_or(Cause::Other),
-    }
+    if causes.contains(&Cause::Proxy) { Cause::Proxy } else { causes.last().copied().unwrap_or(Cause::Other) }
 }
 
 fn cause_of(error: &(dyn StdError + 'static)) -> Option<Cause> {

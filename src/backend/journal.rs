@@ -1,0 +1,209 @@
+//! The write-ahead record of every change: what undo reads, and what a crash leaves behind.
+//!
+//! One entry is one run: a file of JSON lines below the state directory, one folder for each
+//! cluster. A line is on disk before anything is sent. Values that may not be shown are never in
+//! it: fixes that would need them are refused before.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+mod entry;
+mod record;
+
+pub use entry::{Entry, StepEntry, StepState};
+pub use record::{Begin, Intent, Outcome, Record, StepResult, Verb};
+
+/// The version of the records that this program writes and understands.
+pub const SCHEMA: u32 = 1;
+/// Entries that stay whatever their age.
+const KEEP: usize = 200;
+/// Days after which other entries go.
+const DAYS: i64 = 90;
+
+/// The journal could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file or directory.
+    #[error("failed to {verb} {path}")]
+    Io {
+        /// What we were doing: `create`, `write`, `read`.
+        verb: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A newer program wrote it.
+    #[error("{path} was written by a newer version (schema {schema})")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its schema.
+        schema: u32,
+    },
+    /// A line that is not a record.
+    #[error("{path}:{line} is not a journal record")]
+    Corrupt {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// There is no such entry.
+    #[error("no journal entry {0}")]
+    NoEntry(String),
+    /// Another run is writing.
+    #[error("another run is changing this cluster ({0})")]
+    Locked(String),
+}
+
+fn io_error(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.display().to_string();
+    move |source| JournalError::Io { verb, path, source }
+}
+
+/// The journal of all clusters.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    root: PathBuf,
+}
+
+impl Journal {
+    /// The journal in a state directory: `$XDG_STATE_HOME`, else `~/.local/state`.
+    pub fn new(state: &Path) -> Self {
+        Self { root: state.join("kubectl-progrc") }
+    }
+
+    /// Opens a new entry and writes its first record. Old entries go.
+    pub fn begin(&self, cluster: &str, mut begin: Begin) -> Result<Writer, JournalError> {
+        let folder = self.root.join(folder_name(cluster));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_error("create", &folder))?;
+        let lock = lock(&folder)?;
+        prune(&folder);
+        let id = ulid::Ulid::generate().to_string();
+        let path = folder.join(format!("{id}.jsonl"));
+        let file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io_error("create", &path))?;
+        begin.id.clone_from(&id);
+        let mut writer = Writer { id, file, path, _lock: lock };
+        writer.write(&Record::Begin(begin))?;
+        // The name of a new file is safe only once its folder is.
+        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io_error("write", &folder))?;
+        Ok(writer)
+    }
+
+    /// All entries of all clusters, newest first. What can't be read is left out and named.
+    pub fn entries(&self) -> Result<(Vec<Entry>, Vec<JournalError>), JournalError> {
+        let (mut entries, mut bad) = (Vec::new(), Vec::new());
+        for path in self.files()? {
+            match Entry::read(&path) {
+                Ok(Some(entry)) => entries.push(entry),
+                Ok(None) => {}
+                Err(error) => bad.push(error),
+            }
+        }
+        entries.sort_by(|a: &Entry, b: &Entry| b.begin.id.cmp(&a.begin.id));
+        Ok((entries, bad))
+    }
+
+    /// One entry by its ID, or by a prefix that names one.
+    pub fn entry(&self, id: &str) -> Result<Entry, JournalError> {
+        let wanted = id.to_ascii_uppercase();
+        let named = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with(&wanted));
+        let mut found: Vec<PathBuf> = self.files()?.into_iter().filter(named).collect();
+        match (found.pop(), found.is_empty()) {
+            (Some(path), true) if !wanted.is_empty() => {
+                Entry::read(&path)?.ok_or_else(|| JournalError::NoEntry(id.to_owned()))
+            }
+            _ => Err(JournalError::NoEntry(id.to_owned())),
+        }
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, JournalError> {
+        let mut out = Vec::new();
+        for folder in list(&self.root)? {
+            if folder.is_dir() {
+                out.extend(list(&folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "jsonl")));
+            }
+        }
+        out.sort();
+        Ok(out)
+    }
+}
+
+/// One open entry.
+#[derive(Debug)]
+pub struct Writer {
+    id: String,
+    file: File,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Writer {
+    /// The entry's ID.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Appends a record; it is on disk when this returns.
+    pub fn write(&mut self, record: &Record) -> Result<(), JournalError> {
+        let mut line = serde_json::to_vec(record).expect("records always serialize");
+        line.push(b'\n');
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        written.map_err(io_error("write", &self.path))
+    }
+}
+
+/// A server's URL makes no good folder; a uid does.
+fn folder_name(cluster: &str) -> String {
+    cluster.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+}
+
+/// Takes the lock of a cluster's folder. The system drops it when its owner ends, however that is.
+fn lock(folder: &Path) -> Result<File, JournalError> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(io_error("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(JournalError::Locked(path.display().to_string())),
+        Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+    }
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(io_error("read", folder)(error)),
+    }
+}
+
+/// Removes entries that are old and beyond the newest ones; never an open one.
+fn prune(folder: &Path) {
+    let Ok(mut files) = list(folder) else { return };
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    files.reverse();
+    let limit = jiff::Timestamp::now().as_millisecond() - DAYS * 24 * 3600 * 1000;
+    for path in files.iter().skip(KEEP) {
+        let made = path.file_stem().and_then(|stem| ulid::Ulid::from_string(&stem.to_string_lossy()).ok());
+        let old = made.is_some_and(|id| i64::try_from(id.timestamp_ms()).is_ok_and(|ms| ms < limit));
+        let closed = Entry::read(path).is_ok_and(|entry| entry.is_none_or(|entry| entry.is_closed()));
+        if old && closed {
+            let _ = fs::remove_file(path);
+        }
+    }
+}

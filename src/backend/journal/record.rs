@@ -1,0 +1,158 @@
+//! The records of an entry, one JSON line each.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::ObjectRef;
+use crate::plan::change::Change;
+
+/// One line of an entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Record {
+    /// The first line.
+    Begin(Begin),
+    /// Written before a request is sent.
+    Intent(Intent),
+    /// Written after its answer.
+    Result(StepResult),
+    /// What a post-check found.
+    Verify {
+        /// The step.
+        step: usize,
+        /// Whether all is well.
+        ok: bool,
+        /// What was seen.
+        message: String,
+    },
+    /// The last line of a run that came to its end.
+    End {
+        /// `done`, `partial`, `interrupted`.
+        status: String,
+        /// When.
+        time: jiff::Timestamp,
+    },
+}
+
+/// Who changed what, where and when.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begin {
+    /// The version of the records.
+    pub schema: u32,
+    /// The entry's ID.
+    pub id: String,
+    /// When.
+    pub time: jiff::Timestamp,
+    /// `fix`, `apply`, `undo`.
+    pub command: String,
+    /// This program's version.
+    pub tool_version: String,
+    /// The server's version.
+    pub server_version: String,
+    /// The uid of `kube-system`, or the server's URL where it may not be read.
+    pub cluster: String,
+    /// The server's URL.
+    pub server: String,
+    /// The context's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The audited namespaces.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// The entry that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+}
+
+/// What a step does to its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Changes it.
+    Patch,
+    /// Makes it.
+    Create,
+    /// Removes it.
+    Delete,
+}
+
+/// What is about to be sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The step, from 0.
+    pub step: usize,
+    /// The rule whose fix it belongs to.
+    pub rule: String,
+    /// The fix in words.
+    pub title: String,
+    /// What it does.
+    pub verb: Verb,
+    /// To what.
+    pub object: ObjectRef,
+    /// `scale`, or the object itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<String>,
+    /// The fields that the dry run changed.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// The object that is made or removed, without what the server adds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Value>,
+    /// The mark on the object that is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<String>,
+    /// The version of the object before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
+    /// What can't be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irreversible: Option<String>,
+    /// When.
+    pub time: jiff::Timestamp,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is done.
+    Applied,
+    /// Nothing was changed.
+    NotApplied,
+    /// Nobody knows.
+    Ambiguous,
+}
+
+/// The answer to an intent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepResult {
+    /// The step.
+    pub step: usize,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The HTTP status; 0 without an answer.
+    pub code: u16,
+    /// What the server said, if it refused.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// The fields that really changed.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// The uid of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// The version of the object afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
+    /// SHA-256 of what people write in a made object: undo removes it only unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
+    /// Warnings of the server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// When.
+    pub time: jiff::Timestamp,
+}

@@ -1,0 +1,1 @@
+//! Entry points and public load balancers.

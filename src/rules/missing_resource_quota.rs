@@ -1,0 +1,391 @@
+//! missing-resource-quota: a namespace whose pods may take the whole cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::missing_limit_range;
+use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use crate::declare_rule;
+use crate::finding::{Category, Finding, Priority, Severity};
+use crate::fix::{Applicability, Fix, Step, free_name};
+use crate::model::allowance::{self, Defaults, Need, Proposal};
+use crate::model::quantity::Quantity;
+use crate::model::{Inventory, Subject};
+
+declare_rule! {
+    /// ## What it does
+    /// Reports a namespace with workloads that no ResourceQuota with CPU or memory bounds. A quota
+    /// with a scope counts only if the scope leaves out nothing that runs for long
+    /// (`NotBestEffort`, `NotTerminating`). It does not apply while all workloads are at zero,
+    /// suspended or finished.
+    ///
+    /// ## Why it matters
+    /// One namespace can take all that the nodes have: a leak, a runaway autoscaler or a tenant
+    /// then starves the others.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Namespace
+    /// metadata: {name: shop}
+    /// ---
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: {name: web, namespace: shop}
+    /// spec:
+    ///   replicas: 3
+    ///   selector: {matchLabels: {app: web}}
+    ///   template:
+    ///     metadata: {labels: {app: web}}
+    ///     spec:
+    ///       containers:
+    ///         - name: web
+    ///           image: web:1
+    ///           resources:
+    ///             requests: {cpu: 250m, memory: 512Mi}
+    ///             limits: {memory: 1Gi}
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Namespace
+    /// metadata: {name: shop}
+    /// ---
+    /// apiVersion: v1
+    /// kind: ResourceQuota
+    /// metadata: {name: shop-quota, namespace: shop}
+    /// spec:
+    ///   hard: {requests.cpu: "1500m", requests.memory: 2560Mi, limits.memory: 5Gi, pods: "5"}
+    /// ---
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: {name: web, namespace: shop}
+    /// spec:
+    ///   replicas: 3
+    ///   selector: {matchLabels: {app: web}}
+    ///   template:
+    ///     metadata: {labels: {app: web}}
+    ///     spec:
+    ///       containers:
+    ///         - name: web
+    ///           image: web:1
+    ///           resources:
+    ///             requests: {cpu: 250m, memory: 512Mi}
+    ///             limits: {memory: 1Gi}
+    /// ```
+    ///
+    /// ## Fix
+    /// Unsafe. Creates a ResourceQuota of 1.2 times what the workloads need at their peak: the
+    /// autoscaler's maximum plus the pods of a rollout, times what a pod requests. CPU is rounded
+    /// up to 500m, memory to 256Mi, counts to whole objects. Where a container states no request or
+    /// memory limit, the LimitRange of missing-limit-range comes first, since the quota would reject
+    /// its pods, and its defaults are part of the sum. `--set missing-resource-quota.profile=assessment`
+    /// adds `limits.cpu` and takes the numbers of the assessment as the least. The fix is refused
+    /// where pods belong to something whose needs nobody can see. Pods of workloads that are at zero
+    /// or suspended have no room in it. Undo deletes the quota.
+    ///
+    /// ## References
+    /// - <https://kubernetes.io/docs/concepts/policy/resource-quotas/>
+    /// - <https://kubernetes.io/docs/concepts/policy/limit-range/>
+    /// - <https://github.com/kubernetes/kubernetes/issues/98656>
+    id: "missing-resource-quota",
+    summary: "no ResourceQuota for the namespace",
+    severity: Severity::Medium,
+    priority: Priority::ShortTerm,
+    category: Category::Architecture,
+    fix: Some(Applicability::Unsafe),
+    impact: "One namespace can take all CPU and memory of the cluster.",
+    parameters: &[Parameter {
+        key: "profile",
+        prompt: "default bounds requests, memory limits and counts; assessment also CPU limits, with its numbers as the least",
+        kind: ParameterKind::Choice(&["default", "assessment"]),
+        default: Some("default"),
+    }],
+    next_stages: &["missing-limit-range"],
+    check: check,
+}
+
+/// The numbers of the assessment, as a lower bound of its profile.
+const ASSESSMENT: [(&str, Quantity); 6] = [
+    ("limits.cpu", Quantity::units(20)),
+    ("limits.memory", Quantity::mebi(40 * 1024)),
+    ("persistentvolumeclaims", Quantity::units(10)),
+    ("pods", Quantity::units(50)),
+    ("requests.cpu", Quantity::units(10)),
+    ("requests.memory", Quantity::mebi(20 * 1024)),
+];
+
+/// Kinds whose absence from what was read would make the sums too small.
+const COUNTED: [&str; 8] = [
+    "cronjobs",
+    "daemonsets",
+    "deployments",
+    "horizontalpodautoscalers",
+    "jobs",
+    "replicasets",
+    "replicationcontrollers",
+    "statefulsets",
+];
+
+fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+    let inventory = context.inventory;
+    for namespace in inventory.audited_namespaces() {
+        let name = namespace.name.as_str();
+        let unseen = allowance::unseen_namespace(inventory, name).or_else(|| inventory.unseen("resourcequotas", name));
+        let quotas = inventory.quotas.within(name);
+        let bounds = |quota: &&_| !allowance::compute_keys(quota).is_empty() && allowance::holds_for_all(quota);
+        if allowance::active_workloads(inventory, name).next().is_none() {
+            verdicts.na(&namespace);
+        } else if let Some(reason) = unseen {
+            verdicts.unknown(&namespace, reason);
+        } else if quotas.iter().map(|quota| &quota.body).any(|quota| bounds(&quota)) {
+            verdicts.pass(&namespace);
+        } else {
+            verdicts.fail(finding(context, &namespace));
+        }
+    }
+}
+
+fn finding(context: &Context<'_>, namespace: &Subject) -> Finding {
+    let inventory = context.inventory;
+    let message = "no ResourceQuota bounds its CPU and memory";
+    let mut finding = super::namespace_finding(context, namespace, message);
+    for quota in inventory.quotas.within(&namespace.name) {
+        let keys: Vec<&str> = quota.spec.hard.keys().map(String::as_str).collect();
+        let scoped = if allowance::holds_for_all(quota) { "" } else { " of some pods" };
+        let text = format!("{} bounds only {}{scoped}", quota.subject.short(), keys.join(", "));
+        finding = finding.because_of(&quota.subject, text);
+    }
+    let sums = Sums::of(context, namespace);
+    for need in &sums.needs {
+        finding = finding.because_of(&need.workload, arithmetic(need, &sums.keys));
+    }
+    for (key, sum) in &sums.hard {
+        finding = finding.because(format!("{key} {}: {}", allowance::text(key, sum.hard), sum.derivation));
+    }
+    finding.fix(fix(context, namespace, &sums))
+}
+
+/// `Deployment/web: 4 pods (3 from … + surge 1 + ending 0), each requests.cpu 250m`.
+fn arithmetic(need: &Need, keys: &[&'static str]) -> String {
+    let each = keys.iter().filter_map(|key| {
+        let amount = (*need.each.get(key)?)?;
+        Some(format!("{key} {}", allowance::text(key, amount)))
+    });
+    let each = each.collect::<Vec<_>>().join(", ");
+    format!("{}: {} pods ({}), each {each}", need.workload.short(), need.pods, need.arithmetic)
+}
+
+/// One number of the quota.
+struct Sum {
+    hard: Quantity,
+    derivation: String,
+}
+
+/// All numbers of the quota, and what they rest on.
+struct Sums {
+    /// The compute keys that are bounded.
+    keys: Vec<&'static str>,
+    needs: Vec<Need>,
+    /// The defaults that the quota needs first, if a container lacks a bounded field.
+    proposal: Option<Proposal>,
+    hard: BTreeMap<&'static str, Sum>,
+}
+
+impl Sums {
+    fn of(context: &Context<'_>, namespace: &Subject) -> Self {
+        let inventory = context.inventory;
+        let name = namespace.name.as_str();
+        let assessed = context.value(namespace, "profile").as_deref() == Some("assessment");
+        let mut keys = vec!["requests.cpu", "requests.memory", "limits.memory"];
+        if assessed {
+            keys.push("limits.cpu");
+        }
+        let given = Defaults::of(inventory, name);
+        let lacking = lacking(inventory, name, &keys, &given);
+        let proposal =
+            (!lacking.is_empty()).then(|| allowance::propose(inventory, name, &missing_limit_range::wanted(&lacking)));
+        let defaults = proposal.iter().fold(given, Defaults::with);
+        let needs = allowance::needs(inventory, name, &defaults);
+        let mut amounts = counts(inventory, name, &needs);
+        for key in &keys {
+            let need = needs.iter().map(|need| need.each[key].unwrap_or_default() * need.pods).sum();
+            let used = needs.iter().map(|need| need.used[key]).sum();
+            amounts.push(Amount { key, need, used, source: String::new() });
+        }
+        let hard = amounts.into_iter().map(|mut amount| {
+            amount.used = amount.used.max(reported(inventory, name, amount.key));
+            let least = ASSESSMENT.iter().find(|(known, _)| assessed && *known == amount.key);
+            (amount.key, amount.bound(least.map(|(_, least)| *least)))
+        });
+        Self { hard: hard.collect(), keys, needs, proposal }
+    }
+}
+
+/// What is needed and used of one key, before any room is added.
+struct Amount {
+    key: &'static str,
+    need: Quantity,
+    used: Quantity,
+    source: String,
+}
+
+impl Amount {
+    /// 1.2 times the larger of need and use, rounded up; `least` if that is more.
+    fn bound(&self, least: Option<Quantity>) -> Sum {
+        let step = match self.key {
+            "requests.cpu" | "limits.cpu" => Quantity::milli(500),
+            "requests.memory" | "limits.memory" => Quantity::mebi(256),
+            _ => Quantity::units(1),
+        };
+        let text = |amount| allowance::text(self.key, amount);
+        let base = self.need.max(self.used);
+        let name = if self.used > self.need { "used" } else { "needed" };
+        let hard = base.scale(12, 10).round_up(step);
+        let derivation = format!("1.2 × {} {name}{}, rounded up to {}", text(base), self.source, text(step));
+        match least {
+            Some(least) if least > hard => {
+                Sum { hard: least, derivation: format!("the assessment's number; {derivation} is {}", text(hard)) }
+            }
+            _ => Sum { hard, derivation },
+        }
+    }
+}
+
+/// Objects of the namespace that the quota counts.
+fn counts(inventory: &Inventory, namespace: &str, needs: &[Need]) -> Vec<Amount> {
+    let amount = |key, need: i64, used: usize, source| Amount {
+        key,
+        need: Quantity::units(need),
+        used: Quantity::units(i64::try_from(used).unwrap_or(i64::MAX)),
+        source,
+    };
+    let active = inventory.pods.within(namespace).iter().filter(|pod| pod.is_active()).count();
+    let mut out = vec![amount("pods", needs.iter().map(|need| need.pods).sum(), active, String::new())];
+    if inventory.unseen("persistentvolumeclaims", namespace).is_none() {
+        let (claims, source) = allowance::volume_claims(inventory, namespace);
+        out.push(amount("persistentvolumeclaims", claims, 0, format!(" ({source})")));
+    }
+    if inventory.unseen("services", namespace).is_none() {
+        let services = inventory.services.within(namespace).iter();
+        let balancers = services.filter(|service| service.kind() == "LoadBalancer").count();
+        out.push(amount("services.loadbalancers", 0, balancers, String::new()));
+    }
+    out
+}
+
+/// What quotas of the namespace report as used.
+fn reported(inventory: &Inventory, namespace: &str, key: &str) -> Quantity {
+    let quotas = inventory.quotas.within(namespace).iter();
+    quotas.filter_map(|quota| quota.status.used.get(key).and_then(Quantity::from_value)).max().unwrap_or_default()
+}
+
+/// The bounded fields that a container lacks and no limit range gives.
+fn lacking(inventory: &Inventory, namespace: &str, keys: &[&'static str], given: &Defaults) -> BTreeSet<&'static str> {
+    let lacks = |key: &&&str| {
+        given.get(key).is_none()
+            && allowance::active_workloads(inventory, namespace)
+                .filter_map(|(_, workload)| workload.template())
+                .any(|template| !allowance::lacking(&template.spec, key).is_empty())
+    };
+    keys.iter().filter(lacks).copied().collect()
+}
+
+fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
+    let inventory = context.inventory;
+    let name = namespace.name.as_str();
+    let taken = |quota: &str| inventory.quotas.get(name, "ResourceQuota", quota).is_some();
+    let quota = free_name(&format!("{name}-quota"), taken);
+    let mut fix = Fix::new(format!("Create ResourceQuota {quota}"), Applicability::Unsafe)
+        .ask(context.input(namespace, "profile", false));
+    if let Some(proposal) = &sums.proposal {
+        let step = missing_limit_range::step(inventory, name, proposal);
+        fix = fix.note(format!("{} first: the quota rejects containers without these fields", step.object().short()));
+        for reason in &proposal.reasons {
+            fix = fix.note(reason);
+        }
+        for consequence in missing_limit_range::consequences(inventory, name, proposal) {
+            fix = fix.consequence(consequence);
+        }
+        fix = fix.step(step);
+    }
+    let hard: Map<String, Value> =
+        sums.hard.iter().map(|(key, sum)| ((*key).to_owned(), Value::String(allowance::text(key, sum.hard)))).collect();
+    fix = fix.consequence("pods above the quota are refused from now on; running pods stay").step(Step::create(
+        "missing-resource-quota",
+        "v1",
+        "ResourceQuota",
+        name,
+        &quota,
+        json!({"hard": hard}),
+    ));
+    for (key, what) in [
+        ("persistentvolumeclaims", "PersistentVolumeClaim"),
+        ("services.loadbalancers", "Service of type LoadBalancer"),
+    ] {
+        if sums.hard.get(key).is_some_and(|sum| sum.hard.is_zero()) {
+            fix = fix.consequence(format!("no {what} can be created: there is none now"));
+        }
+    }
+    if sums.keys.contains(&"limits.cpu") {
+        fix = fix.consequence("every container needs a CPU limit and is throttled at it");
+    }
+    guard(&mut fix, inventory, name, sums);
+    fix
+}
+
+/// What must be seen before a number may be enforced.
+fn guard(fix: &mut Fix, inventory: &Inventory, namespace: &str, sums: &Sums) {
+    for resource in COUNTED {
+        if let Some(reason) = inventory.unseen(resource, namespace) {
+            fix.refuse("needs", format!("the sum would be too small: {reason}"));
+        }
+    }
+    if let (Some(_), Some(reason)) = (&sums.proposal, inventory.unseen("limitranges", namespace)) {
+        fix.refuse("limit-range", format!("containers lack fields that the quota demands, and {reason}"));
+    }
+    if let Some(reason) = inventory.unseen("pods", namespace) {
+        fix.demote(Applicability::Unsafe, "pods", format!("not verified against pods: {reason}"));
+    }
+    let foreign = allowance::unaccounted_pods(inventory, namespace);
+    if let Some(pod) = foreign.first() {
+        let more = foreign.len() - 1;
+        let others = if more == 0 { " belongs".to_owned() } else { format!(" and {more} more belong") };
+        fix.refuse(
+            "needs",
+            format!("{}{others} to no workload that was read: what that needs is not known", pod.short()),
+        );
+    }
+    let idle = inventory.workloads.within(namespace).iter().filter(|workload| {
+        workload.is_idle() && matches!(workload.kind.as_str(), "Deployment" | "StatefulSet" | "CronJob")
+    });
+    for workload in idle {
+        fix.notes.push(format!("{} runs nothing now and is not counted", workload.subject.short()));
+    }
+    let daemons = sums.needs.iter().any(|need| need.workload.kind == "DaemonSet");
+    if daemons && !inventory.is_live() {
+        fix.notes.push("a DaemonSet is counted for the nodes in the files, at least one".to_owned());
+    }
+    fix.notes.extend(overcommitment(inventory, namespace, sums));
+}
+
+/// A warning if all quotas together allow more than the nodes have.
+fn overcommitment(inventory: &Inventory, namespace: &str, sums: &Sums) -> Vec<String> {
+    if inventory.nodes.is_empty() {
+        return Vec::new();
+    }
+    let warn = |(key, resource): (&'static str, &str)| {
+        let allocatable =
+            inventory.nodes.iter().filter_map(|node| Quantity::from_value(node.status.allocatable.get(resource)?));
+        let nodes: Quantity = allocatable.sum();
+        let others = inventory.quotas.iter().filter(|quota| quota.namespace() != namespace);
+        let others: Quantity = others.filter_map(|quota| Quantity::from_value(quota.spec.hard.get(key)?)).sum();
+        let own = sums.hard.get(key)?.hard;
+        let text = |amount| allowance::text(key, amount);
+        (others + own > nodes)
+            .then(|| format!("all quotas together allow {key} {}, the nodes have {}", text(others + own), text(nodes)))
+    };
+    [("requests.cpu", "cpu"), ("requests.memory", "memory")].into_iter().filter_map(warn).collect()
+}

@@ -1,0 +1,9 @@
+//! The connection layer against servers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod credentials;
+mod failures;
+mod requests;
+mod server;
+mod world;
