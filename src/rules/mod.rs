@@ -22,12 +22,15 @@ macro_rules! registry {
 registry! {
     dev_storage_endpoint,
     insecure_flag,
+    insecure_security_context,
     missing_limit_range,
     missing_pdb,
     missing_resource_quota,
     plaintext_credential,
+    pod_security_not_enforced,
     replicas_below_hpa_min,
     replicas_pinned_with_hpa,
+    unneeded_service_account_token,
 }
 
 pub use development::{is_development, is_development_service};
