@@ -292,7 +292,7 @@ impl Finding {
         });
         let object = &self.object;
         // A namespace left out of a manifest is `default`; a context has many names.
-        let name = if object.kind == "Cluster" { "" } else { &object.name };
+        let name = if object.is_whole_cluster() { "" } else { &object.name };
         let text = [self.rule, &object.kind, object.namespace(), name, pointer].join("\0");
         let digest = Sha256::digest(text.as_bytes());
         format!("sha256:{}", hex(&digest))
@@ -334,4 +334,11 @@ pub enum Verdict {
         /// Until which day, `2027-01-31`.
         until: Option<String>,
     },
+}
+
+impl Verdict {
+    /// The verdict that a finding of this severity stands for: one of severity info never fails a check.
+    pub fn of(severity: Severity) -> Self {
+        if severity == Severity::Info { Self::NotApplicable } else { Self::Fail }
+    }
 }

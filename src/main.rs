@@ -1,2 +1,7 @@
 //! Parse, run, exit.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kubectl_progrc::cli::main(std::env::args_os().collect())
+}

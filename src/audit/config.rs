@@ -14,6 +14,7 @@ use crate::finding::Severity;
 use crate::rules::rule::Rule;
 use crate::rules::settings::{Attestation, Environment, Settings};
 
+pub(in crate::audit) use check::parse_date;
 pub use error::{ConfigError, ConfigProblem};
 pub use schema::schema;
 
@@ -43,30 +44,15 @@ pub struct Config {
 pub struct ConfigWaiver {
     /// The rule.
     pub rule: &'static str,
-    /// Of which object.
-    pub object: WaivedObject,
+    /// Of which object: `Kind/namespace/name`, `Kind/name` for one of the whole cluster, `Cluster`
+    /// for the cluster itself, whatever context it is reached through.
+    pub object: String,
     /// Why; empty if the file does not say.
     pub reason: String,
     /// The last day that it holds.
     pub until: Option<jiff::civil::Date>,
     /// The line of the entry, from 1.
     pub line: Option<u32>,
-}
-
-/// The object of a waiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WaivedObject {
-    /// The cluster itself, whatever context it was reached through.
-    Cluster,
-    /// One object.
-    Named {
-        /// Its kind.
-        kind: String,
-        /// Its namespace; `None` for objects of the whole cluster.
-        namespace: Option<String>,
-        /// Its name.
-        name: String,
-    },
 }
 
 impl Config {

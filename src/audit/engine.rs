@@ -1,6 +1,6 @@
 //! Runs rules over an inventory and puts what they say in order.
 
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Severity, Verdict};
 use crate::model::{Inventory, Subject};
 use crate::rules::rule::{Context, Rule, Verdicts};
 use crate::rules::settings::Settings;
@@ -8,10 +8,12 @@ use crate::rules::settings::Settings;
 use super::guards;
 
 /// What one rule said about every object that it looked at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RuleOutcome {
     /// The rule.
     pub rule: &'static Rule,
+    /// What it weighs: its own severity, or the configuration's.
+    pub severity: Severity,
     /// One verdict for each object, sorted by object.
     pub outcomes: Vec<(Subject, Verdict)>,
     /// The pass ratio, where the rule knows better than the share of objects.
@@ -19,12 +21,27 @@ pub struct RuleOutcome {
 }
 
 /// What all rules said.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// Findings, worst first, then by rule, object and place.
     pub findings: Vec<Finding>,
     /// Verdicts by rule, in the order of the rules.
     pub rules: Vec<RuleOutcome>,
+    /// Findings that somebody accepts, in the same order.
+    pub waived: Vec<Waived>,
+    /// What the user should know about waivers and attestations, one sentence each, sorted.
+    pub warnings: Vec<String>,
+}
+
+/// A finding that somebody accepts.
+#[derive(Clone, Debug)]
+pub struct Waived {
+    /// The finding, as it would be shown.
+    pub finding: Finding,
+    /// Why it is accepted; empty if nobody said.
+    pub reason: String,
+    /// The last day that the waiver holds, `2027-01-31`.
+    pub until: Option<String>,
 }
 
 /// Runs the rules and guards their fixes.
@@ -34,9 +51,18 @@ pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) 
         let context = Context { inventory, settings, rule };
         let mut verdicts = Verdicts::default();
         (rule.check)(&context, &mut verdicts);
+        let severity = settings.severities.get(rule.id).copied();
+        if let Some(severity) = severity {
+            weigh(&mut verdicts, severity, rule.severity);
+        }
         verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
         audit.findings.append(&mut verdicts.findings);
-        audit.rules.push(RuleOutcome { rule, outcomes: verdicts.outcomes, ratio: verdicts.ratio });
+        audit.rules.push(RuleOutcome {
+            rule,
+            severity: severity.unwrap_or(rule.severity),
+            outcomes: verdicts.outcomes,
+            ratio: verdicts.ratio,
+        });
     }
     for finding in &mut audit.findings {
         for fix in &mut finding.fixes {
@@ -45,6 +71,21 @@ pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) 
     }
     audit.findings.sort_by(order);
     audit
+}
+
+/// Gives all findings of a rule another severity. Mere hints stay hints, unless the whole rule is one.
+fn weigh(verdicts: &mut Verdicts, severity: Severity, own: Severity) {
+    for finding in &mut verdicts.findings {
+        if finding.severity == Severity::Info && own != Severity::Info {
+            continue;
+        }
+        let (from, to) = (Verdict::of(finding.severity), Verdict::of(severity));
+        let same = |outcome: &&mut (Subject, Verdict)| outcome.0 == finding.object && outcome.1 == from;
+        if let Some(outcome) = verdicts.outcomes.iter_mut().find(same) {
+            outcome.1 = to;
+        }
+        finding.severity = severity;
+    }
 }
 
 /// Worst first, then by rule, namespace, kind, name and place.

@@ -6,10 +6,17 @@ pub mod answer;
 pub mod config;
 pub mod guards;
 pub mod engine;
+pub mod score;
+pub mod waivers;
+pub mod baseline;
+pub mod configured;
 #[cfg(test)]
 pub(crate) mod test_rules;
 
 pub use answer::{SetError, parse_set};
+pub use baseline::Baseline;
 pub use config::{Config, ConfigError};
-pub use engine::{Audit, RuleOutcome, run};
+pub use configured::run_configured;
+pub use engine::{Audit, RuleOutcome, Waived, run};
 pub use filter::Filter;
+pub use score::{Score, score};

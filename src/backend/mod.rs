@@ -3,3 +3,8 @@
 pub mod cluster;
 pub mod manifests;
 pub mod journal;
+pub mod snapshot;
+pub mod change;
+pub mod undo;
+pub mod files;
+pub mod configuration;

@@ -11,7 +11,7 @@ use super::cluster::{
     WebhookConfiguration,
 };
 use super::network::{EndpointSlice, Ingress, IngressClass, NetworkPolicy, Service};
-use super::object::{ObjectRef, Subject};
+use super::object::{Meta, ObjectRef, Subject};
 use super::pod::Pod;
 use super::policy::{Autoscaler, DisruptionBudget, LimitRange, ResourceQuota};
 use super::store::{Item, Store};
@@ -238,6 +238,12 @@ impl Inventory {
     /// Custom resources of one kind, by resource name; none if it was never read.
     pub fn other(&self, resource: &str) -> impl Iterator<Item = &Arc<Item<Other>>> {
         self.others.get(resource).into_iter().flat_map(Store::iter)
+    }
+
+    /// Shows every object with its metadata, kind by kind. Bare pods are shown twice: they are
+    /// workloads, too.
+    pub fn each_meta(&self, show: impl FnMut(&Subject, &Meta)) {
+        lookup::each_meta(self, show);
     }
 
     /// How many objects were read.

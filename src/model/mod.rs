@@ -29,6 +29,9 @@ pub mod capacity;
 pub mod replicas;
 pub mod allowance;
 pub mod exposure;
+pub mod reach;
+pub mod autoscaling;
+pub mod eviction;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

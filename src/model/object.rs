@@ -55,6 +55,11 @@ impl ObjectRef {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
+    /// True for the subject of verdicts about the whole cluster; operators have kinds of that name.
+    pub fn is_whole_cluster(&self) -> bool {
+        self.kind == "Cluster" && self.api_version.is_empty()
+    }
+
     /// `Kind/name`, for sentences whose namespace is known.
     pub fn short(&self) -> String {
         format!("{}/{}", self.kind, self.name)

@@ -4,6 +4,8 @@ pub mod patch;
 pub mod encode;
 pub mod change;
 pub mod simulate;
+pub mod outlook;
 pub mod diff;
+pub mod order;
 
 pub use patch::{Guarded, PatchError};

@@ -110,8 +110,8 @@ declare_rule! {
     check: check,
 }
 
-/// The flags of the assessment.
-const CATALOGUE: [(&str, &str); 3] = [
+/// The flags that are known without a configuration, each with its secure value.
+pub const CATALOGUE: [(&str, &str); 3] = [
     ("ENABLE_PERMISSION_RESTRICTIONS", "true"),
     ("ALLOW_UNKNOWN_API_PATHS", "false"),
     ("ALLOW_EMPTY_PERMISSIONS", "false"),

@@ -20,16 +20,24 @@ macro_rules! registry {
 }
 
 registry! {
+    conflicting_pdb,
     dev_storage_endpoint,
+    hpa_cannot_scale,
     insecure_flag,
     insecure_security_context,
+    misconfigured_hpa,
     missing_limit_range,
     missing_pdb,
+    missing_readiness_probe,
     missing_resource_quota,
+    pdb_blocks_eviction,
     plaintext_credential,
     pod_security_not_enforced,
     replicas_below_hpa_min,
+    replicas_on_one_node,
     replicas_pinned_with_hpa,
+    rollout_without_capacity,
+    single_replica,
     unneeded_service_account_token,
 }
 

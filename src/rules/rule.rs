@@ -167,10 +167,8 @@ impl Context<'_> {
     /// The rule's attestation, if it is given and not older than 90 days.
     pub fn attested(&self) -> Option<String> {
         let attestation = self.settings.attestations.get(self.rule.id)?;
-        let said: jiff::civil::Date = attestation.date.parse().ok()?;
-        let today = self.inventory.taken_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let age = today.since(said).ok()?.get_days();
-        (0..=90).contains(&age).then(|| format!("{} ({})", attestation.statement, attestation.date))
+        let holds = attestation.holds(self.inventory.taken_at);
+        holds.then(|| format!("{} ({})", attestation.statement, attestation.date))
     }
 
     /// A finding about an object that was read, with the rule's own attributes.
@@ -246,8 +244,7 @@ impl Verdicts {
 
     /// A finding. One of severity info never fails a check.
     pub fn fail(&mut self, finding: Finding) {
-        let verdict = if finding.severity == Severity::Info { Verdict::NotApplicable } else { Verdict::Fail };
-        self.outcomes.push((finding.object.clone(), verdict));
+        self.outcomes.push((finding.object.clone(), Verdict::of(finding.severity)));
         self.findings.push(finding);
     }
 }

@@ -56,6 +56,24 @@ pub struct Attestation {
     pub date: String,
 }
 
+impl Attestation {
+    /// For how many days it holds after its date.
+    pub const DAYS: i32 = 90;
+
+    /// How many days old it is, by the calendar of UTC; less than 0 if its day is to come. `None` if
+    /// its date is none.
+    pub fn age(&self, now: jiff::Timestamp) -> Option<i32> {
+        let said: jiff::civil::Date = self.date.parse().ok()?;
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        today.since(said).ok().map(|span| span.get_days())
+    }
+
+    /// True if it holds now.
+    pub fn holds(&self, now: jiff::Timestamp) -> bool {
+        self.age(now).is_some_and(|age| (0..=Self::DAYS).contains(&age))
+    }
+}
+
 /// What the user said about rules.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {

@@ -5,7 +5,7 @@ use serde_saphyr::Spanned;
 
 use super::document::{AttestationEntry, Document, Entries, WaiverEntry};
 use super::error::{ConfigProblem, one_of};
-use super::{Config, ConfigWaiver, WaivedObject};
+use super::{Config, ConfigWaiver};
 use crate::audit::filter::Term;
 use crate::audit::suggest;
 use crate::finding::Severity;
@@ -126,14 +126,13 @@ impl Check<'_> {
 
     fn waiver(&mut self, entry: &WaiverEntry) {
         let rule = self.rule(&entry.rule);
-        let object = parse_object(&entry.object.value);
-        if object.is_none() {
-            let text = format!("`{}` is not Kind/namespace/name, or Kind/name, or Cluster", entry.object.value);
-            self.wrong(&entry.object, text);
+        let object = entry.object.value.clone();
+        if !is_object(&object) {
+            self.wrong(&entry.object, format!("`{object}` is not Kind/namespace/name, or Kind/name, or Cluster"));
         }
-        // An entry whose date can't be read is an error, so it does not matter that it has none here.
+        // A date that can't be read is an error, so it does not matter that the entry has none.
         let until = entry.until.as_ref().and_then(|text| self.date(text));
-        if let (Some(rule), Some(object)) = (rule, object) {
+        if let Some(rule) = rule {
             let (reason, line) = (entry.reason.trim().to_owned(), line(&entry.rule));
             self.config.waivers.push(ConfigWaiver { rule: rule.id, object, reason, until, line });
         }
@@ -158,21 +157,18 @@ pub(in crate::audit) fn parse_date(text: &str) -> Option<jiff::civil::Date> {
     (date.to_string() == text.trim()).then_some(date)
 }
 
-/// `Kind/namespace/name`, `Kind/name`; `Cluster` and `Cluster/CONTEXT`, whose name may have slashes.
-fn parse_object(text: &str) -> Option<WaivedObject> {
-    let mut parts = text.splitn(3, '/');
-    let kind = parts.next()?;
-    if kind == "Cluster" {
-        return Some(WaivedObject::Cluster);
+/// True for `Kind/namespace/name`, `Kind/name`, `Cluster` and `Cluster/CONTEXT`, whose name may have
+/// slashes.
+fn is_object(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let is_kind = parts[0].starts_with(|c: char| c.is_ascii_uppercase());
+    let is_object = |name: &str| !name.is_empty() && !name.contains('*');
+    match parts[..] {
+        ["Cluster", ..] => true,
+        [_, name] => is_kind && is_object(name),
+        [_, namespace, name] => is_kind && is_name(namespace) && is_object(name),
+        _ => false,
     }
-    let (first, second) = (parts.next()?, parts.next());
-    let (namespace, name) = second.map_or((None, first), |name| (Some(first), name));
-    let named = kind.starts_with(|c: char| c.is_ascii_uppercase())
-        && !name.is_empty()
-        && !name.contains(['/', '*'])
-        && namespace.is_none_or(is_name);
-    let (kind, namespace, name) = (kind.to_owned(), namespace.map(str::to_owned), name.to_owned());
-    named.then_some(WaivedObject::Named { kind, namespace, name })
 }
 
 /// The name of a namespace: an RFC 1123 label.
@@ -190,7 +186,10 @@ fn normalize(parameter: &Parameter, value: &Value) -> Result<Value, String> {
         }
         (ParameterKind::List, _) => Err("is a list of texts".to_owned()),
         (ParameterKind::Map, Value::Object(entries)) => {
-            let texts = entries.iter().map(|(name, entry)| Some((name.clone(), Value::String(scalar(entry)?))));
+            // A rule may have names of its own, which null takes out.
+            let text =
+                |entry: &Value| if entry.is_null() { Some(Value::Null) } else { scalar(entry).map(Value::String) };
+            let texts = entries.iter().map(|(name, entry)| Some((name.clone(), text(entry)?)));
             texts.collect::<Option<Map<_, _>>>().map(Value::Object).ok_or_else(|| "is texts by name".to_owned())
         }
         (ParameterKind::Map, _) => Err("is texts by name".to_owned()),

@@ -40,7 +40,7 @@ impl fmt::Display for ConfigError {
 
 impl ConfigError {
     /// A file that is not YAML, or not of the configuration's shape.
-    pub(super) fn shape(file: &str, error: &Yaml) -> Self {
+    pub(in crate::audit) fn shape(file: &str, error: &Yaml) -> Self {
         let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
         let line = line.and_then(|line| u32::try_from(line).ok());
         let problem = ConfigProblem { line, message: message(error.without_snippet()) };

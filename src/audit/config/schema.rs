@@ -52,7 +52,9 @@ fn value(parameter: &Parameter) -> Value {
     let scalar = json!(["string", "number", "boolean"]);
     let mut schema = match parameter.kind {
         ParameterKind::List => json!({"type": "array", "items": {"type": scalar}}),
-        ParameterKind::Map => json!({"type": "object", "additionalProperties": {"type": scalar}}),
+        ParameterKind::Map => {
+            json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}})
+        }
         ParameterKind::Choice(choices) => json!({"enum": choices}),
         ParameterKind::Number(least) => json!({"type": ["integer", "string"], "minimum": least, "pattern": "^[0-9]+$"}),
         _ => {

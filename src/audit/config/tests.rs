@@ -13,7 +13,7 @@ systemNamespaces: [ingress-nginx]
 ignore: [test-bare]
 rules:
   test-many:
-    flags: {A: "true", B: false, C: yes, D: 012}
+    flags: {A: "true", B: false, C: yes, D: 012, E: null}
     hosts: [a.example, 7]
     endpoint: "https://nyc3.digitaloceanspaces.com"
     count: 24
@@ -36,23 +36,22 @@ fn everything_that_a_file_can_say() {
     let ids: Vec<&str> = config.rules(RULES).iter().map(|rule| rule.id).collect();
     assert_eq!(ids, ["test-many"]);
     let parameters = serde_json::json!({
-        "flags": {"A": "true", "B": "false", "C": "yes", "D": "012"},
+        "flags": {"A": "true", "B": "false", "C": "yes", "D": "012", "E": null},
         "hosts": ["a.example", "7"],
         "endpoint": "https://nyc3.digitaloceanspaces.com",
         "count": "24", "style": "b", "done": "yes",
     });
     assert_eq!(Value::Object(config.parameters["test-many"].clone()), parameters);
     assert_eq!(config.severities["test-many"], Severity::Low);
-    let (kind, namespace, name) = ("Deployment".into(), Some("progrc-dev".into()), "worker".into());
     let waiver = ConfigWaiver {
         rule: "test-many",
-        object: WaivedObject::Named { kind, namespace, name },
+        object: "Deployment/progrc-dev/worker".into(),
         reason: "talks".into(),
         until: Some(jiff::civil::date(2027, 1, 31)),
         line: Some(17),
     };
     assert_eq!(config.waivers[0], waiver);
-    assert_eq!(config.waivers[2].object, WaivedObject::Cluster);
+    assert_eq!(config.waivers[2].object, "Cluster/arn:aws:eks:x:1:cluster/a");
     assert_eq!(config.attestations["test-bare"].date, "2026-10-01");
     assert_eq!(config.settings().environment, Environment::Staging);
 }

@@ -106,28 +106,11 @@ pub struct Intent {
     /// The version of the object before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
-    /// The entries of `metadata.managedFields` that owned touched fields before: manager,
-    /// operation and subresource, and the fields.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owners: Vec<FormerOwner>,
     /// What can't be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreversible: Option<String>,
     /// When.
     pub time: jiff::Timestamp,
-}
-
-/// Who owned a touched field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FormerOwner {
-    /// The manager.
-    pub manager: String,
-    /// `Apply` or `Update`.
-    pub operation: String,
-    /// The subresource, `""` for the object itself.
-    pub subresource: String,
-    /// The fields.
-    pub pointers: Vec<String>,
 }
 
 /// What became of a request.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Inventory;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
-use crate::model::object::{Meta, ObjectRef};
+use crate::model::object::{Meta, ObjectRef, Subject};
 use crate::model::store::{Item, Origin, Projection, Store};
 use crate::model::workload::Workload;
 
@@ -72,6 +72,17 @@ impl Inventory {
         }
         kinds!(dispatch)
     }
+}
+
+/// Every object with its metadata, kind by kind. Bare pods stand twice: they are workloads, too.
+pub(super) fn each_meta(inventory: &Inventory, mut show: impl FnMut(&Subject, &Meta)) {
+    macro_rules! show {
+        ($($store:ident),*) => {$(
+            inventory.$store.iter().for_each(|item| show(&item.subject, item.body.meta()));
+        )*};
+    }
+    every_store!(show);
+    inventory.others.values().flat_map(Store::iter).for_each(|item| show(&item.subject, item.body.meta()));
 }
 
 pub(super) fn count(inventory: &Inventory) -> usize {

@@ -1,0 +1,274 @@
+//! One step of a fix against the cluster: read, dry-run, journal, send, compare.
+//!
+//! [`prepare`] changes nothing: it reads the object as it is now, builds the guarded request and
+//! lets the server try it. [`commit`] writes the intent, sends the request once and writes what
+//! became of it.
+
+use serde_json::Value;
+
+use super::cluster::connect::Connection;
+use super::cluster::objects::{self, GetError};
+use super::cluster::write::{self, Answer, Options, Write};
+use super::journal::{Intent, JournalError, Outcome, Record, StepResult, Verb, Writer};
+use crate::fix::{CHANGE_ID, Edit, RESTARTED_AT, Step};
+use crate::model::ObjectRef;
+use crate::model::object::pointer;
+use crate::plan::change::{self, Change};
+use crate::plan::patch::{self, PatchError};
+
+/// A step that the server has tried.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The request.
+    pub write: Write,
+    /// The object before; `None` if it is made.
+    pub before: Option<Value>,
+    /// The object as the dry run left it; `None` if it is removed, or where there is no dry run.
+    pub after: Option<Value>,
+    /// The fields that change.
+    pub changes: Vec<Change>,
+    /// Warnings of the server.
+    pub warnings: Vec<String>,
+    /// True if pods are replaced, which has to be waited for.
+    pub rolls_out: bool,
+}
+
+/// A step can't be done.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Why, in one line each.
+    pub reasons: Vec<String>,
+    /// The way out.
+    pub hint: Option<String>,
+    /// True if the object is already as it should be.
+    pub already: bool,
+}
+
+impl Refusal {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reasons: vec![reason.into()], hint: None, already: false }
+    }
+}
+
+impl From<GetError> for Refusal {
+    fn from(error: GetError) -> Self {
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        Self::new(format!("{error}{source}"))
+    }
+}
+
+impl From<PatchError> for Refusal {
+    fn from(error: PatchError) -> Self {
+        let hint = Some("somebody changed it meanwhile: audit again".to_owned());
+        Self { hint, ..Self::new(error.to_string()) }
+    }
+}
+
+/// Reads, builds and dry-runs a step. `None` for steps that write nothing.
+pub async fn prepare(connection: &Connection, step: &Step, options: &Options) -> Result<Option<Prepared>, Refusal> {
+    let (write, before) = match step {
+        Step::Patch { object, subresource, edits, expect } => {
+            let raw = read(connection, object, subresource.as_deref()).await?;
+            (patch_of(object, subresource.clone(), &raw, edits, expect)?, Some(raw))
+        }
+        Step::Restart { object } => {
+            let raw = read(connection, object, None).await?;
+            let base = match object.kind.as_str() {
+                "CronJob" => return Ok(None),
+                _ => "/spec/template/metadata/annotations",
+            };
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let edit = Edit::set(pointer(base, &[RESTARTED_AT]), now);
+            (patch_of(object, None, &raw, &[edit], &[])?, Some(raw))
+        }
+        Step::Create { object, manifest } => (create_of(connection, object, manifest).await?, None),
+        Step::Delete { object } => {
+            let raw = read(connection, object, None).await?;
+            let uid = raw.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+            (Write::Delete { object: (**object).clone(), uid }, Some(raw))
+        }
+        Step::Wait { .. } => return Ok(None),
+    };
+    dry_run(connection, write, before, options).await.map(Some)
+}
+
+async fn read(connection: &Connection, object: &ObjectRef, part: Option<&str>) -> Result<Value, Refusal> {
+    let raw = objects::get(connection, object, part).await?;
+    let uid = raw.pointer("/metadata/uid").and_then(Value::as_str);
+    if object.uid.is_some() && object.uid.as_deref() != uid {
+        let hint = Some("audit again".to_owned());
+        return Err(Refusal { hint, ..Refusal::new(format!("{object} was deleted and made anew meanwhile")) });
+    }
+    if raw.pointer("/metadata/deletionTimestamp").is_some() {
+        return Err(Refusal::new(format!("{object} is being deleted")));
+    }
+    Ok(raw)
+}
+
+fn patch_of(
+    object: &ObjectRef,
+    subresource: Option<String>,
+    raw: &Value,
+    edits: &[Edit],
+    expect: &[(String, Value)],
+) -> Result<Write, Refusal> {
+    let guarded = patch::build(raw, edits, expect)?;
+    if guarded.patch.0.is_empty() {
+        return Err(Refusal { already: true, ..Refusal::new(format!("{object} is already as it should be")) });
+    }
+    Ok(Write::Patch { object: object.clone(), subresource, guarded })
+}
+
+async fn create_of(connection: &Connection, object: &ObjectRef, manifest: &Value) -> Result<Write, Refusal> {
+    if objects::find(connection, object, None).await?.is_some() {
+        let hint = Some("audit again".to_owned());
+        return Err(Refusal { hint, ..Refusal::new(format!("{object} exists already")) });
+    }
+    let mut manifest = manifest.clone();
+    manifest["metadata"]["annotations"][CHANGE_ID] = Value::from(ulid::Ulid::generate().to_string());
+    Ok(Write::Create { object: object.clone(), manifest })
+}
+
+/// Lets the server try a request and looks at what it would make of it.
+pub async fn dry_run(
+    connection: &Connection,
+    write: Write,
+    before: Option<Value>,
+    options: &Options,
+) -> Result<Prepared, Refusal> {
+    let (after, warnings) = match write::send(connection, &write, options, true).await {
+        Answer::Done { object, warnings, .. } => (Some(object).filter(|object| !object.is_null()), warnings),
+        Answer::Refused { code: 400, reasons, .. }
+            if options.allow_no_dry_run && reasons.iter().any(|reason| reason.contains("does not support dry run")) =>
+        {
+            (None, vec![format!("not dry-run: {}", reasons.join("; "))])
+        }
+        Answer::Refused { reasons, hint, .. } => return Err(Refusal { reasons, hint, already: false }),
+        Answer::Ambiguous { message } => return Err(Refusal::new(message)),
+    };
+    let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
+    let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
+    Ok(Prepared { write, before, after, changes, warnings, rolls_out })
+}
+
+/// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
+fn expected_changes(write: &Write, before: Option<&Value>, after: Option<&Value>) -> Result<Vec<Change>, Refusal> {
+    let (Write::Patch { object, guarded, .. }, Some(before)) = (write, before) else { return Ok(Vec::new()) };
+    let changes = change::between(before, after.unwrap_or(&guarded.after));
+    if changes.is_empty() {
+        return Err(Refusal::new(format!("the server leaves {object} as it is: an admission webhook takes the change back")));
+    }
+    if let Some(secret) = changes.iter().find(|change| change::holds_secret(change)) {
+        let reason = format!("{} of {object} holds a value that no journal may keep, so it could not be undone", secret.pointer);
+        return Err(Refusal::new(reason));
+    }
+    Ok(changes)
+}
+
+/// What a step is for: which rule, in which words.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// The rule.
+    pub rule: String,
+    /// The fix in words.
+    pub title: String,
+    /// What can't be taken back.
+    pub irreversible: Option<String>,
+}
+
+/// Journals the intent, sends the request and journals what became of it.
+pub async fn commit(
+    connection: &Connection,
+    journal: &mut Writer,
+    step: usize,
+    purpose: &Purpose,
+    prepared: &Prepared,
+    options: &Options,
+) -> Result<StepResult, JournalError> {
+    journal.write(&Record::Intent(intent(step, purpose, prepared)))?;
+    let answer = write::send(connection, &prepared.write, options, false).await;
+    let result = result(step, prepared, answer);
+    journal.write(&Record::Result(result.clone()))?;
+    Ok(result)
+}
+
+fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
+    let version = prepared.before.as_ref().and_then(|before| before.pointer("/metadata/resourceVersion")?.as_str());
+    let (verb, subresource, manifest) = match &prepared.write {
+        Write::Patch { subresource, .. } => (Verb::Patch, subresource.clone(), None),
+        Write::Create { manifest, .. } => (Verb::Create, None, Some(manifest.clone())),
+        Write::Delete { .. } => (Verb::Delete, None, prepared.before.as_ref().map(without_server_fields)),
+    };
+    let change_id = manifest.as_ref().and_then(|m| m.pointer(&pointer("/metadata/annotations", &[CHANGE_ID]))?.as_str());
+    Intent {
+        step,
+        rule: purpose.rule.clone(),
+        title: purpose.title.clone(),
+        verb,
+        object: prepared.write.object().clone(),
+        subresource,
+        changes: prepared.changes.clone(),
+        change_id: change_id.map(str::to_owned),
+        manifest,
+        resource_version: version.map(str::to_owned),
+        irreversible: purpose.irreversible.clone(),
+        time: jiff::Timestamp::now(),
+    }
+}
+
+/// What a person wrote in an object that we made: enough to make it again.
+fn without_server_fields(object: &Value) -> Value {
+    let mut out = object.clone();
+    if let Some(map) = out.as_object_mut() {
+        map.shift_remove("status");
+        if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
+        }
+    }
+    out
+}
+
+/// SHA-256 of what people write in an object: labels and specification.
+pub fn written(object: &Value) -> String {
+    let part = |pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
+    let mut value = serde_json::json!([part("/metadata/labels"), part("/spec"), part("/data")]);
+    value.sort_all_objects();
+    change::hash(&value.to_string())
+}
+
+fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
+    let empty = StepResult {
+        step,
+        outcome: Outcome::NotApplied,
+        code: 0,
+        message: String::new(),
+        changes: Vec::new(),
+        uid: None,
+        resource_version: None,
+        written: None,
+        warnings: Vec::new(),
+        time: jiff::Timestamp::now(),
+    };
+    match answer {
+        Answer::Done { object, code, warnings } => {
+            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+            let changes = match (&prepared.write, &prepared.before) {
+                (Write::Patch { .. }, Some(before)) => change::between(before, &object),
+                _ => Vec::new(),
+            };
+            let made = matches!(prepared.write, Write::Create { .. });
+            StepResult {
+                outcome: Outcome::Applied,
+                code,
+                changes,
+                uid: text("/metadata/uid"),
+                resource_version: text("/metadata/resourceVersion"),
+                written: made.then(|| written(&object)),
+                warnings,
+                ..empty
+            }
+        }
+        Answer::Refused { code, reasons, .. } => StepResult { code, message: reasons.join("; "), ..empty },
+        Answer::Ambiguous { message } => StepResult { outcome: Outcome::Ambiguous, message, ..empty },
+    }
+}

@@ -1,0 +1,166 @@
+//! `audit`: read, judge, report.
+
+use clap::{Args, ValueEnum};
+
+use super::Shell;
+use super::args::WhatArgs;
+use super::error::{CliError, code};
+use super::session::{Session, runtime};
+use crate::audit::{Audit, Baseline, run_configured};
+use crate::finding::Severity;
+use crate::plan::outlook;
+use crate::report::audit::{About, AuditReport, report};
+use crate::report::{actions, name, table};
+
+/// The flags of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What is looked at
+    #[command(flatten)]
+    pub what: WhatArgs,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    output: Format,
+    /// Exit 1 for findings of this severity and worse
+    #[arg(long, value_enum, default_value = "low", value_name = "SEVERITY", help_heading = "Output")]
+    fail_on: FailOn,
+    /// Say what each check contributes to the score and takes from it
+    #[arg(long, help_heading = "Output")]
+    explain_score: bool,
+    /// Findings in this file do not fail the run
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    baseline: Option<std::path::PathBuf>,
+    /// Write the findings to this file, as a baseline
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    write_baseline: Option<std::path::PathBuf>,
+}
+
+/// Output formats of `audit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Scorecard and findings, folded
+    #[default]
+    Table,
+    /// Everything: no folding, every place and fact
+    Wide,
+    /// The AuditReport as JSON
+    Json,
+    /// The AuditReport as YAML
+    Yaml,
+    /// One kind.group/name a line, each once
+    Name,
+    /// What to do: immediate, short term, long term
+    Actions,
+}
+
+/// The mildest severity that fails a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Critical findings only
+    Critical,
+    /// High and worse
+    High,
+    /// Medium and worse
+    Medium,
+    /// Any finding; info never fails
+    Low,
+    /// Nothing
+    Never,
+}
+
+impl FailOn {
+    fn fails(self, severity: Severity) -> bool {
+        match self {
+            Self::Critical => severity <= Severity::Critical,
+            Self::High => severity <= Severity::High,
+            Self::Medium => severity <= Severity::Medium,
+            Self::Low => severity <= Severity::Low,
+            Self::Never => false,
+        }
+    }
+}
+
+/// Runs `audit`.
+pub fn run(args: &AuditArgs, shell: &Shell) -> Result<u8, CliError> {
+    let runtime = runtime()?;
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
+    let report = report_of(&session, &args.what);
+    print(args, shell, &report);
+    if let Some(path) = &args.write_baseline {
+        let text = Baseline::of(session.findings()).to_yaml();
+        crate::backend::files::write(path, &text)?;
+        shell.ui.note(&format!("Baseline of {} findings written to {}", session.findings().count(), path.display()));
+    }
+    let known = |finding: &&crate::finding::Finding| baseline.as_ref().is_some_and(|b| b.contains(finding));
+    let failing = session.findings().filter(|finding| args.fail_on.fails(finding.severity));
+    let failing = failing.filter(|finding| !known(finding)).count();
+    if let Some(baseline) = &baseline {
+        let old = session.findings().filter(known).count();
+        shell.ui.note(&format!("{old} findings are in the baseline"));
+        let gone = baseline.gone(session.findings()).len();
+        if gone > 0 {
+            shell.ui.note(&format!("{gone} findings of the baseline are gone: write it anew with --write-baseline"));
+        }
+    }
+    Ok(if failing > 0 { code::LEFT } else { code::DONE })
+}
+
+fn read_baseline(path: &std::path::Path) -> Result<Baseline, CliError> {
+    let text = crate::backend::files::read(path)?;
+    Ok(Baseline::parse(&text, &path.display().to_string())?)
+}
+
+/// The report of a session, with the findings that count.
+pub fn report_of(session: &Session, what: &WhatArgs) -> AuditReport {
+    let again = |inventory: &crate::model::Inventory| {
+        run_configured(inventory, &session.settings, &session.config, &session.rules)
+    };
+    let score = outlook::score_with_outlook(&session.inventory, &session.audit, again);
+    let mut files = what.filename.clone();
+    files.extend(what.kustomize.iter().map(|dir| dir.display().to_string()));
+    let about = About {
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        generated_at: session.inventory.taken_at,
+        elapsed_seconds: session.elapsed.as_secs_f64(),
+        environment: session.settings.environment,
+        files,
+    };
+    let shown = Audit { findings: session.findings().cloned().collect(), ..session.audit.clone() };
+    report(&session.inventory, &shown, &score, &about)
+}
+
+fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
+    let options = table::Options {
+        width: shell.ui.width(),
+        wide: args.output == Format::Wide,
+        selection: selection(args, shell),
+    };
+    match args.output {
+        Format::Json => shell.ui.data(&report.to_json()),
+        Format::Yaml => shell.ui.data(&report.to_yaml()),
+        Format::Name => shell.ui.data(&&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
+        Format::Actions => shell.ui.lines(&actions::actions(report, &options)),
+        Format::Table | Format::Wide => {
+            shell.ui.lines(&table::table(report, &options));
+            if args.explain_score {
+                shell.ui.lines(&table::explain_score(report, &options));
+            }
+        }
+    }
+}
+
+/// What the user typed to choose the objects, for the commands that come next.
+fn selection(args: &AuditArgs, shell: &Shell) -> String {
+    let what = &args.what;
+    let mut words: Vec<String> = Vec::new();
+    words.extend(shell.connection.context.iter().map(|context| format!("--context {context}")));
+    if what.all_namespaces {
+        words.push("-A".to_owned());
+    } else {
+        words.extend(shell.connection.namespace.iter().map(|namespace| format!("-n {namespace}")));
+    }
+    words.extend(what.filename.iter().map(|file| format!("-f {file}")));
+    words.extend(what.kustomize.iter().map(|dir| format!("-k {}", dir.display())));
+    words.join(" ")
+}

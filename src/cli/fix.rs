@@ -1,0 +1,181 @@
+//! `fix`: diff, ask, dry-run, journal, apply, wait, audit again.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Shell;
+use super::args::{WhatArgs, duration};
+use super::error::{CliError, code};
+use super::session::{Origin, Session, offered, runtime};
+use crate::finding::Finding;
+use crate::fix::{Applicability, Fix};
+use crate::plan::order;
+
+mod batch;
+mod interactive;
+mod run;
+mod summary;
+
+pub use interactive::step_diff;
+pub use run::{Run, Settled, kubectl_name};
+pub use summary::{count, settled_json};
+
+/// The flags of `fix`.
+#[derive(Debug, Args)]
+pub struct FixArgs {
+    /// What is looked at
+    #[command(flatten)]
+    pub what: WhatArgs,
+    /// How it is written
+    #[command(flatten)]
+    pub write: WriteArgs,
+    /// Apply unsafe fixes too, and those whose every question is answered with --set
+    #[arg(long, help_heading = "Writing")]
+    pub unsafe_fixes: bool,
+    /// Go on with independent fixes after one has failed
+    #[arg(long, help_heading = "Writing")]
+    pub keep_going: bool,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"], help_heading = "Output")]
+    pub output: Option<String>,
+}
+
+/// How changes are written.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Writing")]
+pub struct WriteArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Change nothing: print the plan (client) or let the server try it (server)
+    #[arg(long, value_name = "MODE", value_enum, num_args = 0..=1, default_value = "none", default_missing_value = "server", require_equals = true)]
+    pub dry_run: DryRun,
+    /// Wait for rollouts
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "true", default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set)]
+    pub wait: bool,
+    /// How long to wait for a rollout
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub timeout: Duration,
+    /// Write even where a webhook does not support dry runs
+    #[arg(long)]
+    pub allow_no_dry_run: bool,
+    /// The name of the writer in managedFields
+    #[arg(long, value_name = "NAME", default_value = "kubectl-progrc")]
+    pub field_manager: String,
+}
+
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DryRun {
+    /// It writes
+    None,
+    /// It prints what it would do
+    Client,
+    /// The server tries every request
+    Server,
+}
+
+impl WriteArgs {
+    /// How requests are sent.
+    pub fn options(&self) -> crate::backend::cluster::write::Options {
+        crate::backend::cluster::write::Options {
+            field_manager: self.field_manager.clone(),
+            allow_no_dry_run: self.allow_no_dry_run,
+        }
+    }
+
+    /// Refuses to begin without somebody to ask.
+    pub fn check_consent(&self, shell: &Shell) -> Result<(), CliError> {
+        if self.yes || self.dry_run != DryRun::None || shell.ui.is_interactive() {
+            return Ok(());
+        }
+        Err(CliError::new("there is no terminal to ask on")
+            .hint("--yes applies the safe fixes without asking, --dry-run shows them"))
+    }
+}
+
+/// True if the flags of a batch allow a fix.
+pub fn is_allowed(fix: &Fix, unsafe_fixes: bool) -> bool {
+    match fix.applicability {
+        Applicability::Safe => true,
+        Applicability::Unsafe => unsafe_fixes && fix.is_built(),
+        Applicability::Input => unsafe_fixes && fix.is_built() && !fix.steps.is_empty(),
+        Applicability::Manual => false,
+    }
+}
+
+/// Runs `fix`.
+pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
+    if !args.what.filename.is_empty() || args.what.kustomize.is_some() {
+        return Err(CliError::new("fix does not edit manifests yet")
+            .hint("`kubectl progrc diff -f …` prints what to change"));
+    }
+    args.write.check_consent(shell)?;
+    let runtime = runtime()?;
+    let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
+    order::sort(&mut session.audit.findings);
+    let Origin::Cluster { connection, identity } = &session.origin else {
+        return Err(CliError::new("fix needs a cluster"));
+    };
+    announce(shell, &session);
+    let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    let selected: Vec<Finding> = session.findings().cloned().collect();
+    let outcome = if args.write.yes || args.write.dry_run != DryRun::None {
+        batch::run(args, &mut run, &session, &selected)
+    } else {
+        interactive::run(&mut run, &mut session, &selected)
+    };
+    let left = match outcome {
+        Ok(left) => left,
+        Err(error) if error.code == code::INTERRUPTED => {
+            shell.ui.restore_cursor();
+            run.interrupted = true;
+            Vec::new()
+        }
+        Err(error) => return Err(run.close_after(error)),
+    };
+    summary::finish(args, run, session, left)
+}
+
+/// Context, server and namespaces, before anything is asked.
+fn announce(shell: &Shell, session: &Session) {
+    let Origin::Cluster { connection, .. } = &session.origin else { return };
+    let context = connection.context.as_deref().unwrap_or("in-cluster");
+    let scope = match &session.inventory.scope.namespaces {
+        Some(names) => format!("namespace {}", names.iter().cloned().collect::<Vec<_>>().join(", ")),
+        None => "all namespaces".to_owned(),
+    };
+    shell.ui.note(&format!("Context {context} · {} · {scope}", connection.server));
+}
+
+/// A finding whose fix was not applied, and why.
+#[derive(Debug)]
+pub struct Left {
+    /// The finding.
+    pub finding: Finding,
+    /// Why.
+    pub reason: String,
+    /// True if the flags allow it or it was asked for, so that it counts in the exit code.
+    pub counts: bool,
+}
+
+impl Left {
+    /// A finding that is left.
+    pub fn new(finding: &Finding, reason: impl Into<String>, counts: bool) -> Self {
+        Self { finding: finding.clone(), reason: reason.into(), counts }
+    }
+}
+
+/// Why a fix is not offered at all; `None` if it is.
+pub fn not_offered(finding: &Finding) -> Option<String> {
+    let Some(fix) = offered(finding) else { return Some("there is no fix for a machine".to_owned()) };
+    if let Some(refused) = fix.lowered_by.iter().find(|lowered| lowered.refuses) {
+        return Some(format!("refused ({}): {}", refused.guard, refused.reason));
+    }
+    if fix.applicability == Applicability::Manual {
+        let why = fix.lowered_by.first().map_or_else(|| fix.title.clone(), |lowered| lowered.reason.clone());
+        return Some(format!("manual: {why}"));
+    }
+    None
+}

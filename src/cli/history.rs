@@ -1,0 +1,155 @@
+//! `history`: what was changed, on every cluster, newest first.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Shell;
+use super::error::{CliError, code};
+use crate::backend::journal::{Entry, Journal, StepEntry, StepState, Verb};
+use crate::report::text::{Line, Role};
+
+/// The flags of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// One entry, by its ID or the beginning of it
+    #[arg(add = super::completion::entries())]
+    id: Option<String>,
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"])]
+    output: Option<String>,
+    /// Print no column heads
+    #[arg(long)]
+    no_headers: bool,
+}
+
+/// The journal of the environment.
+pub fn journal(shell: &Shell) -> Result<Journal, CliError> {
+    let set = |name: &str| shell.env.variables.get(name).filter(|value| value.starts_with('/'));
+    let state = match (set("XDG_STATE_HOME"), &shell.env.home) {
+        (Some(state), _) => std::path::PathBuf::from(state),
+        (None, Some(home)) => home.join(".local/state"),
+        (None, None) => {
+            return Err(CliError::new("there is no home directory for the journal").hint("set HOME or XDG_STATE_HOME"));
+        }
+    };
+    Ok(Journal::new(&state))
+}
+
+/// Prints entries. Works without a connection.
+pub fn run(args: &HistoryArgs, shell: &Shell) -> Result<u8, CliError> {
+    let journal = journal(shell)?;
+    let (all, bad) = journal.entries()?;
+    for error in &bad {
+        shell.ui.warn(&format!("{error}; left out"));
+    }
+    let undone = undone(&all);
+    let entries = match &args.id {
+        Some(id) => vec![journal.entry(id).map_err(|error| {
+            CliError::of(&error).hint("`kubectl progrc history` lists the entries")
+        })?],
+        None => all,
+    };
+    match (args.output.as_deref(), &args.id) {
+        (Some("name"), _) => shell.ui.data(&entries.iter().map(|e| e.begin.id.clone() + "\n").collect::<String>()),
+        (Some(format), _) => {
+            let list: Vec<Value> = entries.iter().map(|entry| to_json(entry, &undone)).collect();
+            let value = if args.id.is_some() { list.into_iter().next().unwrap_or_default() } else { Value::Array(list) };
+            let text = if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? };
+            shell.ui.data(&text);
+        }
+        (None, Some(_)) => shell.ui.lines(&entries.iter().flat_map(show).collect::<Vec<_>>()),
+        (None, None) if entries.is_empty() => shell.ui.note("No changes in the journal."),
+        (None, None) => shell.ui.lines(&table(&entries, &undone, !args.no_headers)),
+    }
+    Ok(code::DONE)
+}
+
+/// The IDs of entries that an undo has taken back, as far as nothing of them was left.
+pub fn undone(entries: &[Entry]) -> Vec<String> {
+    let done = |entry: &&Entry| entry.begin.command == "undo" && entry.end.as_deref() == Some("done");
+    entries.iter().filter(done).filter_map(|entry| entry.begin.undoes.clone()).collect()
+}
+
+fn status(entry: &Entry, undone: &[String]) -> String {
+    if undone.contains(&entry.begin.id) { "undone".to_owned() } else { entry.status().to_owned() }
+}
+
+fn table(entries: &[Entry], undone: &[String], headers: bool) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if headers {
+        lines.push(Line::of(Role::Heading, &format!("{:<28}{:<22}{:<9}{:<13}{:<8}{}", "ID", "TIME", "COMMAND", "STATUS", "CHANGES", "CONTEXT")));
+    }
+    for entry in entries {
+        let begin = &entry.begin;
+        let time = begin.time.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let context = begin.context.as_deref().unwrap_or(&begin.server);
+        let status = status(entry, undone);
+        let changes = entry.applied().count();
+        let text = format!("{:<28}{time:<22}{:<9}{status:<13}{changes:<8}{context}", begin.id, begin.command);
+        lines.push(Line::of(Role::Plain, &text));
+    }
+    lines
+}
+
+/// One entry as lines.
+fn show(entry: &Entry) -> Vec<Line> {
+    let begin = &entry.begin;
+    let mut lines = vec![
+        Line::of(Role::Strong, &begin.id).and(Role::Plain, &format!("  {} · {}", begin.command, entry.status())),
+        Line::of(Role::Plain, &format!("  {} on {}", begin.time.strftime("%Y-%m-%d %H:%M:%SZ"), begin.server)),
+    ];
+    if let Some(undoes) = &begin.undoes {
+        lines.push(Line::of(Role::Plain, &format!("  takes back {undoes}")));
+    }
+    for step in &entry.steps {
+        let state = match step.state() {
+            StepState::Applied => "done",
+            StepState::NotApplied => "not done",
+            StepState::Open => "open",
+        };
+        let text = format!("  {state}: {} ({})", step.intent.title, step.intent.object);
+        lines.push(Line::of(Role::Plain, &text));
+        for change in changes(step) {
+            let show = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), Value::to_string);
+            let text = match &change.text {
+                Some(text) => format!("    {}: without {}", change.pointer, text.member),
+                None => format!("    {}: {} -> {}", change.pointer, show(&change.before), show(&change.after)),
+            };
+            lines.push(Line::of(Role::Dim, &text));
+        }
+        if let Some(result) = step.result.as_ref().filter(|result| !result.message.is_empty()) {
+            lines.push(Line::of(Role::Dim, &format!("    {}", result.message)));
+        }
+    }
+    lines
+}
+
+fn changes(step: &StepEntry) -> &[crate::plan::change::Change] {
+    step.result.as_ref().filter(|result| !result.changes.is_empty()).map_or(&step.intent.changes, |r| &r.changes)
+}
+
+fn to_json(entry: &Entry, undone: &[String]) -> Value {
+    let step = |step: &StepEntry| {
+        let verb = match step.intent.verb {
+            Verb::Patch => "patch",
+            Verb::Create => "create",
+            Verb::Delete => "delete",
+        };
+        let state = match step.state() {
+            StepState::Applied => "applied",
+            StepState::NotApplied => "not-applied",
+            StepState::Open => "open",
+        };
+        json!({
+            "rule": step.intent.rule, "title": step.intent.title, "action": verb,
+            "object": step.intent.object, "state": state, "changes": changes(step),
+        })
+    };
+    let begin = &entry.begin;
+    json!({
+        "id": begin.id, "command": begin.command, "time": begin.time, "status": status(entry, undone),
+        "cluster": begin.cluster, "server": begin.server, "context": begin.context,
+        "namespaces": begin.namespaces, "undoes": begin.undoes,
+        "steps": entry.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}

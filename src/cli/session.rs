@@ -1,0 +1,279 @@
+//! From flags to findings: configuration, objects, audit. Every command that looks starts here.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::args::{Env, WhatArgs};
+use super::connection::ConnectionArgs;
+use super::error::CliError;
+use super::ui::Ui;
+use crate::audit::{self, Audit, Config, Filter, parse_set};
+use crate::backend::cluster::connect::{self, Connection, Environment, explain, explain_status};
+use crate::backend::cluster::load::{self, Identity, LoadError};
+use crate::backend::manifests::{self, Manifests, ReadOptions, Severity};
+use crate::backend::{configuration, snapshot};
+use crate::finding::Finding;
+use crate::fix::Fix;
+use crate::model::selector::Selector;
+use crate::model::{Inventory, Scope};
+use crate::rules::RULES;
+use crate::rules::rule::Rule;
+use crate::rules::settings;
+
+/// Where the objects came from, and where fixes go.
+pub enum Origin {
+    /// A live cluster.
+    Cluster {
+        /// The connection.
+        connection: Arc<Connection>,
+        /// Who it is.
+        identity: Identity,
+    },
+    /// Files.
+    Manifests(Manifests),
+}
+
+/// Everything that a command knows.
+pub struct Session {
+    /// Where the objects came from.
+    pub origin: Origin,
+    /// All objects.
+    pub inventory: Inventory,
+    /// What the user said about rules.
+    pub settings: settings::Settings,
+    /// The configuration.
+    pub config: Config,
+    /// The rules that are on.
+    pub rules: Vec<&'static Rule>,
+    /// What they said.
+    pub audit: Audit,
+    /// Which findings count.
+    pub filter: Filter,
+    /// Which objects count.
+    pub selector: Option<Selector>,
+    /// How long reading and judging took.
+    pub elapsed: std::time::Duration,
+}
+
+/// The runtime of everything that talks to a server.
+pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// Connects, and asks who the cluster is.
+pub async fn connect(
+    args: &ConnectionArgs,
+    env: &Environment,
+) -> Result<(Arc<Connection>, Identity), CliError> {
+    let connection = connect::connect(&args.options(), env)
+        .await
+        .map_err(|error| CliError::of(&error).hint(error.hint.clone()))?;
+    let identity = load::identify(&connection).await.map_err(|error| unreachable(&error))?;
+    Ok((Arc::new(connection), identity))
+}
+
+fn unreachable(error: &LoadError) -> CliError {
+    let (message, hint) = match error {
+        LoadError::Unreachable { server, source } => explain(source, server),
+        LoadError::Refused { server, status, body, .. } => explain_status(*status, body, server),
+    };
+    CliError::new(message).hint(hint)
+}
+
+impl Session {
+    /// Reads what the flags name and runs the rules.
+    pub fn open(
+        what: &WhatArgs,
+        connection: &ConnectionArgs,
+        env: &Environment,
+        ui: &Ui,
+        runtime: &tokio::runtime::Runtime,
+    ) -> Result<Self, CliError> {
+        let started = Instant::now();
+        let filter = Filter::parse(&what.select, &what.ignore, RULES)?;
+        let selector = what.selector.as_deref().map(Selector::parse).transpose()?;
+        let found = find_configuration(what, env)?;
+        let config = match &found {
+            Some(file) => Config::parse(&file.text, &file.name, RULES)?,
+            None => Config::default(),
+        };
+        if let Some(file) = &found {
+            ui.detail(&format!("Configuration {}", file.name));
+        }
+        let settings = settings_of(what, &config)?;
+        let skip = found.iter().map(|file| std::path::PathBuf::from(&file.name)).collect();
+        let (origin, inventory) = if what.filename.is_empty() && what.kustomize.is_none() {
+            runtime.block_on(from_cluster(what, connection, env, &config, ui))?
+        } else {
+            from_manifests(what, connection, env, &config, skip, ui)?
+        };
+        let rules = config.rules(RULES);
+        let audit = audit::run_configured(&inventory, &settings, &config, &rules);
+        audit.warnings.iter().for_each(|warning| ui.warn(warning));
+        let mut session = Self {
+            origin,
+            inventory,
+            settings,
+            config,
+            rules,
+            audit,
+            filter,
+            selector,
+            elapsed: started.elapsed(),
+        };
+        session.require_full(what)?;
+        session.locate();
+        session.elapsed = started.elapsed();
+        Ok(session)
+    }
+
+    fn require_full(&self, what: &WhatArgs) -> Result<(), CliError> {
+        if !what.require_full || self.inventory.gaps.is_empty() {
+            return Ok(());
+        }
+        let list = |gap: &crate::model::Gap| format!("{} in {}: {}", gap.kind, gap.scope, gap.reason);
+        let mut error = CliError::new("the audit is not full, and --require-full is set");
+        error.causes = self.inventory.gaps.iter().map(list).collect();
+        Err(error)
+    }
+
+    /// Names file and line of every place in manifests.
+    fn locate(&mut self) {
+        let Origin::Manifests(manifests) = &self.origin else { return };
+        for finding in &mut self.audit.findings {
+            for location in &mut finding.locations {
+                let subject = location.object.as_ref().unwrap_or(&finding.object);
+                let Some(origin) = self.inventory.origin(subject) else { continue };
+                let loaded = &manifests.objects[origin.document];
+                location.file = Some(loaded.source.file().to_string());
+                location.line = loaded.line(&location.pointer);
+            }
+        }
+    }
+
+    /// True if a finding counts: for output, fixes and the exit code.
+    pub fn keeps(&self, finding: &Finding) -> bool {
+        let labels = |selector: &Selector| {
+            let labels = self.inventory.meta(&finding.object).map(|meta| &meta.labels);
+            labels.is_some_and(|labels| selector.matches(labels))
+        };
+        self.filter.keeps(finding) && self.selector.as_ref().is_none_or(labels)
+    }
+
+    /// The findings that count.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.audit.findings.iter().filter(|finding| self.keeps(finding))
+    }
+
+    /// Runs the rules again, after an answer or on fresh objects.
+    pub fn judge_again(&mut self) {
+        self.audit = audit::run_configured(&self.inventory, &self.settings, &self.config, &self.rules);
+        self.locate();
+    }
+}
+
+fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
+    let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
+    let user = configuration::user_directory(variable, env.home.as_deref());
+    Ok(configuration::find(&configuration::Search {
+        named: what.config.as_deref(),
+        manifests: &what.filename,
+        working_directory: &crate::backend::files::working_directory(),
+        user_directory: user.as_deref(),
+    })?)
+}
+
+/// The fix that is offered for a finding: the first.
+pub fn offered(finding: &Finding) -> Option<&Fix> {
+    finding.fixes.first()
+}
+
+fn settings_of(what: &WhatArgs, config: &Config) -> Result<settings::Settings, CliError> {
+    let mut settings = config.settings();
+    match what.env {
+        Some(Env::Production) => settings.environment = settings::Environment::Production,
+        Some(Env::Staging) => settings.environment = settings::Environment::Staging,
+        Some(Env::Dev) => settings.environment = settings::Environment::Dev,
+        None => {}
+    }
+    settings.allow_managed.clone_from(&what.allow_managed);
+    for text in &what.set {
+        settings.answers.push(parse_set(text, RULES)?);
+    }
+    Ok(settings)
+}
+
+async fn from_cluster(
+    what: &WhatArgs,
+    args: &ConnectionArgs,
+    env: &Environment,
+    config: &Config,
+    ui: &Ui,
+) -> Result<(Origin, Inventory), CliError> {
+    let (connection, identity) = connect(args, env).await?;
+    let mut scope = if what.all_namespaces { Scope::default() } else { Scope::only(&connection.namespace) };
+    scope.system.clone_from(&config.system_namespaces);
+    let load = || load::load(&connection, &identity, &scope);
+    let mut inventory = load().await.map_err(|error| unreachable(&error))?;
+    if let Some(settle) = what.settle {
+        ui.detail(&format!("Waiting {} s for what may still be scaling", settle.as_secs()));
+        tokio::time::sleep(settle).await;
+        inventory = load().await.map_err(|error| unreachable(&error))?;
+    }
+    connection.warnings().drain().iter().for_each(|warning| ui.warn(warning));
+    if !what.all_namespaces && inventory.gap("namespaces", "").is_none() {
+        let known = inventory.namespaces.get("", "Namespace", &connection.namespace).is_some();
+        if !known {
+            let namespace = &connection.namespace;
+            return Err(CliError::new(format!("namespace {namespace} does not exist on {}", connection.server))
+                .hint("name another with -n, or audit all with -A"));
+        }
+    }
+    Ok((Origin::Cluster { connection, identity }, inventory))
+}
+
+fn from_manifests(
+    what: &WhatArgs,
+    args: &ConnectionArgs,
+    env: &Environment,
+    config: &Config,
+    skip: Vec<std::path::PathBuf>,
+    ui: &Ui,
+) -> Result<(Origin, Inventory), CliError> {
+    let options = ReadOptions {
+        paths: what.filename.clone(),
+        recursive: what.recursive,
+        kustomize: what.kustomize.clone(),
+        kubectl: env.variables.get("KUBECTL_PATH").map(std::path::PathBuf::from),
+        skip,
+    };
+    let read = manifests::read(&options, &mut std::io::stdin());
+    let manifests = read.map_err(|error| {
+        let mut cli = CliError::of(&error).hint(error.hint().unwrap_or_default());
+        if let manifests::ReadError::NoObjects { problems } = &error {
+            cli.causes.extend(problems.iter().map(ToString::to_string));
+        }
+        cli
+    })?;
+    let broken: Vec<String> =
+        manifests.problems.iter().filter(|p| p.severity == Severity::Error).map(ToString::to_string).collect();
+    if !broken.is_empty() {
+        let mut lines = broken.into_iter();
+        let mut error = CliError::new(lines.next().unwrap_or_default());
+        error.causes = lines.collect();
+        return Err(error.hint("mend the file, or leave it out"));
+    }
+    for problem in &manifests.problems {
+        match problem.severity {
+            Severity::Skipped => ui.detail(&format!("{problem} (skipped)")),
+            _ => ui.warn(&problem.to_string()),
+        }
+    }
+    let namespace = args.namespace.as_deref().filter(|_| !what.all_namespaces);
+    let mut scope = namespace.map_or_else(Scope::default, Scope::only);
+    scope.system.clone_from(&config.system_namespaces);
+    let complete = what.complete || config.complete;
+    let (inventory, bad) = snapshot::of(&manifests, scope, complete, args.namespace.as_deref());
+    bad.iter().for_each(|message| ui.warn(message));
+    Ok((Origin::Manifests(manifests), inventory))
+}
