@@ -28,6 +28,10 @@ pub mod capacity;
 pub mod replicas;
 pub mod allowance;
 pub mod exposure;
+pub mod evidence;
+pub mod observability;
+pub mod telemetry;
+pub mod monitors;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};
