@@ -8,7 +8,7 @@ use crate::rules::settings::Settings;
 use super::guards;
 
 /// What one rule said about every object that it looked at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RuleOutcome {
     /// The rule.
     pub rule: &'static Rule,
@@ -21,7 +21,7 @@ pub struct RuleOutcome {
 }
 
 /// What all rules said.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// Findings, worst first, then by rule, object and place.
     pub findings: Vec<Finding>,
@@ -34,7 +34,7 @@ pub struct Audit {
 }
 
 /// A finding that somebody accepts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Waived {
     /// The finding, as it would be shown.
     pub finding: Finding,

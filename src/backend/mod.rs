@@ -5,5 +5,6 @@ pub mod manifests;
 pub mod journal;
 pub mod snapshot;
 pub mod change;
+pub mod undo;
 pub mod files;
 pub mod configuration;

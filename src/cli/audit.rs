@@ -10,7 +10,7 @@ use crate::audit::{Audit, Baseline, run_configured};
 use crate::finding::Severity;
 use crate::plan::outlook;
 use crate::report::audit::{About, AuditReport, report};
-use crate::report::{table, views};
+use crate::report::{actions, name, table};
 
 /// The flags of `audit`.
 #[derive(Debug, Args)]
@@ -139,8 +139,8 @@ fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
     match args.output {
         Format::Json => shell.ui.data(&report.to_json()),
         Format::Yaml => shell.ui.data(&report.to_yaml()),
-        Format::Name => shell.ui.data(&views::names(report)),
-        Format::Actions => shell.ui.lines(&views::actions(report, &options)),
+        Format::Name => shell.ui.data(&&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
+        Format::Actions => shell.ui.lines(&actions::actions(report, &options)),
         Format::Table | Format::Wide => {
             shell.ui.lines(&table::table(report, &options));
             if args.explain_score {

@@ -5,8 +5,10 @@
 
 use serde_json::Value;
 
+use super::cluster::Other;
 use super::inventory::Inventory;
 use super::pod::{Container, PodSpec, PodTemplate, Volume};
+use super::policy::Autoscaler;
 use super::quantity::Quantity;
 use super::selector::Selector;
 use super::store::Item;
@@ -37,16 +39,24 @@ fn bound(inventory: &Inventory, position: usize, field: &str, keda_field: &str, 
     let Some(autoscaler) = inventory.autoscalers_of(position).next() else {
         return Bound { pods: workload.replicas(), source: format!("{} spec.replicas", workload.subject.short()) };
     };
-    if let Some(owner) = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject") {
-        let scaled = inventory
-            .other("scaledobjects.keda.sh")
-            .find(|scaled| scaled.name() == owner.name && scaled.namespace() == workload.namespace());
+    if let Some((name, scaled)) = scaled_object(inventory, autoscaler) {
         let count = scaled.and_then(|scaled| scaled.at(&format!("/spec/{keda_field}"))?.as_i64());
         let pods = count.unwrap_or(keda_default);
-        return Bound { pods, source: format!("ScaledObject/{} spec.{keda_field}", owner.name) };
+        return Bound { pods, source: format!("ScaledObject/{name} spec.{keda_field}") };
     }
     let pods = if field == "minReplicas" { autoscaler.floor() } else { autoscaler.spec.max_replicas };
     Bound { pods, source: format!("{} spec.{field}", autoscaler.subject.short()) }
+}
+
+/// The name of the `ScaledObject` that made an autoscaler, and the object if it was read.
+pub fn scaled_object<'a>(
+    inventory: &'a Inventory,
+    autoscaler: &'a Item<Autoscaler>,
+) -> Option<(&'a str, Option<&'a Item<Other>>)> {
+    let owner = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject")?;
+    let read = inventory.others.get("scaledobjects.keda.sh");
+    let scaled = read.and_then(|store| store.get(autoscaler.namespace(), "ScaledObject", &owner.name));
+    Some((&owner.name, scaled.map(|scaled| &**scaled)))
 }
 
 /// What one pod requests of a resource, or what it may use, as the scheduler counts: the larger of

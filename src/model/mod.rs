@@ -32,6 +32,9 @@ pub mod evidence;
 pub mod observability;
 pub mod telemetry;
 pub mod monitors;
+pub mod reach;
+pub mod autoscaling;
+pub mod eviction;
 
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};

@@ -114,10 +114,14 @@ pub fn takes(
             let (labels, known) = namespace_labels(inventory, namespace);
             if !wanted.matches(&labels) {
                 if !known && !decides(wanted, &labels) {
-                    return Err(Miss::Unseen(format!("Namespace {namespace} was not read, whose labels {name} asks for")));
+                    return Err(Miss::Unseen(format!(
+                        "Namespace {namespace} was not read, whose labels {name} asks for"
+                    )));
                 }
                 let text = wanted.text();
-                return Err(Miss::No(format!("{name} takes those in namespaces with {text}, which {namespace} is not")));
+                return Err(Miss::No(format!(
+                    "{name} takes those in namespaces with {text}, which {namespace} is not"
+                )));
             }
         }
     }
@@ -188,7 +192,8 @@ fn reading_of(inventory: &Inventory, kind: &str, meta: &Meta) -> Reading {
 
 /// A program that reads monitors by a configuration of its own.
 fn other_reader(inventory: &Inventory) -> Option<String> {
-    let allocator = |item: &Item<Other>| item.at("/spec/targetAllocator/enabled").and_then(Value::as_bool) == Some(true);
+    let allocator =
+        |item: &Item<Other>| item.at("/spec/targetAllocator/enabled").and_then(Value::as_bool) == Some(true);
     let collector = inventory.other("opentelemetrycollectors.opentelemetry.io").find(|item| allocator(item));
     let name = match collector {
         Some(collector) => collector.subject.to_string(),
@@ -224,9 +229,10 @@ impl Targets {
             let inside = namespaces.as_ref().is_none_or(|names| names.contains(&service.namespace()));
             inside && selector.matches(&service.metadata.labels)
         };
-        let lists = selector.match_labels.iter().map(|(key, value)| {
-            self.by_label.get(&(key.clone(), value.clone())).map_or(&[][..], Vec::as_slice)
-        });
+        let lists = selector
+            .match_labels
+            .iter()
+            .map(|(key, value)| self.by_label.get(&(key.clone(), value.clone())).map_or(&[][..], Vec::as_slice));
         if let Some(candidates) = lists.min_by_key(|list| list.len()) {
             return candidates.iter().copied().filter(|position| matches(position)).collect();
         }
@@ -308,7 +314,11 @@ mod tests {
         }
         if let Some(kind) = reader["kind"].as_str() {
             let object = json!({"metadata": {"name": "main", "namespace": "monitoring"}, "spec": reader["spec"]});
-            let version = if kind.starts_with("VM") { "operator.victoriametrics.com/v1beta1" } else { "monitoring.coreos.com/v1" };
+            let version = if kind.starts_with("VM") {
+                "operator.victoriametrics.com/v1beta1"
+            } else {
+                "monitoring.coreos.com/v1"
+            };
             inventory.add(version, kind, object, None).unwrap();
         }
         inventory.finish()
@@ -329,7 +339,9 @@ mod tests {
         let all = json!({});
         let is_read = |reader: &Value| matches!(read(reader), Reading::By(_));
         let both = |labels: &Value, namespaces: &Value| {
-            is_read(&prometheus(&json!({"serviceMonitorSelector": labels, "serviceMonitorNamespaceSelector": namespaces})))
+            is_read(&prometheus(
+                &json!({"serviceMonitorSelector": labels, "serviceMonitorNamespaceSelector": namespaces}),
+            ))
         };
         assert!(both(&all, &all));
         assert!(both(&json!({"matchLabels": {"release": "kps"}}), &json!({"matchLabels": {"team": "a"}})));

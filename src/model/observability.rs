@@ -135,8 +135,12 @@ static VENDOR: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Custom resources that vendors' operators turn into agents.
-pub const VENDOR_KINDS: [&str; 4] =
-    ["datadogagents.datadoghq.com", "dynakubes.dynatrace.com", "instanaagents.instana.io", "agents.agent.k8s.elastic.co"];
+pub const VENDOR_KINDS: [&str; 4] = [
+    "datadogagents.datadoghq.com",
+    "dynakubes.dynatrace.com",
+    "instanaagents.instana.io",
+    "agents.agent.k8s.elastic.co",
+];
 
 /// Custom resources that operators turn into log collectors.
 pub const LOG_KINDS: [&str; 5] = [

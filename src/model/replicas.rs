@@ -74,7 +74,7 @@ pub fn standing(inventory: &Inventory, position: usize) -> Standing {
         let unseen = inventory.unseen("horizontalpodautoscalers", workload.namespace());
         return unseen.map_or(Standing::NotAutoscaled, Standing::Unknown);
     };
-    if let Some(name) = unread_scaled_object(inventory, autoscaler) {
+    if let Some((name, None)) = capacity::scaled_object(inventory, autoscaler) {
         return Standing::Unknown(format!("ScaledObject/{name} was not read"));
     }
     let floor = capacity::floor(inventory, position);
@@ -88,15 +88,6 @@ pub fn standing(inventory: &Inventory, position: usize) -> Standing {
             None => pin(inventory, workload).unwrap_or(Standing::Settled),
         },
     }
-}
-
-/// The name of the KEDA object that made an autoscaler, if that object was not read.
-fn unread_scaled_object<'a>(inventory: &Inventory, autoscaler: &'a Item<Autoscaler>) -> Option<&'a str> {
-    let owner = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject")?;
-    let read = inventory
-        .other("scaledobjects.keda.sh")
-        .any(|scaled| scaled.name() == owner.name && scaled.namespace() == autoscaler.namespace());
-    (!read).then_some(owner.name.as_str())
 }
 
 /// Why a number below the minimum may still rise by itself.

@@ -67,9 +67,8 @@ type Variables = BTreeMap<String, Variable>;
 pub fn traces(inventory: &Inventory, workload: &Item<Workload>) -> Option<String> {
     let template = workload.template()?;
     let namespace = inventory.namespaces.get("", "Namespace", workload.namespace());
-    let of_namespace = namespace.and_then(|namespace| {
-        Some(format!("{} of Namespace/{}", injection(&namespace.metadata)?, namespace.name()))
-    });
+    let of_namespace = namespace
+        .and_then(|namespace| Some(format!("{} of Namespace/{}", injection(&namespace.metadata)?, namespace.name())));
     injection(&template.metadata)
         .or_else(|| injection(&workload.metadata))
         .or(of_namespace)
@@ -109,12 +108,14 @@ fn by_containers(
     find: impl Fn(&Container, &Variables) -> Option<String>,
 ) -> Option<String> {
     let template = workload.template()?;
-    template.spec.all_containers().filter(|(list, _, container)| *list == "containers" || container.is_sidecar()).find_map(
-        |place| {
+    template
+        .spec
+        .all_containers()
+        .filter(|(list, _, container)| *list == "containers" || container.is_sidecar())
+        .find_map(|place| {
             let found = find(place.2, &environment::effective(inventory, workload, place))?;
             Some(format!("{found} of container {}", place.2.name))
-        },
-    )
+        })
 }
 
 fn injection(meta: &Meta) -> Option<String> {
@@ -127,9 +128,9 @@ fn injection(meta: &Meta) -> Option<String> {
 fn traced(container: &Container, variables: &Variables) -> Option<String> {
     let none = text(variables, "OTEL_TRACES_EXPORTER") == Some("none");
     let is_sent = |key: &str| TRACE_KEY.is_match(key) && !(none && key.starts_with("OTEL_"));
-    let by_key = variables.values().find(|variable| {
-        is_sent(&variable.name) && is_given(variable) && !is_off(variables, &variable.name)
-    });
+    let by_key = variables
+        .values()
+        .find(|variable| is_sent(&variable.name) && is_given(variable) && !is_off(variables, &variable.name));
     if let Some(variable) = by_key {
         return Some(format!("env {}", variable.name));
     }
@@ -157,9 +158,8 @@ fn is_given(variable: &Variable) -> bool {
 /// True if the agent that the variable configures is switched off.
 fn is_off(variables: &Variables, key: &str) -> bool {
     let agent = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
-    OFF.iter().any(|(name, off)| {
-        agent(name) == agent(key) && text(variables, name).and_then(parse_switch) == Some(*off)
-    })
+    OFF.iter()
+        .any(|(name, off)| agent(name) == agent(key) && text(variables, name).and_then(parse_switch) == Some(*off))
 }
 
 #[cfg(test)]
@@ -196,7 +196,8 @@ mod tests {
         assert_eq!(told(&env("DD_TRACE_ENABLED", "false"), &none), (None, None));
         let off = json!([{"name": otlp, "value": "http://otel"}, {"name": "OTEL_SDK_DISABLED", "value": "true"}]);
         assert_eq!(told(&off, &none), (None, None));
-        let metrics = json!([{"name": otlp, "value": "http://otel"}, {"name": "OTEL_TRACES_EXPORTER", "value": "none"}]);
+        let metrics =
+            json!([{"name": otlp, "value": "http://otel"}, {"name": "OTEL_TRACES_EXPORTER", "value": "none"}]);
         assert_eq!(told(&metrics, &none), (None, text(otlp)));
         let java = env("JAVA_TOOL_OPTIONS", "-javaagent:/otel/opentelemetry-javaagent.jar");
         assert_eq!(told(&java, &none).0, text("JAVA_TOOL_OPTIONS"));

@@ -4,6 +4,7 @@ pub mod patch;
 pub mod encode;
 pub mod change;
 pub mod simulate;
+pub mod outlook;
 pub mod diff;
 pub mod order;
 

@@ -85,7 +85,8 @@ pub fn changed(pointer: &str, expected: Option<&Value>, found: Option<&Value>) -
     }
 }
 
-fn shown(pointer: &str, value: Option<&Value>) -> String {
+/// A value as it may be shown; `absent` for none.
+pub fn shown(pointer: &str, value: Option<&Value>) -> String {
     let key = pointer.rsplit('/').next().unwrap_or_default();
     match value {
         None | Some(Value::Null) => "absent".to_owned(),

@@ -167,20 +167,14 @@ fn judge(
     verdicts: &mut Verdicts,
 ) {
     let holder = &key.holder;
-    let bad: Vec<(&String, &Place)> = places
-        .iter()
-        .filter(|(_, place)| place.state == State::Insecure)
-        .collect();
+    let bad: Vec<(&String, &Place)> = places.iter().filter(|(_, place)| place.state == State::Insecure).collect();
     let unclear = places.values().find(|place| place.state == State::Unclear);
     if bad.is_empty() {
         let subject = Subject::new(holder.clone());
         match unclear {
             Some(place) => {
                 let value = mask(&key.flag, &place.value);
-                verdicts.unknown(
-                    &subject,
-                    format!("{} is {value:?}, neither true nor false", key.flag),
-                );
+                verdicts.unknown(&subject, format!("{} is {value:?}, neither true nor false", key.flag));
             }
             None => verdicts.pass(&subject),
         }
@@ -188,27 +182,12 @@ fn judge(
     }
     let secure = &flags[&key.flag];
     if holder.kind == "ConfigMap" {
-        if let Some(map) =
-            context
-                .inventory
-                .config_maps
-                .get(holder.namespace(), "ConfigMap", &holder.name)
-        {
+        if let Some(map) = context.inventory.config_maps.get(holder.namespace(), "ConfigMap", &holder.name) {
             verdicts.fail(in_map(context, consumers, map, (key, secure), &bad));
         }
-    } else if let Some(workload) =
-        context
-            .inventory
-            .workloads
-            .get(holder.namespace(), &holder.kind, &holder.name)
-    {
+    } else if let Some(workload) = context.inventory.workloads.get(holder.namespace(), &holder.kind, &holder.name) {
         let finding = describe(context.finding(workload, String::new()), key, secure, &bad);
-        verdicts.fail(finding.fix(fix_literal(
-            context.inventory,
-            workload,
-            (key, secure),
-            &bad,
-        )));
+        verdicts.fail(finding.fix(fix_literal(context.inventory, workload, (key, secure), &bad)));
     }
 }
 
@@ -233,9 +212,7 @@ fn describe(mut finding: Finding, key: &Key, secure: &str, bad: &[(&String, &Pla
         }
         if let Some(secret) = &place.overridden_by {
             finding.confidence = Confidence::Inferred;
-            finding = finding.because(format!(
-                "{secret} follows in envFrom and may hold {flag} too"
-            ));
+            finding = finding.because(format!("{secret} follows in envFrom and may hold {flag} too"));
         }
     }
     finding.because(format!("the flag catalogue holds {secure:?} as secure"))
@@ -251,10 +228,7 @@ fn in_map(
     let inventory = context.inventory;
     let mut takers: Vec<Consumer> = Vec::new();
     for (at, _) in bad {
-        let name = at
-            .trim_start_matches("/data/")
-            .replace("~1", "/")
-            .replace("~0", "~");
+        let name = at.trim_start_matches("/data/").replace("~1", "/").replace("~0", "~");
         takers.extend(consumers.takers(inventory, map, &name));
     }
     let finding = describe(context.finding(map, String::new()), key, secure, bad);
@@ -263,20 +237,13 @@ fn in_map(
     let title = format!("Set {} to {secure:?} in {}", key.flag, map.subject.short());
     if let Some(file) = &key.file {
         let fix = Fix::new(title, Applicability::Manual)
-            .note(format!(
-                "set {} to {secure} in the text of {}, key {file}",
-                key.flag,
-                map.subject.short()
-            ))
+            .note(format!("set {} to {secure} in the text of {}, key {file}", key.flag, map.subject.short()))
             .note("a file is updated while the pod runs, one mounted by subPath only by a restart");
         return finding.fix(fix);
     }
     let mut fix = Fix::new(title, Applicability::Unsafe).consequence(LOCKED_OUT);
     if configuration::guard(&mut fix, map) {
-        let edits = bad
-            .iter()
-            .map(|(at, _)| Edit::set(at.as_str(), secure))
-            .collect();
+        let edits = bad.iter().map(|(at, _)| Edit::set(at.as_str(), secure)).collect();
         fix = fix.step(Step::patch(&map.subject, edits));
         configuration::restart(inventory, &mut fix, map, &takers);
     }
@@ -294,39 +261,23 @@ fn fix_literal(
     (key, secure): (&Key, &str),
     bad: &[(&String, &Place)],
 ) -> Fix {
-    let edits = bad
-        .iter()
-        .map(|(at, _)| Edit::set(at.as_str(), secure))
-        .collect();
+    let edits = bad.iter().map(|(at, _)| Edit::set(at.as_str(), secure)).collect();
     let places: Vec<&str> = bad.iter().map(|(_, place)| place.source.as_str()).collect();
     let name = workload.subject.short();
-    let title = format!(
-        "Set {} to {secure:?} in {name}, {}",
-        key.flag,
-        places.join(", ")
-    );
-    let mut fix = Fix::new(title, Applicability::Unsafe)
-        .consequence(LOCKED_OUT)
-        .step(Step::patch(&workload.subject, edits));
+    let title = format!("Set {} to {secure:?} in {name}, {}", key.flag, places.join(", "));
+    let mut fix =
+        Fix::new(title, Applicability::Unsafe).consequence(LOCKED_OUT).step(Step::patch(&workload.subject, edits));
     match workload.kind.as_str() {
         "CronJob" => fix = fix.consequence(format!("{name} takes the new value with its next run")),
         "Pod" if inventory.is_live() => {
-            fix.refuse(
-                "immutable",
-                format!("the variables of {name} can't be changed while it exists"),
-            );
+            fix.refuse("immutable", format!("the variables of {name} can't be changed while it exists"));
         }
         _ => {}
     }
     fix
 }
 
-fn missing(
-    context: &Context<'_>,
-    workload: &Item<Workload>,
-    (at, flag): (&str, &str),
-    sentence: String,
-) -> Finding {
+fn missing(context: &Context<'_>, workload: &Item<Workload>, (at, flag): (&str, &str), sentence: String) -> Finding {
     let mut finding = context.finding(workload, sentence).severity(Severity::Info);
     finding.priority = Priority::LongTerm;
     finding
@@ -337,32 +288,22 @@ fn missing(
 /// Flags in `ConfigMap`s that no workload names.
 fn unused(context: &Context<'_>, flags: &Flags, consumers: &Consumers, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    for map in inventory
-        .config_maps
-        .iter()
-        .filter(|map| inventory.scope.covers(map.namespace()))
-    {
+    for map in inventory.config_maps.iter().filter(|map| inventory.scope.covers(map.namespace())) {
         if !survey::is_alone(consumers, map) {
             continue;
         }
         let mut survey = Survey::default();
         survey::flag_keys(flags, map).for_each(|key| survey.map_key(flags, map, key));
-        let alone = !inventory.is_live()
-            && !inventory.is_complete()
-            && !has_workloads(inventory, map.namespace());
+        let alone = !inventory.is_live() && !inventory.is_complete() && !has_workloads(inventory, map.namespace());
         for (key, places) in &survey.places {
             let mut found = Verdicts::default();
             judge(context, flags, consumers, key, places, &mut found);
             if alone {
                 verdicts.outcomes.append(&mut found.outcomes);
                 let inferred = |finding: Finding| {
-                    finding
-                        .confidence(Confidence::Inferred)
-                        .because("no workload stands in the files")
+                    finding.confidence(Confidence::Inferred).because("no workload stands in the files")
                 };
-                verdicts
-                    .findings
-                    .extend(found.findings.into_iter().map(inferred));
+                verdicts.findings.extend(found.findings.into_iter().map(inferred));
                 continue;
             }
             for finding in found.findings {
@@ -376,9 +317,7 @@ fn unused(context: &Context<'_>, flags: &Flags, consumers: &Consumers, verdicts:
 }
 
 fn without_taker(finding: Finding) -> Finding {
-    let mut finding = finding
-        .severity(Severity::Info)
-        .because("no workload that was read takes it");
+    let mut finding = finding.severity(Severity::Info).because("no workload that was read takes it");
     finding.priority = Priority::LongTerm;
     finding.message.push_str("; no workload takes it");
     finding
@@ -386,14 +325,10 @@ fn without_taker(finding: Finding) -> Finding {
 
 fn has_workloads(inventory: &Inventory, namespace: &str) -> bool {
     let within = inventory.workloads.within(namespace);
-    within
-        .iter()
-        .any(|item| workload::KINDS.contains(&item.kind.as_str()) || item.kind == "Pod")
+    within.iter().any(|item| workload::KINDS.contains(&item.kind.as_str()) || item.kind == "Pod")
 }
 
 /// Why a consumer may exist although it was not read.
 fn unseen_takers(inventory: &Inventory, namespace: &str) -> Option<String> {
-    TAKERS
-        .iter()
-        .find_map(|plural| inventory.unseen(plural, namespace))
+    TAKERS.iter().find_map(|plural| inventory.unseen(plural, namespace))
 }

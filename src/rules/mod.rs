@@ -20,12 +20,20 @@ macro_rules! registry {
 }
 
 registry! {
+    conflicting_pdb,
+    hpa_cannot_scale,
     insecure_flag,
+    misconfigured_hpa,
     missing_limit_range,
     missing_pdb,
+    missing_readiness_probe,
     missing_resource_quota,
+    pdb_blocks_eviction,
     replicas_below_hpa_min,
+    replicas_on_one_node,
     replicas_pinned_with_hpa,
+    rollout_without_capacity,
+    single_replica,
 }
 
 pub use development::is_development;

@@ -237,3 +237,53 @@ fn explain(
     }
     finding
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::finding::Verdict;
+    use crate::model::{Inventory, Scope, World};
+    use crate::rules::rule::{Context, Rule, Verdicts};
+    use crate::rules::settings::Settings;
+    use crate::rules::{replicas_below_hpa_min, replicas_pinned_with_hpa};
+
+    /// `api` without a pinned number and `web` with one, each with a minimum of 3.
+    fn verdicts(rule: &'static Rule, world: World, web: i64) -> [Verdict; 2] {
+        let mut inventory = Inventory::new(world, Scope::default(), jiff::Timestamp::UNIX_EPOCH);
+        for name in ["api", "web"] {
+            let pinned = name == "web";
+            let entry = json!({"manager": "x", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+            let deployment = json!({
+                "metadata": {"name": name, "namespace": "a", "managedFields": if pinned { json!([entry]) } else { json!([]) }},
+                "spec": {"replicas": if pinned { json!(web) } else { json!(null) }}, "status": {"readyReplicas": web}
+            });
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": name});
+            let scaler = json!({
+                "metadata": {"name": name, "namespace": "a"},
+                "spec": {"minReplicas": 3, "maxReplicas": 9, "scaleTargetRef": target}
+            });
+            inventory.add("apps/v1", "Deployment", deployment, None).unwrap();
+            inventory.add("autoscaling/v2", "HorizontalPodAutoscaler", scaler, None).unwrap();
+        }
+        let inventory = inventory.finish();
+        let mut verdicts = Verdicts::default();
+        (rule.check)(&Context { inventory: &inventory, settings: &Settings::default(), rule }, &mut verdicts);
+        verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
+        let [api, web] = verdicts.outcomes.try_into().unwrap();
+        [api.1, web.1]
+    }
+
+    #[test]
+    fn of_the_two_rules_about_the_number_only_the_failing_one_counts() {
+        let (below, pinned) = (&replicas_below_hpa_min::RULE, &replicas_pinned_with_hpa::RULE);
+        let live = World::Cluster { context: None, server: String::new(), uid: None, version: None };
+        let na = Verdict::NotApplicable;
+        for world in [World::default(), live] {
+            assert_eq!(verdicts(below, world.clone(), 1)[1], Verdict::Fail);
+            assert_eq!(verdicts(pinned, world.clone(), 1), [na.clone(), na.clone()]);
+            assert_eq!(verdicts(below, world.clone(), 4), [na.clone(), na.clone()]);
+            assert_eq!(verdicts(pinned, world, 4), [na.clone(), Verdict::Fail]);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::run::Run;
 use super::{Left, not_offered};
 use crate::backend::change::{Prepared, Purpose};
-use crate::cli::error::{CliError, code};
+use crate::cli::error::CliError;
 use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;

@@ -88,32 +88,21 @@ impl Survey {
             if names.is_empty() {
                 continue;
             }
-            let mut variables =
-                environment::effective(inventory, workload, (list, index, container));
+            let mut variables = environment::effective(inventory, workload, (list, index, container));
             for name in names {
                 let Some(variable) = variables.remove(name) else {
                     continue;
                 };
                 found = true;
                 let secure = &flags[name];
-                open.extend(self.variable(
-                    inventory,
-                    workload,
-                    (list, container),
-                    secure,
-                    variable,
-                ));
+                open.extend(self.variable(inventory, workload, (list, container), secure, variable));
             }
         }
         for mount in mounts(&template.spec) {
-            let map =
-                inventory
-                    .config_maps
-                    .position(workload.namespace(), "ConfigMap", mount.config_map);
+            let map = inventory.config_maps.position(workload.namespace(), "ConfigMap", mount.config_map);
             let Some(map) = map else { continue };
             for (key, text) in &inventory.config_maps.at(map).data {
-                let holds = flags.contains_key(key)
-                    || flags.keys().any(|flag| text.contains(flag.as_str()));
+                let holds = flags.contains_key(key) || flags.keys().any(|flag| text.contains(flag.as_str()));
                 if holds && mount.file(key).is_some() {
                     found = true;
                     self.mounted.insert((map, key.clone()));
@@ -141,18 +130,10 @@ impl Survey {
                 return Some(Open::Unknown(format!("the value of {flag} is in a Secret")));
             }
             Value::Runtime => {
-                return Some(Open::Unknown(format!(
-                    "the value of {flag} is only known when a pod runs"
-                )));
+                return Some(Open::Unknown(format!("the value of {flag} is only known when a pod runs")));
             }
             Value::Missing => {
-                return Some(missing(
-                    inventory,
-                    workload,
-                    container,
-                    &flag,
-                    &variable.pointer,
-                ));
+                return Some(missing(inventory, workload, container, &flag, &variable.pointer));
             }
         };
         let literal = container.env.iter().rfind(|own| own.name == flag);
@@ -162,22 +143,14 @@ impl Survey {
                 stable: String::new(),
                 raw: value.clone(),
                 source: format!("data.{}", variable.pointer.trim_start_matches("/data/")),
-                overridden_by: literal
-                    .is_none()
-                    .then(|| later_secret(container, &variable.holder))
-                    .flatten(),
+                overridden_by: literal.is_none().then(|| later_secret(container, &variable.holder)).flatten(),
                 state,
                 value,
             }
         } else {
             Place {
-                stable: pointer(
-                    &workload.pod_spec_pointer(),
-                    &[list, &container.name, "env", &flag, "value"],
-                ),
-                raw: literal
-                    .and_then(|own| own.value.clone())
-                    .unwrap_or_default(),
+                stable: pointer(&workload.pod_spec_pointer(), &[list, &container.name, "env", &flag, "value"]),
+                raw: literal.and_then(|own| own.value.clone()).unwrap_or_default(),
                 source: format!("container {}", container.name),
                 overridden_by: None,
                 state,
@@ -189,16 +162,8 @@ impl Survey {
     }
 
     fn put(&mut self, holder: &Subject, flag: &str, file: Option<&str>, at: String, place: Place) {
-        let key = Key {
-            holder: (**holder).clone(),
-            flag: flag.to_owned(),
-            file: file.map(str::to_owned),
-        };
-        self.places
-            .entry(key)
-            .or_default()
-            .entry(at)
-            .or_insert(place);
+        let key = Key { holder: (**holder).clone(), flag: flag.to_owned(), file: file.map(str::to_owned) };
+        self.places.entry(key).or_default().entry(at).or_insert(place);
     }
 
     /// Looks into the files that workloads mount.
@@ -221,42 +186,23 @@ impl Survey {
             value,
         };
         if let Some(secure) = flags.get(key) {
-            self.put(
-                &map.subject,
-                key,
-                None,
-                at,
-                place(text.clone(), secure, String::new()),
-            );
+            self.put(&map.subject, key, None, at, place(text.clone(), secure, String::new()));
             return;
         }
         for (name, value) in config_text::settings(text) {
             if let Some(secure) = flags.get(&name) {
                 let stable = pointer(&at, &[&name]);
-                self.put(
-                    &map.subject,
-                    &name,
-                    Some(key),
-                    at.clone(),
-                    place(value, secure, stable),
-                );
+                self.put(&map.subject, &name, Some(key), at.clone(), place(value, secure, stable));
             }
         }
     }
 }
 
 /// The keys of a `ConfigMap` that are flags or hold them.
-pub(super) fn flag_keys<'a>(
-    flags: &'a Flags,
-    map: &'a ConfigMap,
-) -> impl Iterator<Item = &'a String> {
-    let holds = move |key: &str, text: &str| {
-        flags.contains_key(key) || flags.keys().any(|flag| text.contains(flag.as_str()))
-    };
-    map.data
-        .iter()
-        .filter(move |(key, text)| holds(key, text))
-        .map(|(key, _)| key)
+pub(super) fn flag_keys<'a>(flags: &'a Flags, map: &'a ConfigMap) -> impl Iterator<Item = &'a String> {
+    let holds =
+        move |key: &str, text: &str| flags.contains_key(key) || flags.keys().any(|flag| text.contains(flag.as_str()));
+    map.data.iter().filter(move |(key, text)| holds(key, text)).map(|(key, _)| key)
 }
 
 /// True if no workload that was read names the `ConfigMap`.
@@ -276,56 +222,33 @@ fn possible<'a>(
         .iter()
         .filter_map(|source| {
             let name = &source.config_map_ref.as_ref()?.name;
-            let map = inventory
-                .config_maps
-                .get(workload.namespace(), "ConfigMap", name)?;
+            let map = inventory.config_maps.get(workload.namespace(), "ConfigMap", name)?;
             Some((source.prefix.as_str(), map))
         })
         .collect();
     let given = |flag: &str| {
         container.env.iter().any(|own| own.name == flag)
-            || maps.iter().any(|(prefix, map)| {
-                flag.strip_prefix(prefix)
-                    .is_some_and(|key| map.data.contains_key(key))
-            })
+            || maps.iter().any(|(prefix, map)| flag.strip_prefix(prefix).is_some_and(|key| map.data.contains_key(key)))
     };
-    flags
-        .keys()
-        .map(String::as_str)
-        .filter(|flag| given(flag))
-        .collect()
+    flags.keys().map(String::as_str).filter(|flag| given(flag)).collect()
 }
 
 /// The Secret that follows a `ConfigMap` in `envFrom`, whose keys would win.
 fn later_secret(container: &Container, holder: &ObjectRef) -> Option<String> {
-    let from_map = |source: &crate::model::pod::EnvFrom| {
-        source
-            .config_map_ref
-            .as_ref()
-            .is_some_and(|map| map.name == holder.name)
-    };
+    let from_map =
+        |source: &crate::model::pod::EnvFrom| source.config_map_ref.as_ref().is_some_and(|map| map.name == holder.name);
     let at = container.env_from.iter().rposition(from_map)?;
-    let secret = container.env_from[at..]
-        .iter()
-        .find_map(|source| source.secret_ref.as_ref())?;
+    let secret = container.env_from[at..].iter().find_map(|source| source.secret_ref.as_ref())?;
     Some(format!("Secret/{}", secret.name))
 }
 
 /// A reference that leads nowhere, as far as one can see.
-fn missing(
-    inventory: &Inventory,
-    workload: &Item<Workload>,
-    container: &Container,
-    flag: &str,
-    at: &str,
-) -> Open {
+fn missing(inventory: &Inventory, workload: &Item<Workload>, container: &Container, flag: &str, at: &str) -> Open {
     let own = container.env.iter().rfind(|own| own.name == flag);
     let reference = own.and_then(|own| own.value_from.as_ref()?.config_map_key_ref.as_ref());
     let (name, key) = reference.map_or(("", ""), |reference| (&reference.name, &reference.key));
     if let Some(reason) = unseen_map(inventory, workload.namespace(), name) {
-        return Open::Unknown(format!(
-            "{flag} refers to a value that was not read: {reason}"
-        ));
+        return Open::Unknown(format!("{flag} refers to a value that was not read: {reason}"));
     }
     let at = at.strip_suffix("/value").unwrap_or(at).to_owned();
     let sentence = format!("{flag} refers to key {key} of ConfigMap/{name}, which does not exist");
@@ -334,11 +257,7 @@ fn missing(
 
 /// Why a `ConfigMap` that is named may exist although it was not read.
 fn unseen_map(inventory: &Inventory, namespace: &str, name: &str) -> Option<String> {
-    if inventory
-        .config_maps
-        .get(namespace, "ConfigMap", name)
-        .is_some()
-    {
+    if inventory.config_maps.get(namespace, "ConfigMap", name).is_some() {
         return None;
     }
     inventory.unseen("configmaps", namespace).or_else(|| {

@@ -1,0 +1,155 @@
+//! Taking one journaled step back: what is on the server decides whether that is still possible.
+
+use serde_json::Value;
+
+use super::change::{self, Prepared};
+use super::cluster::connect::Connection;
+use super::cluster::objects;
+use super::cluster::resources::list_path;
+use super::cluster::write::{Options, Write};
+use super::journal::{Entry, StepEntry, Verb};
+use crate::fix::CHANGE_ID;
+use crate::model::ObjectRef;
+use crate::model::object::pointer;
+use crate::plan::change as fields;
+use crate::plan::patch::shown;
+
+/// What can be done about a step.
+pub enum Back {
+    /// The server has tried it.
+    Ready(Box<Prepared>),
+    /// There is nothing to take back, and that is well: why.
+    Nothing(String),
+    /// Somebody else's work would be lost: why, in one line each.
+    Refused(Vec<String>),
+}
+
+/// The steps of an entry in the order in which they are taken back: the last first, and changes of
+/// pod templates after the values that the pods read, since they restart the pods.
+pub fn order(entry: &Entry, only: Option<usize>) -> Vec<&StepEntry> {
+    let mut steps: Vec<&StepEntry> = entry
+        .applied()
+        .filter(|step| only.is_none_or(|only| step.intent.step + 1 == only))
+        .collect();
+    steps.reverse();
+    steps.sort_by_key(|step| changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/")));
+    steps
+}
+
+fn changes(step: &StepEntry) -> &[fields::Change] {
+    match &step.result {
+        Some(result) if !result.changes.is_empty() => &result.changes,
+        _ => &step.intent.changes,
+    }
+}
+
+/// Looks at the object and lets the server try the way back.
+pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Options) -> Back {
+    let object = &step.intent.object;
+    let live = match objects::find(connection, object, step.intent.subresource.as_deref()).await {
+        Ok(live) => live,
+        Err(error) => return Back::Refused(vec![error.to_string()]),
+    };
+    match (step.intent.verb, live) {
+        (Verb::Patch, Some(live)) => unpatch(connection, step, live, options).await,
+        (Verb::Patch, None) => Back::Refused(vec!["the object does not exist any more".to_owned()]),
+        (Verb::Create, Some(live)) => uncreate(connection, step, live, options).await,
+        (Verb::Create, None) => Back::Nothing("it is gone already".to_owned()),
+        (Verb::Delete, Some(_)) => Back::Refused(vec!["an object of this name exists again".to_owned()]),
+        (Verb::Delete, None) => undelete(connection, step, options).await,
+    }
+}
+
+async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options: &Options) -> Back {
+    let object = &step.intent.object;
+    let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
+    let known = step.result.as_ref().and_then(|result| result.uid.as_deref());
+    if known.is_some() && known != uid {
+        return Back::Refused(vec!["it was deleted and made anew: this is another object".to_owned()]);
+    }
+    let changes = changes(step);
+    if let Some(why) = kept_by_autoscaler(connection, object, changes).await {
+        return Back::Nothing(why);
+    }
+    let before: Vec<bool> = changes.iter().map(|c| c.text.is_none() && live.pointer(&c.pointer) == c.before.as_ref()).collect();
+    if !changes.is_empty() && before.iter().all(|same| *same) {
+        return Back::Nothing("it is as it was already".to_owned());
+    }
+    let foreign = fields::diverged(changes, &live);
+    if !foreign.is_empty() {
+        return Back::Refused(columns(&foreign));
+    }
+    let guarded = match fields::undo_patch(changes, &live) {
+        Ok(guarded) => guarded,
+        Err(error) => return Back::Refused(vec![error.to_string()]),
+    };
+    let write = Write::Patch { object: object.clone(), subresource: step.intent.subresource.clone(), guarded };
+    ready(change::dry_run(connection, write, Some(live), options).await)
+}
+
+fn ready(tried: Result<Prepared, change::Refusal>) -> Back {
+    match tried {
+        Ok(prepared) => Back::Ready(Box::new(prepared)),
+        Err(refusal) => Back::Refused(refusal.reasons),
+    }
+}
+
+/// Before, what we set, what stands there now: for fields that somebody else has changed since.
+fn columns(foreign: &[(&fields::Change, Option<&Value>)]) -> Vec<String> {
+    let mut lines = vec!["somebody has changed it since:".to_owned()];
+    for (change, now) in foreign {
+        let show = |value: Option<&Value>| shown(&change.pointer, value);
+        let (before, set) = match &change.text {
+            Some(text) => (format!("with {}", text.member), format!("without {}", text.member)),
+            None => (show(change.before.as_ref()), show(change.after.as_ref())),
+        };
+        let now = if change.text.is_some() { "another text".to_owned() } else { show(*now) };
+        lines.push(format!("{}: before {before} · we set {set} · now {now}", change.pointer));
+    }
+    lines
+}
+
+async fn uncreate(connection: &Connection, step: &StepEntry, live: Value, options: &Options) -> Back {
+    let mark = live.pointer(&pointer("/metadata/annotations", &[CHANGE_ID])).and_then(Value::as_str);
+    if mark != step.intent.change_id.as_deref() {
+        return Back::Refused(vec!["it is not the object that was made: its mark differs".to_owned()]);
+    }
+    let made = step.result.as_ref().and_then(|result| result.written.clone());
+    if made.is_some_and(|made| made != change::written(&live)) {
+        return Back::Refused(vec!["somebody has changed it since; delete it by hand if nobody needs it".to_owned()]);
+    }
+    let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let write = Write::Delete { object: step.intent.object.clone(), uid };
+    // The answer to a dry deletion is the object, which is not what becomes of it.
+    ready(change::dry_run(connection, write, Some(live), options).await.map(|tried| Prepared { after: None, ..tried }))
+}
+
+async fn undelete(connection: &Connection, step: &StepEntry, options: &Options) -> Back {
+    let Some(manifest) = step.intent.manifest.clone() else {
+        return Back::Refused(vec!["the journal does not hold the object".to_owned()]);
+    };
+    let write = Write::Create { object: step.intent.object.clone(), manifest };
+    ready(change::dry_run(connection, write, None, options).await)
+}
+
+/// An autoscaler keeps the number of replicas: putting a smaller one back would last for seconds.
+async fn kept_by_autoscaler(connection: &Connection, object: &ObjectRef, changes: &[fields::Change]) -> Option<String> {
+    let [change] = changes else { return None };
+    let before = change.before.as_ref().and_then(Value::as_i64).unwrap_or(0);
+    if change.pointer != "/spec/replicas" {
+        return None;
+    }
+    let path = list_path("autoscaling/v2", "horizontalpodautoscalers", object.namespace.as_deref());
+    let mut body = Vec::new();
+    let head = connection.read_into(&path, &mut body).await.ok()?;
+    let list: Value = if head.status == 200 { serde_json::from_slice(&body).ok()? } else { return None };
+    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let autoscaler = list.get("items")?.as_array()?.iter().find(|autoscaler| {
+        text(autoscaler, "/spec/scaleTargetRef/kind").as_deref() == Some(&object.kind)
+            && text(autoscaler, "/spec/scaleTargetRef/name").as_deref() == Some(&object.name)
+    })?;
+    let floor = autoscaler.pointer("/spec/minReplicas").and_then(Value::as_i64).unwrap_or(1);
+    let name = text(autoscaler, "/metadata/name")?;
+    (before < floor).then(|| format!("HorizontalPodAutoscaler/{name} keeps at least {floor} replicas; nothing to take back"))
+}
+

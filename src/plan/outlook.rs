@@ -1,0 +1,50 @@
+//! What the score would be after fixes: the rules judge the objects as the fixes would leave them.
+//!
+//! The rules are run by the caller, who knows the configuration and the waivers.
+
+use crate::audit::{Audit, Score, score};
+use crate::finding::Finding;
+use crate::fix::{Applicability, Fix};
+use crate::model::Inventory;
+
+use super::simulate::{self, SimulationError};
+
+/// An inventory after fixes; `None` if there are none to apply.
+pub type Outlook = Result<Option<Inventory>, SimulationError>;
+
+/// The inventory after the first fix of every finding: the safe ones.
+pub fn after_safe_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
+    after(inventory, findings, |fix| fix.applicability == Applicability::Safe)
+}
+
+/// The inventory after the first fix of every finding: those that can be built, and are not left
+/// to a person.
+pub fn after_all_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
+    after(inventory, findings, |fix| fix.applicability != Applicability::Manual)
+}
+
+/// The score with what it would be after the fixes. `run` judges an inventory as the audit was
+/// judged: the same rules, settings and waivers, no filter. A score that can't be foreseen is
+/// `None`.
+pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&Inventory) -> Audit) -> Score {
+    let mut now = score(audit);
+    let then = |after: Outlook| match after {
+        Ok(Some(after)) => score(&run(&after)).overall,
+        Ok(None) => now.overall,
+        Err(_) => None,
+    };
+    let safe = then(after_safe_fixes(inventory, &audit.findings));
+    let all = then(after_all_fixes(inventory, &audit.findings));
+    (now.after_safe_fixes, now.after_all_fixes) = (safe, all);
+    now
+}
+
+fn after(inventory: &Inventory, findings: &[Finding], takes: impl Fn(&Fix) -> bool) -> Outlook {
+    let first = findings.iter().filter_map(|finding| finding.fixes.first());
+    let fixes: Vec<&Fix> =
+        first.filter(|fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty()).collect();
+    if fixes.is_empty() {
+        return Ok(None);
+    }
+    simulate::apply_what_fits(inventory, &fixes).map(Some)
+}

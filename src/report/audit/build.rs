@@ -1,0 +1,319 @@
+//! From findings and a score to the report.
+
+use serde_json::Value;
+
+use super::{
+    API_VERSION, Attested, AuditReport, CategoryPriority, CategoryScore, CheckScore, Evidence, Finding, Fix, Gap,
+    Input, Location, LoweredBy, Metadata, Object, Ownership, Score, Source, Step, Summary, Unknown, Waived, masked,
+};
+use crate::audit::{Audit, score};
+use crate::finding::{self, Severity, Verdict};
+use crate::fix::{self, Applicability};
+use crate::model::{Inventory, ObjectRef, Subject, World, inventory};
+use crate::plan::patch;
+use crate::rules::settings::Environment;
+
+/// What the caller knows about a run.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The version of this tool.
+    pub tool_version: String,
+    /// When the report is made.
+    pub generated_at: jiff::Timestamp,
+    /// How long it took, in seconds.
+    pub elapsed_seconds: f64,
+    /// What the namespaces are for.
+    pub environment: Environment,
+    /// The manifests as they were given; empty for a cluster.
+    pub files: Vec<String>,
+}
+
+/// The report of an audit. Its findings may be filtered; the score should not be.
+pub fn report(inventory: &Inventory, audit: &Audit, score: &score::Score, about: &About) -> AuditReport {
+    let builder = Builder { inventory };
+    let findings: Vec<Finding> = audit.findings.iter().map(|finding| builder.finding(finding)).collect();
+    let mut report = AuditReport {
+        api_version: API_VERSION,
+        kind: "AuditReport",
+        metadata: Metadata {
+            tool_version: about.tool_version.clone(),
+            generated_at: about.generated_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            source: source(inventory, about),
+            environment: about.environment,
+            objects: inventory.audited_len(),
+            elapsed_seconds: (about.elapsed_seconds * 100.0).round() / 100.0,
+        },
+        score: scorecard(score),
+        summary: summary(&findings),
+        findings,
+        unknown: Vec::new(),
+        waived: Vec::new(),
+        partial: Vec::new(),
+        attested: Vec::new(),
+        gaps: inventory.gaps.iter().map(gap).collect(),
+    };
+    for outcome in &audit.rules {
+        for (object, verdict) in &outcome.outcomes {
+            builder.verdict(outcome.rule.id, object, verdict, &mut report);
+        }
+    }
+    report.sort_verdicts();
+    report
+}
+
+impl AuditReport {
+    /// One JSON object, indented, with a final line feed.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report is JSON") + "\n"
+    }
+
+    /// The same as YAML.
+    pub fn to_yaml(&self) -> String {
+        serde_saphyr::to_string(self).expect("a report is YAML")
+    }
+
+    fn sort_verdicts(&mut self) {
+        self.unknown.sort();
+        self.unknown.dedup();
+        self.waived.sort();
+        self.waived.dedup();
+        self.partial.sort();
+        self.partial.dedup();
+        self.attested.sort();
+        self.attested.dedup();
+    }
+}
+
+fn source(inventory: &Inventory, about: &About) -> Source {
+    let namespaces = match &inventory.scope.namespaces {
+        Some(names) => names.iter().cloned().collect(),
+        None => namespaces(inventory),
+    };
+    match &inventory.world {
+        World::Cluster { context, server, uid, .. } => Source::Cluster {
+            context: context.clone(),
+            server: masked::text(server),
+            cluster_uid: uid.clone(),
+            namespaces,
+        },
+        World::Manifests { complete } => {
+            Source::Manifests { files: about.files.clone(), complete: *complete, namespaces }
+        }
+    }
+}
+
+/// All audited namespaces that were read or hold something that is judged, sorted.
+fn namespaces(inventory: &Inventory) -> Vec<String> {
+    let read = inventory.namespaces.iter().map(|namespace| namespace.name().to_owned());
+    let used = inventory.audited_namespaces().into_iter().map(|namespace| namespace.name.clone());
+    let mut names: Vec<String> = read.filter(|name| inventory.scope.covers(name)).chain(used).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn gap(gap: &inventory::Gap) -> Gap {
+    Gap { kind: gap.kind.clone(), verb: gap.verb.clone(), scope: gap.scope.clone(), reason: gap.reason.clone() }
+}
+
+fn scorecard(score: &score::Score) -> Score {
+    Score {
+        overall: score.overall.map(score::displayed),
+        status: score.status,
+        coverage: covered(score.coverage),
+        capped: score.capped,
+        after_safe_fixes: score.after_safe_fixes.map(score::displayed),
+        after_all_fixes: score.after_all_fixes.map(score::displayed),
+        categories: score.categories.iter().map(category).collect(),
+    }
+}
+
+fn category(row: &score::CategoryScore) -> CategoryScore {
+    let check = |check: &score::CheckScore| CheckScore {
+        rule: check.rule.to_owned(),
+        weight: check.weight,
+        applicable: check.applicable,
+        passed: check.passed,
+        partial: check.partial,
+        attested: check.attested,
+        unknown: check.unknown,
+        contribution: score::displayed(check.contribution),
+        points_lost: score::displayed(check.points_lost),
+    };
+    CategoryScore {
+        category: row.category,
+        score: row.score.map(score::displayed),
+        status: row.status,
+        priority: score::is_urgent(row.category)
+            .map(|urgent| if urgent { CategoryPriority::High } else { CategoryPriority::Medium }),
+        coverage: covered(row.coverage),
+        capped: row.capped,
+        checks: row.checks.iter().map(check).collect(),
+    }
+}
+
+/// A coverage with two decimals. Rounded down: what is not whole never looks whole.
+fn covered(coverage: f64) -> f64 {
+    (coverage * 100.0 + 1e-9).floor() / 100.0
+}
+
+fn summary(findings: &[Finding]) -> Summary {
+    let mut summary = Summary::default();
+    for finding in findings {
+        *match finding.severity {
+            Severity::Critical => &mut summary.critical,
+            Severity::High => &mut summary.high,
+            Severity::Medium => &mut summary.medium,
+            Severity::Low => &mut summary.low,
+            Severity::Info => &mut summary.info,
+        } += 1;
+        if let Some(fix) = finding.fixes.first() {
+            *match fix.applicability {
+                Applicability::Safe => &mut summary.fixes.safe,
+                Applicability::Unsafe => &mut summary.fixes.not_safe,
+                Applicability::Input => &mut summary.fixes.input,
+                Applicability::Manual => &mut summary.fixes.manual,
+            } += 1;
+        }
+    }
+    summary
+}
+
+struct Builder<'a> {
+    inventory: &'a Inventory,
+}
+
+impl Builder<'_> {
+    fn verdict(&self, rule: &str, object: &Subject, verdict: &Verdict, report: &mut AuditReport) {
+        let (rule, object) = (rule.to_owned(), self.object(object));
+        match verdict {
+            Verdict::Unknown { reason } => {
+                report.unknown.push(Unknown { rule, object, reason: masked::text(reason) });
+            }
+            Verdict::Partial { reason } => {
+                report.partial.push(Unknown { rule, object, reason: masked::text(reason) });
+            }
+            Verdict::Waived { reason, until } => {
+                let (reason, until) = (masked::text(reason), until.clone());
+                report.waived.push(Waived { rule, object, reason, until });
+            }
+            Verdict::Pass { attested: Some(statement) } => {
+                report.attested.push(Attested { rule, object, statement: masked::text(statement) });
+            }
+            Verdict::Pass { attested: None } | Verdict::Fail | Verdict::NotApplicable => {}
+        }
+    }
+
+    fn object(&self, object: &ObjectRef) -> Object {
+        Object {
+            api_version: object.api_version.clone(),
+            kind: object.kind.clone(),
+            namespace: object.namespace.clone(),
+            name: object.name.clone(),
+            uid: object.uid.clone().filter(|_| self.inventory.is_live()),
+        }
+    }
+
+    fn finding(&self, finding: &finding::Finding) -> Finding {
+        let ownership = &finding.ownership;
+        let evidence = |evidence: &finding::Evidence| Evidence {
+            text: masked::text(&evidence.text),
+            object: evidence.object.as_deref().map(|object| self.object(object)),
+        };
+        Finding {
+            rule: finding.rule.to_owned(),
+            severity: finding.severity,
+            priority: finding.priority,
+            category: finding.category,
+            verdict: "fail",
+            confidence: finding.confidence,
+            object: self.object(&finding.object),
+            locations: finding.locations.iter().map(|location| self.location(finding, location)).collect(),
+            message: masked::text(&finding.message),
+            evidence: finding.evidence.iter().map(evidence).collect(),
+            ownership: Ownership {
+                class: ownership.class,
+                managers: ownership.managers.clone(),
+                keeper: ownership.keeper.clone(),
+            },
+            fixes: finding.fixes.iter().map(|fix| self.fix(fix)).collect(),
+            fingerprint: finding.fingerprint(),
+        }
+    }
+
+    fn location(&self, finding: &finding::Finding, location: &finding::Location) -> Location {
+        let object = location.object.as_ref().unwrap_or(&finding.object);
+        let holder = self.inventory.projection(object);
+        let shown = |value: &Value| masked::value(holder.as_ref(), &location.pointer, value);
+        Location {
+            object: location.object.as_deref().map(|object| self.object(object)),
+            pointer: location.pointer.clone(),
+            current: location.current.as_ref().map(shown),
+            wanted: location.wanted.as_ref().map(shown),
+            file: location.file.clone(),
+            line: location.line,
+        }
+    }
+
+    fn fix(&self, fix: &fix::Fix) -> Fix {
+        let texts = |texts: &[String]| texts.iter().map(|text| masked::text(text)).collect();
+        let input = |input: &fix::Input| Input {
+            key: input.key.clone(),
+            prompt: input.prompt.clone(),
+            default: input.default.as_ref().map(|text| masked::answer(&input.key, text)),
+            pattern: input.pattern.clone(),
+            required: input.required,
+            value: input.value.as_ref().map(|text| masked::answer(&input.key, text)),
+        };
+        let lowered = |lowered: &fix::LoweredBy| LoweredBy {
+            guard: lowered.guard.clone(),
+            reason: masked::text(&lowered.reason),
+            refuses: lowered.refuses,
+        };
+        Fix {
+            title: masked::text(&fix.title),
+            applicability: fix.applicability,
+            reversible: fix.reversible,
+            consequences: texts(&fix.consequences),
+            inputs: fix.inputs.iter().map(input).collect(),
+            lowered_by: fix.lowered_by.iter().map(lowered).collect(),
+            irreversible: fix.irreversible.as_ref().map(|text| masked::text(text)),
+            notes: texts(&fix.notes),
+            steps: self.steps(&fix.steps),
+        }
+    }
+
+    /// The steps; each patch is built on what the steps before it left.
+    fn steps(&self, steps: &[fix::Step]) -> Vec<Step> {
+        let mut states: Vec<(&Subject, Value)> = Vec::new();
+        let mut out = Vec::new();
+        for step in steps {
+            let object = self.object(step.object());
+            out.push(match step {
+                fix::Step::Patch { object: subject, subresource, edits, expect } => {
+                    let known = states.iter().rev().find(|(other, _)| other.same(subject));
+                    let before = known.map(|(_, value)| value.clone()).or_else(|| self.inventory.projection(subject));
+                    let before = before.unwrap_or_default();
+                    // A fix that does not fit its object any more has no patch; applying it says why.
+                    let patch = match patch::build(&before, edits, expect) {
+                        Ok(guarded) => {
+                            let operations = masked::operations(&before, edits, &guarded);
+                            states.push((subject, guarded.after));
+                            operations
+                        }
+                        Err(_) => Vec::new(),
+                    };
+                    Step::Patch { object, subresource: subresource.clone(), patch }
+                }
+                fix::Step::Create { object: subject, manifest } => {
+                    states.push((subject, manifest.clone()));
+                    Step::Create { object, manifest: masked::tree(manifest) }
+                }
+                fix::Step::Delete { .. } => Step::Delete { object },
+                fix::Step::Restart { .. } => Step::Restart { object },
+                fix::Step::Wait { condition, .. } => Step::Wait { object, condition: condition.clone() },
+            });
+        }
+        out
+    }
+}

@@ -1,0 +1,155 @@
+//! Why an autoscaler does nothing.
+
+use std::sync::Arc;
+
+use crate::model::allowance::Defaults;
+use crate::model::autoscaling::{self, OtherScalers};
+use crate::model::policy::Autoscaler;
+use crate::model::workload::Workload;
+use crate::model::{Inventory, Item, Subject};
+
+/// One cause, and what a person does about it.
+pub(super) struct Cause {
+    pub(super) text: String,
+    pub(super) advice: String,
+    pub(super) object: Subject,
+    pub(super) inferred: bool,
+}
+
+impl Cause {
+    /// The sentence up to what the server adds: `HorizontalPodAutoscaler/web ScalingActive=False/X`.
+    pub(super) fn brief(&self) -> &str {
+        self.text.split_once(": ").map_or(self.text.as_str(), |(brief, _)| brief)
+    }
+}
+
+/// Autoscalers besides the first.
+pub(super) fn double(autoscalers: &[&Arc<Item<Autoscaler>>]) -> Vec<Cause> {
+    let [first, rest @ ..] = autoscalers else {
+        return Vec::new();
+    };
+    let cause = |other: &&Arc<Item<Autoscaler>>| Cause {
+        text: format!("{} and {} have the same target", first.subject.short(), other.subject.short()),
+        advice: "put the metrics of both into one autoscaler and delete the other".to_owned(),
+        object: other.subject.clone(),
+        inferred: false,
+    };
+    rest.iter().map(cause).collect()
+}
+
+pub(super) fn said_by_conditions(
+    inventory: &Inventory,
+    workload: &Item<Workload>,
+    autoscaler: &Item<Autoscaler>,
+    at_zero: bool,
+) -> Vec<Cause> {
+    let mut causes = false_conditions(autoscaler);
+    // A target that has replicas again makes the controller's old remark about 0 stale.
+    causes.retain(|(reason, _)| reason != "ScalingDisabled");
+    let mut causes: Vec<Cause> = causes
+        .into_iter()
+        .map(|(reason, text)| Cause {
+            text,
+            advice: advice(&reason, workload, autoscaler),
+            object: autoscaler.subject.clone(),
+            inferred: false,
+        })
+        .collect();
+    let judged = autoscaler.condition("ScalingActive").is_some_and(|condition| condition.status != "Unknown");
+    if causes.is_empty() && !judged && !at_zero {
+        causes.extend(without_requests(inventory, workload, autoscaler));
+    }
+    causes
+}
+
+/// Reason and sentence of each condition that says that the autoscaler can't act.
+pub(super) fn false_conditions(autoscaler: &Item<Autoscaler>) -> Vec<(String, String)> {
+    let conditions = ["AbleToScale", "ScalingActive"].into_iter().filter_map(|kind| autoscaler.condition(kind));
+    conditions
+        .filter(|condition| condition.status == "False")
+        .map(|condition| {
+            let name = autoscaler.subject.short();
+            let text = format!("{name} {}=False/{}: {}", condition.kind, condition.reason, condition.message);
+            (condition.reason.clone(), text)
+        })
+        .collect()
+}
+
+fn advice(reason: &str, workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> String {
+    let without = lacking(workload, autoscaler);
+    match reason {
+        "FailedGetResourceMetric" | "FailedGetContainerResourceMetric" if !without.is_empty() => {
+            format!("give container {} requests", without.join(", "))
+        }
+        "FailedGetResourceMetric" | "FailedGetContainerResourceMetric" => {
+            "check that metrics-server runs, and that every container of the running pods, injected ones too, has \
+             requests"
+                .to_owned()
+        }
+        "InvalidSelector" => "give the workload a selector that its /scale shows".to_owned(),
+        "AmbiguousSelector" => "two autoscalers count the same pods: make the selectors disjoint".to_owned(),
+        "FailedGetScale" => "check apiVersion, kind and name of scaleTargetRef".to_owned(),
+        "FailedUpdateScale" => {
+            "check admission webhooks and quotas, and the rights of the controller on /scale".to_owned()
+        }
+        reason if reason.starts_with("FailedGet") => "check the metrics adapter and the name of the metric".to_owned(),
+        _ => "repair what the condition says".to_owned(),
+    }
+}
+
+/// The containers without which no metric of the autoscaler can be computed.
+fn lacking<'a>(workload: &'a Item<Workload>, autoscaler: &Item<Autoscaler>) -> Vec<&'a str> {
+    let Some(template) = workload.template() else {
+        return Vec::new();
+    };
+    let metrics = autoscaling::metrics(autoscaler);
+    let lists: Vec<Vec<&str>> = metrics.iter().map(|metric| metric.lacking(&template.spec)).collect();
+    if lists.iter().any(Vec::is_empty) {
+        return Vec::new();
+    }
+    lists.into_iter().next().unwrap_or_default()
+}
+
+/// All metrics are shares of requests that are not there, and no default gives them.
+fn without_requests(inventory: &Inventory, workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> Option<Cause> {
+    let containers = lacking(workload, autoscaler);
+    let defaults = Defaults::of(inventory, workload.namespace());
+    let given = autoscaling::metrics(autoscaler)
+        .iter()
+        .any(|metric| defaults.get(&format!("requests.{}", metric.resource)).is_some());
+    (!containers.is_empty() && !given).then(|| Cause {
+        text: format!(
+            "{} measures a share of requests that container {} does not have",
+            autoscaler.subject.short(),
+            containers.join(", ")
+        ),
+        advice: format!("give container {} requests", containers.join(", ")),
+        object: autoscaler.subject.clone(),
+        inferred: !inventory.is_live() && !inventory.is_complete(),
+    })
+}
+
+pub(super) fn vertical_conflict(
+    workload: &Item<Workload>,
+    autoscaler: &Item<Autoscaler>,
+    others: &OtherScalers,
+) -> Option<Cause> {
+    let (vertical, resources) = others.vertical(workload)?;
+    let metrics = autoscaling::metrics(autoscaler);
+    let shared: Vec<&str> = resources
+        .iter()
+        .map(String::as_str)
+        .filter(|resource| metrics.iter().any(|metric| metric.resource == *resource))
+        .collect();
+    (!shared.is_empty()).then(|| Cause {
+        text: format!(
+            "{} scales on {} while {} changes its requests",
+            autoscaler.subject.short(),
+            shared.join(" and "),
+            vertical.short()
+        ),
+        advice: format!("set updateMode Off, or take {} out of controlledResources", shared.join(" and ")),
+        object: vertical.clone(),
+        inferred: false,
+    })
+}
