@@ -72,7 +72,7 @@ pub enum Command {
 pub struct TerminalArgs {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    pub color: Color,
+    pub color: When,
     /// Print errors and data only
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -83,7 +83,7 @@ pub struct TerminalArgs {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub enum When {
     /// On a terminal, unless `NO_COLOR` is set
     #[default]
     Auto,

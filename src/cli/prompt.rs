@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use dialoguer::Input as Question;
 
 use super::error::{CliError, code};
-use super::ui::{Ui, safe};
+use super::ui::{Ui, leave, safe};
 use crate::fix::Input;
 use crate::report::text::{Line, Role};
 
@@ -97,15 +97,6 @@ async fn next_signal() -> bool {
         seen = interrupt.recv() => seen.is_some(),
         seen = terminate.recv() => seen.is_some(),
     }
-}
-
-/// Ends the program with the terminal as it was found.
-fn leave(interactive: bool, message: &str, code: u8) -> ! {
-    if interactive {
-        let terminal = console::Term::stderr();
-        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
-    }
-    std::process::exit(i32::from(code));
 }
 
 fn read(ui: &Ui, interrupt: &Interrupt, question: Question<'_, String>) -> Result<String, CliError> {

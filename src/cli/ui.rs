@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use console::Term;
 
-use super::args::{Color, TerminalArgs};
+use super::args::{TerminalArgs, When};
 use super::error::CliError;
 use super::style::style;
 use crate::backend::cluster::connect::Environment;
@@ -24,15 +24,15 @@ pub struct Ui {
 
 /// True if a stream gets colour: the flag, then `NO_COLOR`, then `CLICOLOR_FORCE` or
 /// `FORCE_COLOR`, then what the stream is.
-fn wants_color(choice: Color, env: &Environment, is_terminal: bool) -> bool {
+fn wants_color(choice: When, env: &Environment, is_terminal: bool) -> bool {
     let set = |name: &str| env.variables.get(name).is_some_and(|value| !value.is_empty());
     let forced = |name: &str| env.variables.get(name).is_some_and(|value| !value.is_empty() && value != "0");
     match choice {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto if env.variables.contains_key("NO_COLOR") => false,
-        Color::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
-        Color::Auto => {
+        When::Always => true,
+        When::Never => false,
+        When::Auto if env.variables.contains_key("NO_COLOR") => false,
+        When::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
+        When::Auto => {
             is_terminal && (set("TERM") || cfg!(windows)) && env.variables.get("TERM").is_none_or(|t| t != "dumb")
         }
     }
@@ -152,6 +152,15 @@ fn paint(line: &Line, color: bool) -> String {
         .collect()
 }
 
+/// Ends the program with the terminal as it was found.
+pub fn leave(interactive: bool, message: &str, code: u8) -> ! {
+    if interactive {
+        let terminal = Term::stderr();
+        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
+    }
+    std::process::exit(i32::from(code));
+}
+
 /// A text from the cluster, fit for a question.
 pub fn safe(text: &str) -> String {
     escape(text).into_owned()
@@ -168,13 +177,13 @@ mod tests {
             ..Environment::default()
         };
         let term = ("TERM", "xterm");
-        assert!(wants_color(Color::Auto, &env(&[term]), true));
-        assert!(!wants_color(Color::Auto, &env(&[term]), false));
-        assert!(!wants_color(Color::Auto, &env(&[term, ("NO_COLOR", "")]), true));
-        assert!(!wants_color(Color::Auto, &env(&[("TERM", "dumb")]), true));
-        assert!(!wants_color(Color::Auto, &env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), true));
-        assert!(wants_color(Color::Auto, &env(&[("FORCE_COLOR", "1")]), false));
-        assert!(wants_color(Color::Always, &env(&[("NO_COLOR", "1")]), false));
-        assert!(!wants_color(Color::Never, &env(&[("FORCE_COLOR", "1")]), true));
+        assert!(wants_color(When::Auto, &env(&[term]), true));
+        assert!(!wants_color(When::Auto, &env(&[term]), false));
+        assert!(!wants_color(When::Auto, &env(&[term, ("NO_COLOR", "")]), true));
+        assert!(!wants_color(When::Auto, &env(&[("TERM", "dumb")]), true));
+        assert!(!wants_color(When::Auto, &env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), true));
+        assert!(wants_color(When::Auto, &env(&[("FORCE_COLOR", "1")]), false));
+        assert!(wants_color(When::Always, &env(&[("NO_COLOR", "1")]), false));
+        assert!(!wants_color(When::Never, &env(&[("FORCE_COLOR", "1")]), true));
     }
 }
