@@ -7,4 +7,5 @@ mod harness;
 mod harness_test;
 mod reading;
 mod scene;
+mod undo;
 mod writes;
