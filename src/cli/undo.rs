@@ -46,15 +46,21 @@ pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.command = "undo";
     let entries = chosen(args, shell, &run.cluster())?;
-    let mut left = Vec::new();
+    let (mut left, mut made) = (Vec::new(), Vec::new());
     for entry in &entries {
         run.undoes = Some(entry.begin.id.clone());
-        left.extend(one(args, &mut run, entry)?);
+        let rest = match one(args, &mut run, entry) {
+            Ok(rest) => rest,
+            Err(error) => return Err(run.close_after(error)),
+        };
+        // Of a part the rest is still to be undone.
+        made.extend(run.end(rest.is_empty() && args.step.is_none())?);
+        left.extend(rest);
         if run.interrupted {
             break;
         }
     }
-    finish(args, run, &left)
+    finish(args, &run, &made, &left)
 }
 
 /// The entries to take back, newest first.
@@ -122,7 +128,14 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
         }
     }
     show(run, &planned);
-    if planned.is_empty() || args.write.dry_run != DryRun::None {
+    if args.write.dry_run != DryRun::None {
+        return Ok(left);
+    }
+    if planned.is_empty() {
+        if left.is_empty() {
+            // Nothing to take back is as good as taken back, and the journal has to know.
+            run.begin()?;
+        }
         return Ok(left);
     }
     if !args.write.yes && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")? {
@@ -170,8 +183,9 @@ fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     run.shell.ui.ask_lines(&lines);
 }
 
-fn finish(args: &UndoArgs, mut run: Run<'_>, left: &[String]) -> Result<u8, CliError> {
-    run.close(left.is_empty())?;
+/// Says how it ended; `made` are the journal entries of this undo.
+fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> Result<u8, CliError> {
+    let entry = made.last();
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
@@ -179,11 +193,11 @@ fn finish(args: &UndoArgs, mut run: Run<'_>, left: &[String]) -> Result<u8, CliE
         () => code::DONE,
     };
     match args.output.as_deref() {
-        Some("name") => run.shell.ui.data(&run.entry().map(|id| format!("{id}\n")).unwrap_or_default()),
+        Some("name") => run.shell.ui.data(&made.iter().map(|id| format!("{id}\n")).collect::<String>()),
         Some(format) => {
             let steps: Vec<Value> = run.settled.iter().map(settled_json).collect();
             let value = json!({
-                "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": run.entry(), "undoes": run.undoes,
+                "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": entry, "undoes": run.undoes,
                 "exitCode": code, "applied": steps, "left": left,
             });
             run.shell.ui.data(&if format == "json" {
@@ -196,17 +210,22 @@ fn finish(args: &UndoArgs, mut run: Run<'_>, left: &[String]) -> Result<u8, CliE
             let done = run.settled.iter().filter(|settled| settled.failure.is_none()).count();
             let mut lines = vec![Line::of(Role::Strong, &format!("{} taken back", count(done, "change", "changes")))];
             lines.extend(left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
+<<<<<<< HEAD
             if let Some(entry) = run.entry() {
                 lines.push(
                     Line::of(Role::Plain, "Undo of this undo: ")
                         .and(Role::Command, &format!("kubectl progrc undo {entry}")),
                 );
+=======
+            for entry in made {
+                lines.push(Line::of(Role::Plain, "Undo of this undo: ").and(Role::Command, &format!("kubectl progrc undo {entry}")));
+>>>>>>> e2e
             }
             run.shell.ui.lines(&lines);
         }
     }
     if code == code::LOOK
-        && let Some(entry) = run.entry()
+        && let Some(entry) = entry
     {
         let hint = format!("`kubectl progrc history {entry}` shows it");
         run.shell.ui.error(&CliError::new(format!("journal entry {entry} needs a look")).hint(hint));

@@ -2,5 +2,10 @@
 //!
 //! `harness` starts the control plane; each other module tests one part of the plugin on it.
 
+mod core_loop;
 mod harness;
 mod harness_test;
+mod reading;
+mod scene;
+mod undo;
+mod writes;

@@ -1,7 +1,7 @@
 //! Batch mode: every fix that the flags allow, in order, restarts put together.
 
 use super::run::Run;
-use super::{DryRun, FixArgs, Left, is_allowed, not_offered};
+use super::{DryRun, FixArgs, Left, is_allowed, is_confirmed, not_offered};
 use crate::backend::change::Purpose;
 use crate::cli::error::CliError;
 use crate::cli::session::{Session, offered};
@@ -22,7 +22,7 @@ pub(super) fn run(
     for finding in selected {
         match (not_offered(finding), offered(finding)) {
             (Some(reason), _) => left.push(Left::new(finding, reason, false)),
-            (None, Some(fix)) if !is_allowed(fix, args.unsafe_fixes) => {
+            (None, Some(fix)) if !is_allowed(finding, fix, args.unsafe_fixes) => {
                 left.push(Left::new(finding, outside(fix, finding), false));
             }
             (None, Some(fix)) => chosen.push((finding, fix.clone())),
@@ -60,12 +60,22 @@ pub(super) fn run(
 
 /// Why a fix is not part of this batch, and what would make it one.
 fn outside(fix: &Fix, finding: &Finding) -> String {
+<<<<<<< HEAD
     let open: Vec<String> = fix
         .inputs
         .iter()
         .filter(|input| input.is_open())
         .map(|input| format!("--set {}.{}=…", finding.rule, input.key))
         .collect();
+=======
+    let open: Vec<String> =
+        fix.inputs.iter().filter(|input| input.is_open()).map(|input| format!("--set {}.{}=…", finding.rule, input.key)).collect();
+    if open.is_empty() && !is_confirmed(finding, fix) {
+        let lost = fix.irreversible.as_deref().unwrap_or_default();
+        let confirm = format!("--set '{}[{}].confirm={}'", finding.rule, finding.object, finding.object.path());
+        return format!("{lost} does not come back: {confirm} with --unsafe-fixes");
+    }
+>>>>>>> e2e
     if open.is_empty() {
         return "unsafe: --unsafe-fixes applies it".to_owned();
     }

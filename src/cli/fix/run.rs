@@ -146,12 +146,25 @@ impl<'a> Run<'a> {
         Ok(whole)
     }
 
-    fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<StepResult, CliError> {
-        let step = self.steps;
-        self.steps += 1;
+    /// Opens the journal entry, if it is not open.
+    pub fn begin(&mut self) -> Result<(), CliError> {
         if self.writer.is_none() {
             self.writer = Some(self.open()?);
         }
+        Ok(())
+    }
+
+    /// Ends the journal entry: what is written next begins another. Its ID, if there is one.
+    pub fn end(&mut self, whole: bool) -> Result<Option<String>, CliError> {
+        self.close(whole)?;
+        self.steps = 0;
+        Ok(self.writer.take().map(|writer| writer.id().to_owned()))
+    }
+
+    fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<StepResult, CliError> {
+        let step = self.steps;
+        self.steps += 1;
+        self.begin()?;
         let writer = self.writer.as_mut().expect("it was opened just now");
         let commit = change::commit(&self.connection, writer, step, purpose, prepared, &self.options);
         let result = self.runtime.block_on(commit);
