@@ -158,8 +158,11 @@ pub fn unknown_isolation(inventory: &Inventory, namespace: &str) -> Option<Strin
         if let Some(item) = found {
             return Some(format!("{} may isolate it, and its kind is not understood", item.subject));
         }
-        if let Some(reason) = inventory.unseen(resource, namespace) {
-            return Some(reason);
+        // Gaps name kinds of Kubernetes' own groups by plural alone.
+        let plural = resource.split_once('.').filter(|(_, group)| group.ends_with(".k8s.io")).map(|(plural, _)| plural);
+        let unseen = inventory.unseen(resource, namespace).or_else(|| inventory.unseen(plural?, namespace));
+        if unseen.is_some() {
+            return unseen;
         }
     }
     None

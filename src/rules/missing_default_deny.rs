@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::rule::{Context, Verdicts};
 use crate::declare_rule;
-use crate::finding::{Category, Location, Priority, Severity};
+use crate::finding::{Category, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step, free_name};
 use crate::model::inventory::is_top_level;
 use crate::model::isolation;
@@ -131,11 +131,7 @@ fn fail(context: &Context<'_>, subject: &Subject, verdicts: &mut Verdicts) {
     let open_in = open(inventory, &subject.name, "Ingress");
     let open_out = open(inventory, &subject.name, "Egress");
     let message = "no NetworkPolicy isolates all pods of the namespace";
-    let mut finding = match inventory.namespaces.get("", "Namespace", &subject.name) {
-        Some(namespace) => context.finding(namespace, message),
-        None => context.finding_about(subject, message),
-    };
-    finding = finding.at(Location::at("/metadata"));
+    let mut finding = super::namespace_finding(context, subject, message);
     finding = match open_in.as_slice() {
         [] => finding.because("every workload is isolated for incoming traffic"),
         [first, rest @ ..] => {

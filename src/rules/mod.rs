@@ -28,6 +28,7 @@ registry! {
     hpa_cannot_scale,
     ingress_without_tls,
     insecure_flag,
+    insecure_security_context,
     misconfigured_hpa,
     missing_default_deny,
     missing_egress_policy,
@@ -44,6 +45,7 @@ registry! {
     orphan_load_balancer,
     pdb_blocks_eviction,
     plaintext_credential,
+    pod_security_not_enforced,
     quota_exhausted,
     redundant_load_balancer,
     replicas_below_hpa_min,
@@ -52,6 +54,7 @@ registry! {
     rollout_without_capacity,
     single_replica,
     unbounded_db_pool,
+    unneeded_service_account_token,
 }
 
 pub use development::{is_development, is_development_service};

@@ -24,7 +24,11 @@ fn rule(category: Category, severity: Severity, verdicts: &str) -> RuleOutcome {
         _ => Verdict::NotApplicable,
     };
     let outcomes = verdicts.chars().enumerate().map(|(i, letter)| (object(&format!("o{i}")), verdict(letter)));
-    RuleOutcome { rule, outcomes: outcomes.collect(), ratio: None }
+<<<<<<< HEAD
+    RuleOutcome { rule, severity, outcomes: outcomes.collect(), ratio: None }
+=======
+    RuleOutcome { rule, outcomes: outcomes.collect(), severity: rule.severity, ratio: None }
+>>>>>>> rules-ops
 }
 
 fn object(name: &str) -> Subject {
@@ -39,7 +43,7 @@ fn audit(rules: Vec<RuleOutcome>) -> Audit {
             findings.push(finding(object, outcome.rule.category, outcome.rule.severity));
         }
     }
-    Audit { findings, rules }
+    Audit { findings, rules, ..Audit::default() }
 }
 
 fn finding(object: &Subject, category: Category, severity: Severity) -> Finding {

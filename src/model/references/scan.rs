@@ -47,6 +47,7 @@ pub(super) fn scan(inventory: &Inventory, namespace: &str, text: &str) -> Vec<Me
         namespace,
         text,
         bytes: text.as_bytes(),
+        length: text.trim().trim_matches(['"', '\'']).len(),
         has_comments: !text.trim_start().starts_with(['{', '[']),
         key: None,
         pending: None,
@@ -75,6 +76,8 @@ struct Scanner<'a> {
     namespace: &'a str,
     text: &'a str,
     bytes: &'a [u8],
+    /// The length of the text without blanks and quotes around it.
+    length: usize,
     has_comments: bool,
     key: Option<Key<'a>>,
     /// A flag or command whose value is the next word.
@@ -264,7 +267,7 @@ impl<'a> Scanner<'a> {
 
     fn name(&mut self, word: &'a str, start: usize, end: usize) {
         let port = self.port_after(end);
-        let is_whole = self.text.trim().trim_matches(['"', '\'']).len() == port.map_or(end, |(_, end)| end) - start;
+        let is_whole = self.length == port.map_or(end, |(_, end)| end) - start;
         let key = self.key.as_ref().map(|key| key.word).filter(|key| is_host_key(key));
         let why = match (self.pending.or(key), is_whole) {
             (Some(key), _) => Why::Key(key.trim_start_matches('-').to_owned()),

@@ -260,7 +260,14 @@ impl<'a> Flows<'a> {
         if inventory.services_of(self.position).next().is_none() {
             return;
         }
-        let nobody = self.list.is_empty() && self.guards.is_empty();
+        let kinds = ["configmaps", "cronjobs", "daemonsets", "deployments", "ingresses", "statefulsets"];
+        let gap = inventory.gaps.iter().find(|gap| kinds.contains(&gap.kind.as_str()));
+        if let Some(gap) = gap {
+            let text = format!("callers may be missing: {} not readable in {}: {}", gap.kind, gap.scope, gap.reason);
+            self.guards.push((Applicability::Unsafe, "callers", text));
+        }
+        let refused = self.guards.iter().any(|(to, ..)| *to == Applicability::Manual);
+        let nobody = self.list.is_empty() && !refused && !self.inputs.iter().any(Input::is_open);
         let hidden = self.hidden();
         let input = self.context.input(&self.workload.subject, "callers", nobody || hidden.is_some());
         if input.value.as_deref() == Some("namespace") {
