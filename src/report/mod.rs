@@ -12,9 +12,6 @@ pub mod name;
 pub mod actions;
 pub mod manual;
 pub mod generated;
-<<<<<<< HEAD
 
-=======
->>>>>>> report
 #[cfg(test)]
 mod samples;

@@ -24,11 +24,7 @@ fn rule(category: Category, severity: Severity, verdicts: &str) -> RuleOutcome {
         _ => Verdict::NotApplicable,
     };
     let outcomes = verdicts.chars().enumerate().map(|(i, letter)| (object(&format!("o{i}")), verdict(letter)));
-<<<<<<< HEAD
     RuleOutcome { rule, severity, outcomes: outcomes.collect(), ratio: None }
-=======
-    RuleOutcome { rule, outcomes: outcomes.collect(), severity: rule.severity, ratio: None }
->>>>>>> rules-ops
 }
 
 fn object(name: &str) -> Subject {

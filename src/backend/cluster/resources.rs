@@ -130,11 +130,8 @@ pub const CUSTOM: &[&str] = &[
     "baselineadminnetworkpolicies.policy.networking.k8s.io",
     "ciliumclusterwidenetworkpolicies.cilium.io",
     "ciliumnetworkpolicies.cilium.io",
-<<<<<<< HEAD
     "clusternetworkpolicies.policy.networking.k8s.io",
-=======
     "clusterpodmonitorings.monitoring.googleapis.com",
->>>>>>> rules-ops
     "clusters.postgresql.cnpg.io",
     "envoyfilters.networking.istio.io",
     "gatewayclasses.gateway.networking.k8s.io",
@@ -146,10 +143,7 @@ pub const CUSTOM: &[&str] = &[
     "grafanas.grafana.integreatly.org",
     "grpcroutes.gateway.networking.k8s.io",
     "httproutes.gateway.networking.k8s.io",
-<<<<<<< HEAD
-=======
     "innodbclusters.mysql.oracle.com",
->>>>>>> rules-ops
     "kongplugins.configuration.konghq.com",
     "mariadbs.k8s.mariadb.com",
     "middlewares.traefik.io",
@@ -177,19 +171,15 @@ pub const CUSTOM: &[&str] = &[
     "schedules.k8up.io",
     "schedules.velero.io",
     "servicemonitors.monitoring.coreos.com",
-<<<<<<< HEAD
+    "snapshotschedules.snapscheduler.backube",
     "tcproutes.gateway.networking.k8s.io",
+    "thanosrulers.monitoring.coreos.com",
     "tlsroutes.gateway.networking.k8s.io",
     "udproutes.gateway.networking.k8s.io",
     "verticalpodautoscalers.autoscaling.k8s.io",
     "virtualservices.networking.istio.io",
-=======
-    "snapshotschedules.snapscheduler.backube",
-    "thanosrulers.monitoring.coreos.com",
-    "verticalpodautoscalers.autoscaling.k8s.io",
     "vmagents.operator.victoriametrics.com",
     "vmalertmanagers.operator.victoriametrics.com",
->>>>>>> rules-ops
     "vmalerts.operator.victoriametrics.com",
     "vmpodscrapes.operator.victoriametrics.com",
     "vmrules.operator.victoriametrics.com",
