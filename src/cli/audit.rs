@@ -160,7 +160,16 @@ fn selection(args: &AuditArgs, shell: &Shell) -> String {
     } else {
         words.extend(shell.connection.namespace.iter().map(|namespace| format!("-n {namespace}")));
     }
-    words.extend(what.filename.iter().map(|file| format!("-f {file}")));
-    words.extend(what.kustomize.iter().map(|dir| format!("-k {}", dir.display())));
+    words.extend(what.filename.iter().map(|file| format!("-f {}", quoted(file))));
+    words.extend(what.recursive.then(|| "-R".to_owned()));
+    words.extend(what.kustomize.iter().map(|dir| format!("-k {}", quoted(&dir.display().to_string()))));
+    words.extend(what.complete.then(|| "--complete".to_owned()));
+    words.extend(what.config.iter().map(|file| format!("--config {}", quoted(&file.display().to_string()))));
     words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

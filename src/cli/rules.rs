@@ -37,7 +37,7 @@ pub fn list(args: &RulesArgs, shell: &Shell) -> Result<u8, CliError> {
             let value = Value::Array(RULES.iter().map(|rule| to_json(rule)).collect());
             shell.ui.data(&if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? });
         }
-        None => shell.ui.lines(&table(!args.no_headers)),
+        None => shell.ui.lines(&table(!args.no_headers, shell.ui.width())),
     }
     Ok(code::DONE)
 }
@@ -58,7 +58,7 @@ fn to_json(rule: &Rule) -> Value {
     })
 }
 
-fn table(headers: bool) -> Vec<Line> {
+fn table(headers: bool, columns: Option<usize>) -> Vec<Line> {
     let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0) + 3;
     let mut lines = Vec::new();
     if headers {
@@ -72,7 +72,8 @@ fn table(headers: bool) -> Vec<Line> {
             .and(Role::Plain, &format!("{:<20}{:<9}{}", rule.category.word(), class(rule), rule.summary));
         lines.push(line);
     }
-    lines
+    let columns = columns.unwrap_or(usize::MAX);
+    lines.into_iter().map(|line| line.truncate(columns)).collect()
 }
 
 /// Runs `explain`.

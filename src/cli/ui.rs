@@ -71,9 +71,14 @@ impl Ui {
         self.verbose > 0
     }
 
-    /// The terminal of questions.
-    pub fn terminal(&self) -> Term {
-        Term::stderr()
+    /// Prints a question to standard error, without the end of its line.
+    pub fn question(&self, text: &str) {
+        self.error_text(&(paint(&Line::of(Role::Strong, text), self.err_color) + " "));
+    }
+
+    /// Ends the line of a question that got no answer.
+    pub fn end_question(&self) {
+        self.error_text("\n");
     }
 
     /// Shows the cursor again, whoever hid it.

@@ -1,0 +1,1 @@
+//! No cluster, no context, no terminal.

@@ -1,0 +1,1 @@
+//! Manifests that are none, and what stands in their way.
