@@ -94,25 +94,6 @@ async fn next_signal() -> bool {
     }
 }
 
-<<<<<<< HEAD
-fn read(ui: &Ui, interrupt: &Interrupt, question: Question<'_, String>) -> Result<String, CliError> {
-    let answer = interrupt.during(|| question.interact_text_on(&ui.terminal()));
-    answer.map_err(|error| {
-        ui.restore_cursor();
-        let interrupted = interrupt.is_set() || error.to_string().contains("interrupted");
-        let code = if interrupted { code::INTERRUPTED } else { code::FAILED };
-        CliError::new("no answer").code(code)
-    })
-=======
-/// Ends the program with the terminal as it was found.
-fn leave(interactive: bool, message: &str, code: u8) -> ! {
-    if interactive {
-        let terminal = console::Term::stderr();
-        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
-    }
-    std::process::exit(i32::from(code));
-}
-
 /// Prints a question and reads the line that answers it.
 fn read(ui: &Ui, interrupt: &Interrupt, question: &str) -> Result<String, CliError> {
     ui.question(question);
@@ -137,7 +118,6 @@ fn read(ui: &Ui, interrupt: &Interrupt, question: &str) -> Result<String, CliErr
             }
         }
     }
->>>>>>> clitests
 }
 
 /// Asks what to do with a fix.

@@ -210,16 +210,11 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> R
             let done = run.settled.iter().filter(|settled| settled.failure.is_none()).count();
             let mut lines = vec![Line::of(Role::Strong, &format!("{} taken back", count(done, "change", "changes")))];
             lines.extend(left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
-<<<<<<< HEAD
-            if let Some(entry) = run.entry() {
+            for entry in made {
                 lines.push(
                     Line::of(Role::Plain, "Undo of this undo: ")
                         .and(Role::Command, &format!("kubectl progrc undo {entry}")),
                 );
-=======
-            for entry in made {
-                lines.push(Line::of(Role::Plain, "Undo of this undo: ").and(Role::Command, &format!("kubectl progrc undo {entry}")));
->>>>>>> e2e
             }
             run.shell.ui.lines(&lines);
         }

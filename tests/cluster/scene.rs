@@ -92,7 +92,9 @@ pub(crate) fn pairs(list: &Value) -> Vec<(String, String)> {
         .as_array()
         .unwrap_or_else(|| panic!("{list} is no list"))
         .iter()
-        .map(|item| (text(&item["rule"]), format!("{}/{}", text(&item["object"]["kind"]), text(&item["object"]["name"]))))
+        .map(|item| {
+            (text(&item["rule"]), format!("{}/{}", text(&item["object"]["kind"]), text(&item["object"]["name"])))
+        })
         .collect();
     pairs.sort();
     pairs
@@ -125,5 +127,9 @@ pub(crate) fn assert_no_secrets(requests: &[AuditEntry]) {
 
 /// The requests that may have changed something.
 pub(crate) fn writes(requests: &[AuditEntry]) -> Vec<(&str, &str)> {
-    requests.iter().filter(|request| request.writes()).map(|request| (request.verb.as_str(), path_of(request))).collect()
+    requests
+        .iter()
+        .filter(|request| request.writes())
+        .map(|request| (request.verb.as_str(), path_of(request)))
+        .collect()
 }

@@ -60,22 +60,17 @@ pub(super) fn run(
 
 /// Why a fix is not part of this batch, and what would make it one.
 fn outside(fix: &Fix, finding: &Finding) -> String {
-<<<<<<< HEAD
     let open: Vec<String> = fix
         .inputs
         .iter()
         .filter(|input| input.is_open())
         .map(|input| format!("--set {}.{}=…", finding.rule, input.key))
         .collect();
-=======
-    let open: Vec<String> =
-        fix.inputs.iter().filter(|input| input.is_open()).map(|input| format!("--set {}.{}=…", finding.rule, input.key)).collect();
     if open.is_empty() && !is_confirmed(finding, fix) {
         let lost = fix.irreversible.as_deref().unwrap_or_default();
         let confirm = format!("--set '{}[{}].confirm={}'", finding.rule, finding.object, finding.object.path());
         return format!("{lost} does not come back: {confirm} with --unsafe-fixes");
     }
->>>>>>> e2e
     if open.is_empty() {
         return "unsafe: --unsafe-fixes applies it".to_owned();
     }
