@@ -17,7 +17,12 @@ pub fn of(manifests: &Manifests, scope: Scope, complete: bool, namespace: Option
         let (version, kind) = (text("apiVersion"), text("kind"));
         let origin = Some(Origin { document, item: None });
         let added = match placed(loaded, version, kind, namespace) {
-            Some(value) => inventory.add(version, kind, value, origin),
+            Some(value) => {
+                if namespace.is_none() {
+                    inventory.unplaced.extend(origin);
+                }
+                inventory.add(version, kind, value, origin)
+            }
             None => inventory.add(version, kind, &loaded.value, origin),
         };
         if let Err(error) = added {

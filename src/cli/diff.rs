@@ -102,7 +102,9 @@ fn of_manifests(session: &Session, fix: &Fix) -> (Vec<Line>, Option<String>) {
                     let line = loaded.line("").map(|line| format!(":{line}")).unwrap_or_default();
                     format!("  {}{line}", loaded.source.file())
                 });
-                lines.push(Line::of(Role::Strong, &format!("  {}", object.short())).and(Role::Dim, &place.unwrap_or_default()));
+                lines.push(
+                    Line::of(Role::Strong, &format!("  {}", object.short())).and(Role::Dim, &place.unwrap_or_default()),
+                );
                 lines.extend(painted::lines(&diff::objects(Some(&before), Some(&guarded.after)), 2));
                 states.push((object, guarded.after));
             }

@@ -108,8 +108,9 @@ pub fn is_allowed(fix: &Fix, unsafe_fixes: bool) -> bool {
 /// Runs `fix`.
 pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     if !args.what.filename.is_empty() || args.what.kustomize.is_some() {
-        return Err(CliError::new("fix does not edit manifests yet")
-            .hint("`kubectl progrc diff -f …` prints what to change"));
+        return Err(
+            CliError::new("fix does not edit manifests yet").hint("`kubectl progrc diff -f …` prints what to change")
+        );
     }
     args.write.check_consent(shell)?;
     let runtime = runtime()?;

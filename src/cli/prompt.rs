@@ -133,8 +133,11 @@ pub fn choose(ui: &Ui, interrupt: &Interrupt, can_edit: bool) -> Result<Choice, 
             "q" | "quit" => Choice::Quit,
             _ => {
                 let shown = HELP.iter().filter(|(key, _)| *key != "e" || can_edit);
-                let lines: Vec<Line> =
-                    shown.map(|(key, text)| Line::of(Role::Strong, &format!("  {key}")).and(Role::Plain, &format!("  {text}"))).collect();
+                let lines: Vec<Line> = shown
+                    .map(|(key, text)| {
+                        Line::of(Role::Strong, &format!("  {key}")).and(Role::Plain, &format!("  {text}"))
+                    })
+                    .collect();
                 ui.ask_lines(&lines);
                 continue;
             }

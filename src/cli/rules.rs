@@ -79,13 +79,18 @@ fn table(headers: bool) -> Vec<Line> {
 pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
     let Some(rule) = find(&args.rule) else {
         let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-        let near = suggest::nearest(&args.rule, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        return Err(CliError::new(format!("unknown rule `{}`{near}", args.rule)).hint("`kubectl progrc rules` lists them"));
+        let near =
+            suggest::nearest(&args.rule, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(
+            CliError::new(format!("unknown rule `{}`{near}", args.rule)).hint("`kubectl progrc rules` lists them")
+        );
     };
     let mut lines = vec![
         Line::of(Role::Strong, rule.id).and(Role::Plain, &format!(" - {}", rule.summary)),
-        Line::of(rule.severity.into(), rule.severity.word())
-            .and(Role::Plain, &format!(" · {} · {} · fix: {}", rule.priority.word(), rule.category.word(), class(rule))),
+        Line::of(rule.severity.into(), rule.severity.word()).and(
+            Role::Plain,
+            &format!(" · {} · {} · fix: {}", rule.priority.word(), rule.category.word(), class(rule)),
+        ),
         Line::blank(),
     ];
     for line in rule.manual.lines() {
@@ -100,7 +105,10 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
     }
     for parameter in rule.parameters {
         let default = parameter.default.map(|value| format!(" (default {value})")).unwrap_or_default();
-        lines.push(Line::of(Role::Strong, &format!("  {}", parameter.key)).and(Role::Plain, &format!("  {}{default}", parameter.prompt)));
+        lines.push(
+            Line::of(Role::Strong, &format!("  {}", parameter.key))
+                .and(Role::Plain, &format!("  {}{default}", parameter.prompt)),
+        );
     }
     shell.ui.lines(&lines);
     Ok(code::DONE)

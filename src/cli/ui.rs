@@ -32,7 +32,9 @@ fn wants_color(choice: Color, env: &Environment, is_terminal: bool) -> bool {
         Color::Never => false,
         Color::Auto if env.variables.contains_key("NO_COLOR") => false,
         Color::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
-        Color::Auto => is_terminal && (set("TERM") || cfg!(windows)) && env.variables.get("TERM").is_none_or(|t| t != "dumb"),
+        Color::Auto => {
+            is_terminal && (set("TERM") || cfg!(windows)) && env.variables.get("TERM").is_none_or(|t| t != "dumb")
+        }
     }
 }
 

@@ -67,8 +67,11 @@ fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, C
             .entry(id)
             .map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?;
         if entry.begin.cluster != cluster {
-            return Err(CliError::new(format!("entry {} is of another cluster ({})", entry.begin.id, entry.begin.server))
-                .hint("name its context with --context"));
+            return Err(CliError::new(format!(
+                "entry {} is of another cluster ({})",
+                entry.begin.id, entry.begin.server
+            ))
+            .hint("name its context with --context"));
         }
         entries.push(entry);
     }
@@ -98,7 +101,12 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
     let ui = &run.shell.ui;
     let context = run.connection.context.as_deref().unwrap_or("in-cluster");
     ui.note(&format!("Context {context} · {}", run.connection.server));
-    ui.note(&format!("Undo {} ({} of {})", entry.begin.id, entry.begin.command, entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")));
+    ui.note(&format!(
+        "Undo {} ({} of {})",
+        entry.begin.id,
+        entry.begin.command,
+        entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")
+    ));
     let mut left = Vec::new();
     let mut planned = Vec::new();
     for step in undo::order(entry, args.step) {
@@ -178,14 +186,21 @@ fn finish(args: &UndoArgs, mut run: Run<'_>, left: &[String]) -> Result<u8, CliE
                 "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": run.entry(), "undoes": run.undoes,
                 "exitCode": code, "applied": steps, "left": left,
             });
-            run.shell.ui.data(&if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? });
+            run.shell.ui.data(&if format == "json" {
+                format!("{value:#}\n")
+            } else {
+                serde_saphyr::to_string(&value)?
+            });
         }
         None => {
             let done = run.settled.iter().filter(|settled| settled.failure.is_none()).count();
             let mut lines = vec![Line::of(Role::Strong, &format!("{} taken back", count(done, "change", "changes")))];
             lines.extend(left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
             if let Some(entry) = run.entry() {
-                lines.push(Line::of(Role::Plain, "Undo of this undo: ").and(Role::Command, &format!("kubectl progrc undo {entry}")));
+                lines.push(
+                    Line::of(Role::Plain, "Undo of this undo: ")
+                        .and(Role::Command, &format!("kubectl progrc undo {entry}")),
+                );
             }
             run.shell.ui.lines(&lines);
         }

@@ -57,6 +57,19 @@ pub struct Container {
 }
 
 impl Container {
+    /// The image without tag and digest: `quay.io/prometheus/prometheus`.
+    pub fn image_path(&self) -> &str {
+        let path = self.image.split('@').next().unwrap_or_default();
+        let name = path.rfind('/').map_or(0, |at| at + 1);
+        path[name..].find(':').map_or(path, |at| &path[..name + at])
+    }
+
+    /// The last part of the image's path: `prometheus`.
+    pub fn image_name(&self) -> &str {
+        let path = self.image_path();
+        path.rsplit('/').next().unwrap_or(path)
+    }
+
     /// True for an init container that keeps running.
     pub fn is_sidecar(&self) -> bool {
         self.restart_policy.as_deref() == Some("Always")
@@ -178,4 +191,23 @@ pub struct VolumeMount {
     /// A part of the volume; such a mount is never updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_have_a_path_and_a_name() {
+        for (image, path, name) in [
+            ("postgres", "postgres", "postgres"),
+            ("postgres:16", "postgres", "postgres"),
+            ("localhost:5000/db/postgres:16@sha256:0", "localhost:5000/db/postgres", "postgres"),
+            ("localhost:5000/postgres", "localhost:5000/postgres", "postgres"),
+            ("", "", ""),
+        ] {
+            let container = Container { image: image.to_owned(), ..Container::default() };
+            assert_eq!((container.image_path(), container.image_name()), (path, name), "{image}");
+        }
+    }
 }

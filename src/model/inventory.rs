@@ -14,7 +14,7 @@ use super::network::{EndpointSlice, Ingress, IngressClass, NetworkPolicy, Servic
 use super::object::{Meta, ObjectRef, Subject};
 use super::pod::Pod;
 use super::policy::{Autoscaler, DisruptionBudget, LimitRange, ResourceQuota};
-use super::store::{Item, Store};
+use super::store::{Item, Origin, Store};
 use super::workload::Workload;
 
 mod kinds;
@@ -112,6 +112,8 @@ pub struct Inventory {
     pub gaps: Vec<Gap>,
     /// Kinds of the API that the server does not have: evidence that there are no such objects.
     pub absent_kinds: BTreeSet<String>,
+    /// Manifests that leave their namespace out, so that whoever applies them decides.
+    pub unplaced: BTreeSet<Origin>,
     /// Namespaces.
     pub namespaces: Store<Namespace>,
     /// Everything that makes pods, and pods without a controller.

@@ -11,6 +11,8 @@ use serde_json::Value;
 /// A fixture: objects as written, and the scene they stand in.
 pub(crate) struct Scene {
     pub objects: Vec<Value>,
+    /// The positions of the objects that leave their namespace out.
+    pub unplaced: Vec<usize>,
     pub settings: Settings,
     pub world: World,
     pub scope: Scope,
@@ -20,8 +22,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn parse(text: &str) -> Self {
+        let (objects, unplaced) = documents(text);
         let mut scene = Self {
-            objects: documents(text),
+            objects,
+            unplaced,
             settings: Settings::default(),
             world: World::default(),
             scope: Scope::default(),
@@ -86,6 +90,7 @@ impl Scene {
             let (version, kind) = kind_of(&object);
             let origin = (!inventory.is_live()).then_some(Origin { document: index, item: None });
             inventory.add(&version, &kind, object, origin).unwrap();
+            inventory.unplaced.extend(origin.filter(|_| self.unplaced.contains(&index)));
         }
         inventory.finish()
     }
@@ -121,15 +126,18 @@ fn kind_of(object: &Value) -> (String, String) {
     (text("apiVersion"), text("kind"))
 }
 
-/// The documents of a fixture, with the namespace `default` where one is left out.
-fn documents(text: &str) -> Vec<Value> {
+/// The documents of a fixture, with the namespace `default` where one is left out, and which those
+/// are.
+fn documents(text: &str) -> (Vec<Value>, Vec<usize>) {
     let mut objects: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
     objects.retain(|object| !object.is_null());
-    for object in &mut objects {
+    let mut unplaced = Vec::new();
+    for (index, object) in objects.iter_mut().enumerate() {
         let (version, kind) = kind_of(object);
         if object.pointer("/metadata/namespace").is_none() && !is_cluster_wide(&version, &kind) {
             object["metadata"]["namespace"] = Value::from("default");
+            unplaced.push(index);
         }
     }
-    objects
+    (objects, unplaced)
 }

@@ -24,7 +24,7 @@ fn rule(category: Category, severity: Severity, verdicts: &str) -> RuleOutcome {
         _ => Verdict::NotApplicable,
     };
     let outcomes = verdicts.chars().enumerate().map(|(i, letter)| (object(&format!("o{i}")), verdict(letter)));
-    RuleOutcome { rule, outcomes: outcomes.collect(), ratio: None }
+    RuleOutcome { rule, severity, outcomes: outcomes.collect(), ratio: None }
 }
 
 fn object(name: &str) -> Subject {
@@ -39,7 +39,7 @@ fn audit(rules: Vec<RuleOutcome>) -> Audit {
             findings.push(finding(object, outcome.rule.category, outcome.rule.severity));
         }
     }
-    Audit { findings, rules }
+    Audit { findings, rules, ..Audit::default() }
 }
 
 fn finding(object: &Subject, category: Category, severity: Severity) -> Finding {

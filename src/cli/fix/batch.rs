@@ -11,7 +11,12 @@ use crate::model::Subject;
 use crate::plan::order;
 
 /// Applies, or tries, every fix that the flags allow.
-pub(super) fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
+pub(super) fn run(
+    args: &FixArgs,
+    run: &mut Run<'_>,
+    session: &Session,
+    selected: &[Finding],
+) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut chosen = Vec::new();
     for finding in selected {
@@ -55,8 +60,12 @@ pub(super) fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected
 
 /// Why a fix is not part of this batch, and what would make it one.
 fn outside(fix: &Fix, finding: &Finding) -> String {
-    let open: Vec<String> =
-        fix.inputs.iter().filter(|input| input.is_open()).map(|input| format!("--set {}.{}=…", finding.rule, input.key)).collect();
+    let open: Vec<String> = fix
+        .inputs
+        .iter()
+        .filter(|input| input.is_open())
+        .map(|input| format!("--set {}.{}=…", finding.rule, input.key))
+        .collect();
     if open.is_empty() {
         return "unsafe: --unsafe-fixes applies it".to_owned();
     }
@@ -69,11 +78,8 @@ fn apply(run: &mut Run<'_>, finding: &Finding, fix: &Fix, steps: &[Step]) -> Res
         Ok(prepared) => prepared,
         Err(refusal) => return Ok(Some(refusal.reasons.join("; "))),
     };
-    let purpose = Purpose {
-        rule: finding.rule.to_owned(),
-        title: fix.title.clone(),
-        irreversible: fix.irreversible.clone(),
-    };
+    let purpose =
+        Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() };
     let whole = run.apply(&purpose, &finding.object, &prepared)?;
     Ok((!whole).then(|| run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default()))
 }

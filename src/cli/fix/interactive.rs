@@ -95,7 +95,11 @@ fn one(
             return Ok(Turn::Applied);
         }
         run.shell.ui.ask_lines(&preview(&fix, &prepared));
-        let choice = if by_standing { Choice::Yes } else { prompt::choose(&run.shell.ui, &run.interrupt, !editable(&fix).is_empty())? };
+        let choice = if by_standing {
+            Choice::Yes
+        } else {
+            prompt::choose(&run.shell.ui, &run.interrupt, !editable(&fix).is_empty())?
+        };
         match choice {
             Choice::Yes | Choice::All => {
                 if choice == Choice::All {
@@ -138,11 +142,8 @@ fn apply(
             return Ok(Turn::Left("not confirmed by name".to_owned()));
         }
     }
-    let purpose = Purpose {
-        rule: finding.rule.to_owned(),
-        title: fix.title.clone(),
-        irreversible: fix.irreversible.clone(),
-    };
+    let purpose =
+        Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() };
     let whole = run.apply(&purpose, &finding.object, prepared)?;
     let _ = session;
     if whole {
@@ -271,4 +272,3 @@ fn show_requests(run: &Run<'_>, prepared: &[Prepared]) {
         body.lines().for_each(|line| run.shell.ui.note(&format!("  {line}")));
     }
 }
-

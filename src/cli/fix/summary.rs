@@ -67,7 +67,10 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
     }
     for settled in failed {
         let why = settled.failure.as_deref().unwrap_or_default();
-        lines.push(Line::of(Role::Critical, "  failed  ").and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)));
+        lines.push(
+            Line::of(Role::Critical, "  failed  ")
+                .and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)),
+        );
     }
     if !left.is_empty() {
         lines.push(Line::of(Role::Strong, &format!("{} left", count(left.len(), "finding", "findings"))));

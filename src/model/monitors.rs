@@ -1,0 +1,377 @@
+//! Monitors and rules of the Prometheus operator and of VictoriaMetrics: who reads them, and what
+//! they target.
+//!
+//! Sources: the API reference of the Prometheus operator (an absent selector selects nothing, an
+//! absent namespace selector means the reader's own namespace, an empty one all) and that of the
+//! VictoriaMetrics operator (an absent selector beside a namespace selector selects everything
+//! there; with both absent `selectAllByDefault` decides).
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::cluster::Other;
+use super::evidence;
+use super::inventory::Inventory;
+use super::network::Service;
+use super::object::{Meta, Subject};
+use super::observability::{self, Role};
+use super::selector::{Labels, Selector};
+use super::store::Item;
+
+/// Monitors of Services, by resource name.
+pub const SERVICE_MONITORS: [&str; 2] =
+    ["servicemonitors.monitoring.coreos.com", "vmservicescrapes.operator.victoriametrics.com"];
+/// Monitors of pods, by resource name.
+pub const POD_MONITORS: [&str; 2] = ["podmonitors.monitoring.coreos.com", "vmpodscrapes.operator.victoriametrics.com"];
+/// Who reads monitors.
+pub const READERS: [&str; 3] = [
+    "prometheuses.monitoring.coreos.com",
+    "prometheusagents.monitoring.coreos.com",
+    "vmagents.operator.victoriametrics.com",
+];
+/// Who reads alerting rules.
+pub const RULE_READERS: [&str; 3] = [
+    "prometheuses.monitoring.coreos.com",
+    "thanosrulers.monitoring.coreos.com",
+    "vmalerts.operator.victoriametrics.com",
+];
+/// Alerting rules, by resource name.
+pub const RULES: [&str; 2] = ["prometheusrules.monitoring.coreos.com", "vmrules.operator.victoriametrics.com"];
+
+/// Whether anybody reads an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// This reader does.
+    By(Subject),
+    /// Nobody does, with a reason for each reader.
+    Nobody(Vec<String>),
+    /// It can't be seen.
+    Unseen(String),
+}
+
+/// Why a reader does not take an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// Its selectors say no.
+    No(String),
+    /// The labels of the object's namespace are not known.
+    Unseen(String),
+}
+
+/// The selectors of a reader for one sort of objects.
+struct Selectors {
+    labels: Option<Selector>,
+    namespaces: Option<Selector>,
+    field: &'static str,
+}
+
+fn selector_at(item: &Other, pointer: &str) -> Option<Selector> {
+    serde_json::from_value(item.at(pointer).filter(|value| !value.is_null())?.clone()).ok()
+}
+
+/// The fields of a reader for a sort of object: `serviceMonitor`, `podMonitor` or `rule`.
+fn selectors(reader: &Item<Other>, sort: &str) -> Selectors {
+    let field = match (reader.kind.as_str(), sort) {
+        ("VMAgent", "serviceMonitor") => "serviceScrape",
+        ("VMAgent", "podMonitor") => "podScrape",
+        (_, "serviceMonitor") => "serviceMonitor",
+        (_, "podMonitor") => "podMonitor",
+        _ => "rule",
+    };
+    let mut labels = selector_at(reader, &format!("/spec/{field}Selector"));
+    let mut namespaces = selector_at(reader, &format!("/spec/{field}NamespaceSelector"));
+    if reader.kind.starts_with("VM") && labels.is_none() {
+        let all = reader.at("/spec/selectAllByDefault").and_then(Value::as_bool) == Some(true);
+        if all && namespaces.is_none() {
+            namespaces = Some(Selector::default());
+        }
+        labels = namespaces.is_some().then(Selector::default);
+    }
+    Selectors { labels, namespaces, field }
+}
+
+/// Whether a reader takes an object with these labels from this namespace.
+pub fn takes(
+    inventory: &Inventory,
+    reader: &Item<Other>,
+    sort: &str,
+    namespace: &str,
+    labels: &Labels,
+) -> Result<(), Miss> {
+    let selectors = selectors(reader, sort);
+    let (name, field) = (reader.subject.to_string(), selectors.field);
+    let Some(wanted) = selectors.labels else {
+        return Err(Miss::No(format!("{name} has no spec.{field}Selector and takes none")));
+    };
+    match &selectors.namespaces {
+        None if reader.namespace() == namespace => {}
+        None => {
+            let own = reader.namespace();
+            return Err(Miss::No(format!("{name} has no spec.{field}NamespaceSelector and takes those in {own} only")));
+        }
+        Some(wanted) => {
+            let (labels, known) = namespace_labels(inventory, namespace);
+            if !wanted.matches(&labels) {
+                if !known && !decides(wanted, &labels) {
+                    return Err(Miss::Unseen(format!(
+                        "Namespace {namespace} was not read, whose labels {name} asks for"
+                    )));
+                }
+                let text = wanted.text();
+                return Err(Miss::No(format!(
+                    "{name} takes those in namespaces with {text}, which {namespace} is not"
+                )));
+            }
+        }
+    }
+    if wanted.matches(labels) { Ok(()) } else { Err(Miss::No(format!("{name} takes those with {}", wanted.text()))) }
+}
+
+/// The labels of a namespace, and whether they are all known. The server adds the name.
+fn namespace_labels(inventory: &Inventory, namespace: &str) -> (Labels, bool) {
+    let item = inventory.namespaces.get("", "Namespace", namespace);
+    let mut labels = item.map(|item| item.metadata.labels.clone()).unwrap_or_default();
+    labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.to_owned());
+    (labels, item.is_some())
+}
+
+/// True if a term over a known label fails, whatever the unknown ones are.
+fn decides(wanted: &Selector, known: &Labels) -> bool {
+    let exact = wanted.match_labels.iter().any(|(key, value)| known.get(key).is_some_and(|has| has != value));
+    let terms = wanted.match_expressions.iter().filter(|term| known.contains_key(&term.key));
+    exact
+        || terms.into_iter().any(|term| {
+            let alone = Selector { match_expressions: vec![term.clone()], ..Selector::default() };
+            !alone.matches(known)
+        })
+}
+
+/// The sort of a monitor or rule, by its kind.
+fn sort_of(kind: &str) -> &'static str {
+    match kind {
+        "ServiceMonitor" | "VMServiceScrape" => "serviceMonitor",
+        "PodMonitor" | "VMPodScrape" => "podMonitor",
+        _ => "rule",
+    }
+}
+
+/// The readers that may take an object of this kind. VictoriaMetrics converts objects of the
+/// Prometheus operator; Prometheus does not read those of VictoriaMetrics.
+pub fn readers_of<'a>(inventory: &'a Inventory, kind: &'a str) -> impl Iterator<Item = &'a Item<Other>> {
+    let resources = if sort_of(kind) == "rule" { RULE_READERS } else { READERS };
+    let fits = move |reader: &&Item<Other>| !kind.starts_with("VM") || reader.kind.starts_with("VM");
+    resources.into_iter().flat_map(|resource| inventory.other(resource)).map(|item| &**item).filter(fits)
+}
+
+/// Whether anybody reads a monitor or a rule.
+pub fn reading(inventory: &Inventory, item: &Item<Other>) -> Reading {
+    reading_of(inventory, &item.kind, &item.metadata)
+}
+
+fn reading_of(inventory: &Inventory, kind: &str, meta: &Meta) -> Reading {
+    let (mut reasons, mut unseen) = (Vec::new(), None);
+    for reader in readers_of(inventory, kind) {
+        match takes(inventory, reader, sort_of(kind), meta.namespace(), &meta.labels) {
+            Ok(()) => return Reading::By(reader.subject.clone()),
+            Err(Miss::No(reason)) => reasons.push(reason),
+            Err(Miss::Unseen(reason)) => unseen = Some(reason),
+        }
+    }
+    let resources = if sort_of(kind) == "rule" { RULE_READERS } else { READERS };
+    let hidden = if reasons.is_empty() {
+        evidence::unseen_anywhere(inventory, &resources).or_else(|| other_reader(inventory))
+    } else {
+        evidence::gap(inventory, &resources)
+    };
+    match unseen.or(hidden) {
+        Some(reason) => Reading::Unseen(reason),
+        None => Reading::Nobody(reasons),
+    }
+}
+
+/// A program that reads monitors by a configuration of its own.
+fn other_reader(inventory: &Inventory) -> Option<String> {
+    let allocator =
+        |item: &Item<Other>| item.at("/spec/targetAllocator/enabled").and_then(Value::as_bool) == Some(true);
+    let collector = inventory.other("opentelemetrycollectors.opentelemetry.io").find(|item| allocator(item));
+    let name = match collector {
+        Some(collector) => collector.subject.to_string(),
+        None => observability::program(inventory, Role::Scraper)?.0.subject.to_string(),
+    };
+    Some(format!("{name} may read it by a configuration of its own"))
+}
+
+/// What monitors target: Services by label, so that each monitor looks at few of them.
+#[derive(Debug, Default)]
+pub struct Targets {
+    by_label: HashMap<(String, String), Vec<usize>>,
+}
+
+impl Targets {
+    /// Indexes the Services once.
+    pub fn of(inventory: &Inventory) -> Self {
+        let mut out = Self::default();
+        for (position, service) in inventory.services.iter().enumerate() {
+            for (key, value) in &service.metadata.labels {
+                out.by_label.entry((key.clone(), value.clone())).or_default().push(position);
+            }
+        }
+        out
+    }
+
+    /// The positions of the Services that a monitor selects.
+    pub fn services(&self, inventory: &Inventory, monitor: &Item<Other>) -> Vec<usize> {
+        let selector = selector_at(monitor, "/spec/selector").unwrap_or_default();
+        let namespaces = namespaces(monitor);
+        let matches = |position: &usize| {
+            let service = inventory.services.at(*position);
+            let inside = namespaces.as_ref().is_none_or(|names| names.contains(&service.namespace()));
+            inside && selector.matches(&service.metadata.labels)
+        };
+        let lists = selector
+            .match_labels
+            .iter()
+            .map(|(key, value)| self.by_label.get(&(key.clone(), value.clone())).map_or(&[][..], Vec::as_slice));
+        if let Some(candidates) = lists.min_by_key(|list| list.len()) {
+            return candidates.iter().copied().filter(|position| matches(position)).collect();
+        }
+        match &namespaces {
+            None => (0..inventory.services.len()).filter(matches).collect(),
+            Some(names) => names.iter().flat_map(|name| in_namespace(inventory, name)).filter(matches).collect(),
+        }
+    }
+}
+
+fn in_namespace(inventory: &Inventory, namespace: &str) -> std::ops::Range<usize> {
+    let start = inventory.services.start_of(namespace);
+    start..start + inventory.services.within(namespace).len()
+}
+
+/// The namespaces that a monitor looks at; `None` for all.
+fn namespaces(monitor: &Item<Other>) -> Option<Vec<&str>> {
+    if monitor.at("/spec/namespaceSelector/any").and_then(Value::as_bool) == Some(true) {
+        return None;
+    }
+    let names = monitor.at("/spec/namespaceSelector/matchNames").and_then(Value::as_array);
+    let mut names: Vec<&str> = names.into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() {
+        names.push(monitor.namespace());
+    }
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
+}
+
+/// The positions of the workloads whose pods a monitor of pods selects.
+pub fn pods_of(inventory: &Inventory, monitor: &Item<Other>) -> Vec<usize> {
+    let selector = selector_at(monitor, "/spec/selector").unwrap_or_default();
+    let names = namespaces(monitor).unwrap_or_else(|| {
+        let mut all: Vec<&str> = inventory.workloads.iter().map(|workload| workload.namespace()).collect();
+        all.dedup();
+        all
+    });
+    names.into_iter().flat_map(|name| inventory.selected_workloads(name, &selector)).collect()
+}
+
+/// The endpoints of a monitor with their place in it.
+pub fn endpoints(monitor: &Item<Other>) -> impl Iterator<Item = (String, &Value)> {
+    let (field, list) = ["endpoints", "podMetricsEndpoints"]
+        .into_iter()
+        .find_map(|field| Some((field, monitor.at(&format!("/spec/{field}"))?.as_array()?)))
+        .map_or(("endpoints", None), |(field, list)| (field, Some(list)));
+    list.into_iter().flatten().enumerate().map(move |(index, endpoint)| (format!("/spec/{field}/{index}"), endpoint))
+}
+
+/// The port name by which an endpoint goes; `None` if it goes by another field.
+pub fn port_name(endpoint: &Value) -> Option<&str> {
+    endpoint.get("port").and_then(Value::as_str).filter(|name| !name.is_empty())
+}
+
+/// True if an endpoint reads a port of this Service.
+pub fn reads(service: &Service, endpoint: &Value) -> bool {
+    port_name(endpoint).is_none_or(|name| service.spec.ports.iter().any(|port| port.name.as_deref() == Some(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Scope, World};
+    use serde_json::json;
+
+    fn inventory(reader: &Value) -> Inventory {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let mut inventory = Inventory::new(World::Manifests { complete: false }, Scope::default(), now);
+        let namespace = json!({"metadata": {"name": "shop", "labels": {"team": "a"}}});
+        inventory.add("v1", "Namespace", namespace, None).unwrap();
+        let monitor = json!({"metadata": {"name": "web", "namespace": "shop", "labels": {"release": "kps"}},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}, "endpoints": [{"port": "http"}]}});
+        inventory.add("monitoring.coreos.com/v1", "ServiceMonitor", monitor, None).unwrap();
+        for (name, namespace, label) in [("web", "shop", "web"), ("web", "blog", "web"), ("db", "shop", "db")] {
+            let service = json!({"metadata": {"name": name, "namespace": namespace, "labels": {"app": label}},
+                "spec": {"ports": [{"name": "http", "port": 80}]}});
+            inventory.add("v1", "Service", service, None).unwrap();
+        }
+        if let Some(kind) = reader["kind"].as_str() {
+            let object = json!({"metadata": {"name": "main", "namespace": "monitoring"}, "spec": reader["spec"]});
+            let version = if kind.starts_with("VM") {
+                "operator.victoriametrics.com/v1beta1"
+            } else {
+                "monitoring.coreos.com/v1"
+            };
+            inventory.add(version, kind, object, None).unwrap();
+        }
+        inventory.finish()
+    }
+
+    fn read(reader: &Value) -> Reading {
+        let inventory = inventory(reader);
+        let monitor = inventory.other(SERVICE_MONITORS[0]).next().unwrap();
+        reading(&inventory, monitor)
+    }
+
+    fn prometheus(spec: &Value) -> Value {
+        json!({"kind": "Prometheus", "spec": spec})
+    }
+
+    #[test]
+    fn absent_and_empty_selectors_differ() {
+        let all = json!({});
+        let is_read = |reader: &Value| matches!(read(reader), Reading::By(_));
+        let both = |labels: &Value, namespaces: &Value| {
+            is_read(&prometheus(
+                &json!({"serviceMonitorSelector": labels, "serviceMonitorNamespaceSelector": namespaces}),
+            ))
+        };
+        assert!(both(&all, &all));
+        assert!(both(&json!({"matchLabels": {"release": "kps"}}), &json!({"matchLabels": {"team": "a"}})));
+        assert!(!both(&json!({"matchLabels": {"release": "other"}}), &all));
+        assert!(!both(&all, &json!({"matchLabels": {"team": "b"}})));
+        assert!(both(&all, &json!({"matchLabels": {"kubernetes.io/metadata.name": "shop"}})));
+        assert!(!is_read(&prometheus(&json!({"serviceMonitorSelector": {}}))), "its own namespace only");
+        assert!(!is_read(&prometheus(&json!({"serviceMonitorNamespaceSelector": {}}))), "none");
+        let vm = |spec: Value| is_read(&json!({"kind": "VMAgent", "spec": spec}));
+        assert!(vm(json!({"selectAllByDefault": true})));
+        assert!(!vm(json!({})));
+        assert!(vm(json!({"serviceScrapeNamespaceSelector": {}})));
+    }
+
+    #[test]
+    fn without_a_reader_files_say_nothing() {
+        assert!(matches!(read(&json!({})), Reading::Unseen(_)));
+        let mut whole = inventory(&json!({}));
+        whole.world = World::Manifests { complete: true };
+        let monitor = whole.other(SERVICE_MONITORS[0]).next().unwrap();
+        assert_eq!(reading(&whole, monitor), Reading::Nobody(Vec::new()));
+    }
+
+    #[test]
+    fn targets_are_those_of_the_namespaces() {
+        let inventory = inventory(&json!({}));
+        let monitor = inventory.other(SERVICE_MONITORS[0]).next().unwrap();
+        let found = Targets::of(&inventory).services(&inventory, monitor);
+        let names: Vec<String> = found.iter().map(|at| inventory.services.at(*at).subject.to_string()).collect();
+        assert_eq!(names, ["Service/shop/web"]);
+        assert_eq!(endpoints(monitor).next().unwrap().0, "/spec/endpoints/0");
+    }
+}
