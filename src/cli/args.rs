@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn durations() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         for bad in ["", "s", "5x", "5m3", "m5"] {
             assert!(duration(bad).is_err(), "{bad}");
         }

@@ -139,7 +139,7 @@ fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
     match args.output {
         Format::Json => shell.ui.data(&report.to_json()),
         Format::Yaml => shell.ui.data(&report.to_yaml()),
-        Format::Name => shell.ui.data(&&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
+        Format::Name => shell.ui.data(&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
         Format::Actions => shell.ui.lines(&actions::actions(report, &options)),
         Format::Table | Format::Wide => {
             shell.ui.lines(&table::table(report, &options));

@@ -147,7 +147,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
         }
         Err(error) => return Err(run.close_after(error)),
     };
-    summary::finish(args, run, session, left)
+    summary::finish(args, run, &session, &left)
 }
 
 /// Context, server and namespaces, before anything is asked.

@@ -1,5 +1,4 @@
 //! The only printer. Data goes to standard output, everything else to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
 use std::io::{IsTerminal, Write};
 
@@ -73,12 +72,12 @@ impl Ui {
 
     /// Prints a question to standard error, without the end of its line.
     pub fn question(&self, text: &str) {
-        self.error_text(&(paint(&Line::of(Role::Strong, text), self.err_color) + " "));
+        Self::error_text(&(paint(&Line::of(Role::Strong, text), self.err_color) + " "));
     }
 
     /// Ends the line of a question that got no answer.
     pub fn end_question(&self) {
-        self.error_text("\n");
+        Self::error_text("\n");
     }
 
     /// Shows the cursor again, whoever hid it.
@@ -104,7 +103,7 @@ impl Ui {
     /// Prints lines to standard error, whatever `-q` says: they belong to a question.
     pub fn ask_lines(&self, lines: &[Line]) {
         let text: String = lines.iter().map(|line| paint(line, self.err_color) + "\n").collect();
-        self.error_text(&text);
+        Self::error_text(&text);
     }
 
     /// A sentence on standard error; not with `-q`.
@@ -138,7 +137,7 @@ impl Ui {
         self.ask_lines(&lines);
     }
 
-    fn error_text(&self, text: &str) {
+    fn error_text(text: &str) {
         let mut err = std::io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }

@@ -35,7 +35,7 @@ pub struct UndoArgs {
 /// What undo does about one step.
 struct Planned<'a> {
     step: &'a StepEntry,
-    back: Result<Prepared, String>,
+    back: Prepared,
 }
 
 /// Runs `undo`.
@@ -114,19 +114,7 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
         entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")
     ));
     let mut left = Vec::new();
-    let mut planned = Vec::new();
-    for step in undo::order(entry, args.step) {
-        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-            Back::Ready(prepared) => planned.push(Planned { step, back: Ok(*prepared) }),
-            Back::Nothing(why) => ui.note(&format!("  {}: {why}", kubectl_name(&step.intent.object))),
-            Back::Refused(lines) => {
-                let name = kubectl_name(&step.intent.object);
-                ui.note(&format!("  {name}: refused"));
-                lines.iter().for_each(|line| ui.note(&format!("    {line}")));
-                left.push(format!("{name}: {}", lines.first().cloned().unwrap_or_default()));
-            }
-        }
-    }
+    let planned = look(args, run, entry, &mut left);
     show(run, &planned);
     if args.write.dry_run != DryRun::None {
         return Ok(left);
@@ -142,40 +130,60 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
         left.push("answered no".to_owned());
         return Ok(left);
     }
-    for Planned { step, back } in planned {
-        let Ok(prepared) = back else { continue };
-        if run.interrupted {
-            left.push(format!("{}: interrupted", kubectl_name(&step.intent.object)));
-            continue;
-        }
-        // Earlier steps of this undo may have touched the same object.
-        let fresh = match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-            Back::Ready(fresh) => *fresh,
-            Back::Nothing(_) => continue,
-            Back::Refused(lines) => {
-                left.extend(lines.first().cloned());
-                continue;
-            }
-        };
-        let _ = prepared;
-        let purpose = Purpose {
-            rule: step.intent.rule.clone(),
-            title: format!("Undo: {}", step.intent.title),
-            irreversible: None,
-        };
-        if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
-            let failure = run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default();
-            left.push(format!("{}: {failure}", kubectl_name(&step.intent.object)));
-        }
+    for step in planned.iter().map(|planned| planned.step) {
+        write(run, step, &mut left)?;
     }
     Ok(left)
+}
+
+/// Lets the server try the way back of every step, and says what is refused.
+fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<String>) -> Vec<Planned<'a>> {
+    let ui = &run.shell.ui;
+    let mut planned = Vec::new();
+    for step in undo::order(entry, args.step) {
+        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
+            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared }),
+            Back::Nothing(why) => ui.note(&format!("  {}: {why}", kubectl_name(&step.intent.object))),
+            Back::Refused(lines) => {
+                let name = kubectl_name(&step.intent.object);
+                ui.note(&format!("  {name}: refused"));
+                lines.iter().for_each(|line| ui.note(&format!("    {line}")));
+                left.push(format!("{name}: {}", lines.first().cloned().unwrap_or_default()));
+            }
+        }
+    }
+    planned
+}
+
+/// Takes one step back. It is looked at again: earlier steps of this undo may have touched the
+/// same object.
+fn write(run: &mut Run<'_>, step: &StepEntry, left: &mut Vec<String>) -> Result<(), CliError> {
+    let name = kubectl_name(&step.intent.object);
+    if run.interrupted {
+        left.push(format!("{name}: interrupted"));
+        return Ok(());
+    }
+    let fresh = match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
+        Back::Ready(fresh) => *fresh,
+        Back::Nothing(_) => return Ok(()),
+        Back::Refused(lines) => {
+            left.extend(lines.first().map(|line| format!("{name}: {line}")));
+            return Ok(());
+        }
+    };
+    let purpose =
+        Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
+    if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
+        let failure = run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default();
+        left.push(format!("{name}: {failure}"));
+    }
+    Ok(())
 }
 
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
     for Planned { step, back } in planned {
-        let Ok(prepared) = back else { continue };
-        lines.extend(step_diff(prepared));
+        lines.extend(step_diff(back));
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
         }

@@ -87,7 +87,7 @@ fn every_command_that_is_printed_exists() {
     texts.extend(outputs.into_iter().map(|ended| ended.stdout + &ended.stderr));
     for text in texts {
         for words in text.split("kubectl progrc ").skip(1) {
-            let word: String = words.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            let word: String = words.chars().take_while(char::is_ascii_lowercase).collect();
             if !word.is_empty() {
                 home.run(&[&word, "--help"]).code(0);
             }

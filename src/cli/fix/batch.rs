@@ -31,7 +31,7 @@ pub(super) fn run(
     }
     let _ = session;
     if args.write.dry_run != DryRun::None {
-        return try_all(args, run, &chosen, left);
+        return Ok(try_all(args, run, &chosen, left));
     }
     let mut restarts: Vec<(Subject, &Finding)> = Vec::new();
     let mut stopped = false;
@@ -112,12 +112,7 @@ fn restart_all(
 }
 
 /// `--dry-run`: nothing is written; the server tries every request, or nothing is sent at all.
-fn try_all(
-    args: &FixArgs,
-    run: &mut Run<'_>,
-    chosen: &[(&Finding, Fix)],
-    mut left: Vec<Left>,
-) -> Result<Vec<Left>, CliError> {
+fn try_all(args: &FixArgs, run: &mut Run<'_>, chosen: &[(&Finding, Fix)], mut left: Vec<Left>) -> Vec<Left> {
     for (finding, fix) in chosen {
         let server = args.write.dry_run == DryRun::Server;
         let refusal = if server { run.prepare(&fix.steps).err() } else { None };
@@ -132,5 +127,5 @@ fn try_all(
             }
         }
     }
-    Ok(left)
+    left
 }
