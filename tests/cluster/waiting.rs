@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{ControlPlane, Finished, TestNamespace, WAIT, wait_until};
+use crate::harness::{ControlPlane, Finished, TestNamespace};
 use crate::scene::{FIX_FLAGS, flag, flagged, history, report};
 
 #[test]
@@ -90,12 +90,9 @@ fn an_interrupt_leaves_a_settled_journal() {
     let ended = Finished { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
     let ended = ended.expect_code(130);
     assert_eq!(report(&ended)["exitCode"], 130);
-    let steps = wait_until(WAIT, "the entry", || {
-        let (_, ids) = history(&ns);
-        let entry = report(&ns.progrc(&["history", &ids[0], "-o", "json"]).run().expect_code(0));
-        let states: Vec<Value> = entry["steps"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect();
-        Ok(states)
-    });
+    let (_, ids) = history(&ns);
+    let entry = report(&ns.progrc(&["history", &ids[0], "-o", "json"]).run().expect_code(0));
+    let steps: Vec<&Value> = entry["steps"].as_array().unwrap().iter().map(|step| &step["state"]).collect();
     assert_eq!(steps, ["applied", "applied"], "nothing is open");
     assert_eq!(history(&ns).0[0].1, "interrupted");
     assert_eq!(flag(&ns), "false");
