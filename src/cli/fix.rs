@@ -132,6 +132,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     };
     announce(shell, &session);
     let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    run.namespaces = session.inventory.scope.namespaces.iter().flatten().cloned().collect();
     let selected: Vec<Finding> = session.findings().cloned().collect();
     let outcome = if args.write.yes || args.write.dry_run != DryRun::None {
         batch::run(args, &mut run, &session, &selected)

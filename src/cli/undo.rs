@@ -49,6 +49,7 @@ pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
     let (mut left, mut made) = (Vec::new(), Vec::new());
     for entry in &entries {
         run.undoes = Some(entry.begin.id.clone());
+        run.namespaces.clone_from(&entry.begin.namespaces);
         let rest = match one(args, &mut run, entry) {
             Ok(rest) => rest,
             Err(error) => return Err(run.close_after(error)),

@@ -8,4 +8,5 @@ mod harness_test;
 mod reading;
 mod scene;
 mod undo;
+mod waiting;
 mod writes;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::harness::{AuditEntry, ControlPlane, Finished};
+use crate::harness::{AuditEntry, ControlPlane, Finished, TestNamespace};
 
 /// A Deployment with one label and one container, and no more.
 pub(crate) fn deployment(name: &str, replicas: u32) -> String {
@@ -132,4 +132,38 @@ pub(crate) fn writes(requests: &[AuditEntry]) -> Vec<(&str, &str)> {
         .filter(|request| request.writes())
         .map(|request| (request.verb.as_str(), path_of(request)))
         .collect()
+}
+
+const FLAGGED: &str = "
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: config}
+data: {ALLOW_UNKNOWN_API_PATHS: 'true', DB_PASSWORD: hunter2-is-secret}
+";
+
+/// A Deployment that takes its whole environment from the `ConfigMap`.
+pub(crate) fn flagged(prefix: &str) -> TestNamespace {
+    let ns = ControlPlane::full().namespace(prefix);
+    let container = "image: registry.example/web:1, envFrom: [{configMapRef: {name: config}}]";
+    ns.apply(&deployment("web", 1).replace("image: registry.example/web:1", container));
+    ns.apply(FLAGGED);
+    ns.wait_for_rollout("web");
+    ns
+}
+
+/// The command that sets the flag of [`flagged`] right.
+pub(crate) const FIX_FLAGS: &[&str] = &["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag"];
+
+/// The flag that [`FLAGGED`] sets, as it is now.
+pub(crate) fn flag(ns: &TestNamespace) -> Value {
+    ns.get("v1/configmaps/config")["data"]["ALLOW_UNKNOWN_API_PATHS"].clone()
+}
+
+/// The entries of the journal: command and status, newest first, and their IDs.
+pub(crate) fn history(ns: &TestNamespace) -> (Vec<(String, String)>, Vec<String>) {
+    let list = report(&ns.progrc(&["history", "-o", "json"]).run().expect_code(0));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let list = list.as_array().unwrap();
+    let states = list.iter().map(|entry| (text(&entry["command"]), text(&entry["status"]))).collect();
+    (states, list.iter().map(|entry| text(&entry["id"])).collect())
 }

@@ -3,10 +3,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use kubectl_progrc::backend::journal::{Begin, Journal};
 use serde_json::{Value, json};
 
 use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{ENTRY_ADDRESS, address, assert_guarded, deployment, entry_point, writes};
+use crate::scene::{
+    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, writes,
+};
 
 /// A web app that an Ingress routes to, and that has a load balancer of its own with every field
 /// that only a load balancer may have.
@@ -84,25 +87,6 @@ fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
     clusters.iter().flat_map(|cluster| list(cluster)).filter(|path| path.extension().is_some()).collect()
 }
 
-const FLAGGED: &str = "
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: config}
-data: {ALLOW_UNKNOWN_API_PATHS: 'true', DB_PASSWORD: hunter2-is-secret}
-";
-
-/// A Deployment that takes its whole environment from the `ConfigMap`.
-fn flagged(prefix: &str) -> TestNamespace {
-    let ns = ControlPlane::full().namespace(prefix);
-    let container = "image: registry.example/web:1, envFrom: [{configMapRef: {name: config}}]";
-    ns.apply(&deployment("web", 1).replace("image: registry.example/web:1", container));
-    ns.apply(FLAGGED);
-    ns.wait_for_rollout("web");
-    ns
-}
-
-const FIX_FLAGS: &[&str] = &["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag"];
-
 #[test]
 fn the_journal_is_private_and_ahead_of_each_write() {
     let ns = flagged("journal");
@@ -146,4 +130,65 @@ fn a_foreign_edit_since_is_not_undone() {
     assert_eq!(ns.get("v1/configmaps/config")["data"]["ALLOW_UNKNOWN_API_PATHS"], "maybe");
     let restarted = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
     assert_eq!(ns.get("apps/v1/deployments/web").pointer(restarted), None, "the rest is taken back");
+}
+
+#[test]
+fn an_undo_is_undone_by_its_id() {
+    let ns = flagged("redo");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    ns.progrc(&["undo", "--yes"]).run().expect_code(2);
+    let undo = history(&ns).1[0].clone();
+    ns.progrc(&["undo", "--yes", &undo]).run().expect_code(0);
+    assert_eq!(flag(&ns), "false");
+    let (states, ids) = history(&ns);
+    let state = |command: &str, status: &str| (command.to_owned(), status.to_owned());
+    assert_eq!(states, [state("undo", "done"), state("undo", "undone"), state("fix", "undone")]);
+    ns.progrc(&["undo", "--yes", &ids[0]]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn several_entries_are_undone_each_for_itself() {
+    let ns = flagged("several");
+    ns.apply(&deployment("other", 3));
+    ns.wait_for_rollout("other");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(0);
+    let (_, ids) = history(&ns);
+    ns.progrc(&["undo", "--yes", &ids[0], &ids[1]]).run().expect_code(0);
+    let states: Vec<String> = history(&ns).0.into_iter().map(|(command, status)| format!("{command} {status}")).collect();
+    assert_eq!(states, ["undo done", "undo done", "fix undone", "fix undone"]);
+    assert_eq!(flag(&ns), "true");
+    ns.wait_for("policy/v1/poddisruptionbudgets", "none left", |list| list["items"] == json!([]));
+}
+
+#[test]
+fn one_step_leaves_the_rest_to_be_undone() {
+    let ns = flagged("step");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["undo", "--yes", "--step=1"]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    let restarted = || {
+        let at = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+        ns.get("apps/v1/deployments/web").pointer(at).is_some()
+    };
+    assert!(restarted());
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert!(!restarted());
+    ns.progrc(&["undo", "--yes"]).run().expect_code(2);
+}
+
+#[test]
+fn another_run_on_this_cluster_is_waited_for_by_the_user() {
+    let ns = flagged("lock");
+    let cluster = ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();
+    let other = Journal::new(&ns.home().join("state")).begin(&cluster, Begin::default()).unwrap();
+    let refused = ns.progrc(FIX_FLAGS).run().expect_code(2);
+    assert!(refused.stderr.contains("another run is changing this cluster"), "{}", refused.stderr);
+    assert_eq!(writes(&ns.requests()), []);
+    drop(other);
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
 }

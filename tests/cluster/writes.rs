@@ -1,12 +1,16 @@
 //! Writing: what is sent and in which order, what a guard stops.
 
+use std::sync::Arc;
+
 use http::Request;
 use kubectl_progrc::backend::change::{self, Prepared, Purpose, Refusal};
 use kubectl_progrc::backend::cluster::connect::{ConnectOptions, Connection, Environment, connect};
+use kubectl_progrc::backend::cluster::load::{self, Identity};
 use kubectl_progrc::backend::cluster::write::Options;
 use kubectl_progrc::backend::journal::{Begin, Journal, Outcome, StepResult};
 use kubectl_progrc::fix::{Edit, Step};
-use kubectl_progrc::model::{ObjectRef, Subject};
+use kubectl_progrc::model::{ObjectRef, Scope, Subject};
+use kubectl_progrc::plan::seen;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -17,7 +21,7 @@ use crate::scene::{assert_guarded, deployment, pairs, report, writes};
 struct Bench {
     ns: TestNamespace,
     runtime: Runtime,
-    connection: Connection,
+    connection: Arc<Connection>,
 }
 
 impl Bench {
@@ -26,7 +30,7 @@ impl Bench {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let options = ConnectOptions { kubeconfig: Some(ns.kubeconfig(&ns.tester)), ..ConnectOptions::default() };
         let connection = runtime.block_on(connect(&options, &Environment::default())).unwrap();
-        Self { ns, runtime, connection }
+        Self { ns, runtime, connection: Arc::new(connection) }
     }
 
     /// A `ConfigMap` with this data, as a step's object.
@@ -64,6 +68,22 @@ fn an_edit_between_reading_and_writing_is_not_overwritten() {
     assert_eq!((result.outcome, result.code), (Outcome::NotApplied, 422));
     assert_eq!(result.message, "/data/FLAG is \"maybe\", not \"true\"");
     assert_eq!(bench.ns.get("v1/configmaps/config"), before);
+}
+
+#[test]
+fn an_edit_between_the_audit_and_the_fix_is_not_overwritten() {
+    let bench = Bench::new("audited");
+    let map = bench.config_map(&json!({"FLAG": "true", "OTHER": "1"}));
+    let scope = Scope::only(&bench.ns.name);
+    let inventory = bench.runtime.block_on(load::load(&bench.connection, &Identity::default(), &scope)).unwrap();
+    let steps = seen::pin(&[Step::patch(&map, vec![Edit::set("/data/FLAG", "false")])], &inventory);
+    bench.ns.patch("v1/configmaps/config", &json!({"data": {"FLAG": "maybe"}}));
+    let refusal = bench.prepare(&steps[0]).unwrap_err();
+    assert_eq!(refusal.reasons, ["/data/FLAG is \"maybe\", not \"true\""]);
+    bench.ns.patch("v1/configmaps/config", &json!({"data": {"FLAG": "false"}}));
+    assert!(bench.prepare(&steps[0]).unwrap_err().already, "somebody else did it");
+    bench.ns.patch("v1/configmaps/config", &json!({"data": {"FLAG": "true"}}));
+    assert_eq!(bench.commit(&bench.prepare(&steps[0]).unwrap()).outcome, Outcome::Applied);
 }
 
 #[test]

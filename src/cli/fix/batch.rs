@@ -8,7 +8,7 @@ use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::Subject;
-use crate::plan::order;
+use crate::plan::{order, seen};
 
 /// Applies, or tries, every fix that the flags allow.
 pub(super) fn run(
@@ -25,11 +25,13 @@ pub(super) fn run(
             (None, Some(fix)) if !is_allowed(finding, fix, args.unsafe_fixes) => {
                 left.push(Left::new(finding, outside(fix, finding), false));
             }
-            (None, Some(fix)) => chosen.push((finding, fix.clone())),
+            (None, Some(fix)) => {
+                let steps = seen::pin(&fix.steps, &session.inventory);
+                chosen.push((finding, Fix { steps, ..fix.clone() }));
+            }
             (None, None) => {}
         }
     }
-    let _ = session;
     if args.write.dry_run != DryRun::None {
         return Ok(try_all(args, run, &chosen, left));
     }

@@ -58,6 +58,8 @@ pub struct Run<'a> {
     pub command: &'static str,
     /// The entry that is taken back.
     pub undoes: Option<String>,
+    /// The namespaces that it is about; none for all.
+    pub namespaces: Vec<String>,
     wait: Option<Duration>,
     writer: Option<Writer>,
     steps: usize,
@@ -75,6 +77,7 @@ impl<'a> Run<'a> {
         Self {
             interrupt: Interrupt::listen(runtime, &shell.ui),
             options: write.options(),
+            namespaces: Vec::new(),
             wait: (write.wait && write.dry_run == DryRun::None).then_some(write.timeout),
             shell,
             runtime,
@@ -184,7 +187,7 @@ impl<'a> Run<'a> {
             cluster: self.cluster(),
             server: connection.server.clone(),
             context: connection.context.clone(),
-            namespaces: vec![connection.namespace.clone()],
+            namespaces: self.namespaces.clone(),
             undoes: self.undoes.clone(),
         };
         Ok(journal(self.shell)?.begin(&self.cluster(), begin)?)
