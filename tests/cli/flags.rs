@@ -83,7 +83,6 @@ fn configuration_files() {
     with(&format!("{head}rules:\n  missing-pdb: {{stile: x}}\n")).refusal(&["stile", "did you mean `style`?"]);
     with(&format!("{head}ignore: [nothing]\n")).refusal(&["conf.yaml:3", "nothing"]);
     with(&format!("{head}environment: [\n")).refusal(&["conf.yaml"]);
-    with("").refusal(&["conf.yaml"]);
     home.run(&["audit", "-f", &example, "--config", "gone.yaml"]).refusal(&["gone.yaml"]);
     home.run(&["audit", "-f", &example, "--baseline", "gone.yaml"]).refusal(&["gone.yaml"]);
 }
