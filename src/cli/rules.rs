@@ -94,13 +94,7 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
         ),
         Line::blank(),
     ];
-    for line in rule.manual.lines() {
-        let line = line.strip_prefix(' ').unwrap_or(line);
-        lines.push(match line.strip_prefix("## ") {
-            Some(heading) => Line::of(Role::Heading, &heading.to_uppercase()),
-            None => Line::of(Role::Plain, line),
-        });
-    }
+    lines.extend(manual(rule.manual));
     if !rule.parameters.is_empty() {
         lines.extend([Line::blank(), Line::of(Role::Heading, "KEYS OF --set AND OF THE CONFIGURATION")]);
     }
@@ -111,6 +105,26 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
                 .and(Role::Plain, &format!("  {}{default}", parameter.prompt)),
         );
     }
-    shell.ui.lines(&lines);
+    let columns = shell.ui.width().unwrap_or(usize::MAX);
+    shell.ui.lines(&lines.into_iter().flat_map(|line| line.wrap(columns, 2)).collect::<Vec<_>>());
     Ok(code::DONE)
+}
+
+/// A manual's Markdown for the eye: headings in capitals, examples indented.
+fn manual(text: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut in_example = false;
+    for line in text.lines() {
+        let line = line.strip_prefix(' ').unwrap_or(line);
+        if line.starts_with("```") {
+            in_example = !in_example;
+        } else if in_example {
+            lines.push(Line::of(Role::Plain, &format!("  {line}")));
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            lines.push(Line::of(Role::Heading, &heading.to_uppercase()));
+        } else {
+            lines.push(Line::of(Role::Plain, line));
+        }
+    }
+    lines
 }

@@ -5,8 +5,12 @@
 mod core_loop;
 mod harness;
 mod harness_test;
+<<<<<<< HEAD
 mod reading;
 mod scene;
 mod undo;
 mod waiting;
 mod writes;
+=======
+mod prompts;
+>>>>>>> clitests
