@@ -6,6 +6,7 @@ pub mod development;
 mod namespace;
 pub mod configuration;
 pub mod more_pods;
+mod vouch;
 
 use rule::Rule;
 
@@ -24,10 +25,17 @@ registry! {
     hpa_cannot_scale,
     insecure_flag,
     misconfigured_hpa,
+    missing_alerting,
+    missing_dashboards,
     missing_limit_range,
+    missing_log_collection,
+    missing_metrics_scrape,
     missing_pdb,
     missing_readiness_probe,
+    missing_resource_metrics,
     missing_resource_quota,
+    missing_tracing,
+    monitor_not_selected,
     pdb_blocks_eviction,
     replicas_below_hpa_min,
     replicas_on_one_node,
