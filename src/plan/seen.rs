@@ -30,7 +30,8 @@ fn seen(snapshot: &Value, edits: &[Edit]) -> Vec<(String, Value)> {
     for edit in edits {
         out.extend(patch::positions(snapshot, &edit.pointer));
         let plain = matches!(edit.action, Action::Set(_) | Action::Remove);
-        if let Some(value) = snapshot.pointer(&edit.pointer).filter(|value| plain && is_faithful(&edit.pointer, value)) {
+        if let Some(value) = snapshot.pointer(&edit.pointer).filter(|value| plain && is_faithful(&edit.pointer, value))
+        {
             out.push((edit.pointer.clone(), value.clone()));
         }
     }

@@ -159,7 +159,8 @@ fn several_entries_are_undone_each_for_itself() {
     ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(0);
     let (_, ids) = history(&ns);
     ns.progrc(&["undo", "--yes", &ids[0], &ids[1]]).run().expect_code(0);
-    let states: Vec<String> = history(&ns).0.into_iter().map(|(command, status)| format!("{command} {status}")).collect();
+    let states: Vec<String> =
+        history(&ns).0.into_iter().map(|(command, status)| format!("{command} {status}")).collect();
     assert_eq!(states, ["undo done", "undo done", "fix undone", "fix undone"]);
     assert_eq!(flag(&ns), "true");
     ns.wait_for("policy/v1/poddisruptionbudgets", "none left", |list| list["items"] == json!([]));
