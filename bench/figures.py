@@ -41,7 +41,7 @@ def peak(command: list[str], report: pathlib.Path) -> float:
 def row(command: str, measured: str, target: str, reached: bool, others: str = "") -> bool:
     """Prints a figure and returns whether it reaches its target."""
     mark = "" if reached else " **MISSED**"
-    print(f"| `{command}` | {measured}{mark} | {target} | {others} |", flush=True)
+    print(f"| {command} | {measured}{mark} | {target} | {others} |", flush=True)
     return reached
 
 
@@ -64,7 +64,7 @@ def main() -> int:
 
     version = [binary, "--version"]
     seconds, memory = wall(version, 10), peak(version, report)
-    command = "kubectl-progrc --version"
+    command = "`kubectl-progrc --version`"
     reached.append(row(command, f"{seconds * 1e3:.1f} ms", "< 10 ms", seconds < 0.010))
     reached.append(row(command, f"{memory:.1f} MB", "< 15 MB", memory < 15))
 
@@ -74,7 +74,7 @@ def main() -> int:
         objects = generate(root, files, 4 * factor)
         audit = [binary, "audit", "-R", "-f", str(root), "--fail-on", "never", "-o", "name"]
         times.append(wall(audit, 5))
-        command = f"audit -R -f DIR -o name, {objects:,} objects in {files:,} files"
+        command = f"`audit -R -f DIR -o name`, {objects:,} objects in {files:,} files"
         if factor == 1:
             memory = peak(audit, report)
             reached.append(row(command, f"{times[0]:.2f} s", "< 0.8 s", times[0] < 0.8))
