@@ -295,19 +295,19 @@ fn undo_asks_and_no_is_the_default() {
     ns.progrc(&["fix", "--select", "missing-pdb", "--yes"]).run().expect_code(0);
     for answer in ["", "n"] {
         let mut talk = Talk::start(&ns, &["undo"]);
-        assert!(talk.hear("Take these changes back? [y,N] ").contains("a-pdb"));
+        assert!(talk.hear("Take these changes back? [y/N] ").contains("a-pdb"));
         talk.say(answer);
         talk.end(1);
         assert_eq!(budgets(&ns), ["a-pdb"]);
     }
     let mut talk = Talk::start(&ns, &["undo"]);
-    talk.hear("[y,N] ");
+    talk.hear("[y/N] ");
     talk.0.send_control('c').expect("the terminal is open");
     talk.end(130);
     assert_eq!(budgets(&ns), ["a-pdb"]);
 
     let mut talk = Talk::start(&ns, &["undo"]);
-    talk.hear("[y,N] ");
+    talk.hear("[y/N] ");
     talk.say("y");
     assert!(talk.end(0).contains("1 change taken back"));
     assert_eq!(budgets(&ns).len(), 0);
