@@ -97,8 +97,7 @@ async fn next_signal() -> bool {
 /// Ends the program with the terminal as it was found.
 fn leave(interactive: bool, message: &str, code: u8) -> ! {
     if interactive {
-        let terminal = console::Term::stderr();
-        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
+        super::ui::last_words(message);
     }
     std::process::exit(i32::from(code));
 }

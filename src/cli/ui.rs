@@ -148,6 +148,12 @@ impl Ui {
     }
 }
 
+/// Says why the program ends at once, and shows the cursor again.
+pub fn last_words(message: &str) {
+    let terminal = Term::stderr();
+    let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
+}
+
 fn paint(line: &Line, color: bool) -> String {
     if !color {
         return line.text();
