@@ -139,7 +139,7 @@ fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
     match args.output {
         Format::Json => shell.ui.data(&report.to_json()),
         Format::Yaml => shell.ui.data(&report.to_yaml()),
-        Format::Name => shell.ui.data(&&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
+        Format::Name => shell.ui.data(&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
         Format::Actions => shell.ui.lines(&actions::actions(report, &options)),
         Format::Table | Format::Wide => {
             shell.ui.lines(&table::table(report, &options));
@@ -171,5 +171,9 @@ fn selection(args: &AuditArgs, shell: &Shell) -> String {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

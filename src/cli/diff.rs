@@ -50,7 +50,7 @@ pub fn run(args: &DiffArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut shown = Vec::new();
     for finding in session.findings() {
         let Some(fix) = offered(finding).filter(|_| not_offered(finding).is_none()) else { continue };
-        if args.yes && !is_allowed(fix, args.unsafe_fixes) {
+        if args.yes && !is_allowed(finding, fix, args.unsafe_fixes) {
             continue;
         }
         let (lines, refused) = match &session.origin {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::error::{CliError, code};
-use super::ui::{Ui, safe};
+use super::ui::{Ui, leave, safe};
 use crate::fix::Input;
 use crate::report::text::{Line, Role};
 
@@ -92,14 +92,6 @@ async fn next_signal() -> bool {
         seen = interrupt.recv() => seen.is_some(),
         seen = terminate.recv() => seen.is_some(),
     }
-}
-
-/// Ends the program with the terminal as it was found.
-fn leave(interactive: bool, message: &str, code: u8) -> ! {
-    if interactive {
-        super::ui::last_words(message);
-    }
-    std::process::exit(i32::from(code));
 }
 
 /// Prints a question and reads the line that answers it.

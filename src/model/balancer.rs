@@ -191,6 +191,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "called with values made in place")]
     fn service(spec: serde_json::Value, annotations: serde_json::Value) -> Service {
         serde_json::from_value(json!({"metadata": {"name": "x", "annotations": annotations}, "spec": spec})).unwrap()
     }

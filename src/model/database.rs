@@ -146,6 +146,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "called with values made in place")]
     fn pool(env: serde_json::Value, image: &str) -> Pool {
         let mut inventory = Inventory::default();
         let deployment = json!({"metadata": {"name": "web", "namespace": "a"}, "spec": {"template": {"spec": {

@@ -33,6 +33,8 @@ pub mod evidence;
 pub mod observability;
 pub mod telemetry;
 pub mod monitors;
+pub mod scraped;
+pub mod databases;
 pub mod capacity;
 pub mod replicas;
 pub mod allowance;

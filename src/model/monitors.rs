@@ -190,6 +190,31 @@ fn reading_of(inventory: &Inventory, kind: &str, meta: &Meta) -> Reading {
     }
 }
 
+/// A reader that takes monitors from a namespace, and the labels with which it takes one; else why
+/// none does. `base` are labels that the monitor has anyhow.
+pub fn labels_for(
+    inventory: &Inventory,
+    kind: &str,
+    namespace: &str,
+    base: &Labels,
+) -> Result<(Subject, Labels), Vec<String>> {
+    let mut reasons = Vec::new();
+    for reader in readers_of(inventory, kind) {
+        let wanted = selectors(reader, sort_of(kind)).labels.unwrap_or_default();
+        let mut labels = wanted.match_labels.clone();
+        for term in wanted.match_expressions.iter().filter(|term| term.operator == "In") {
+            labels.entry(term.key.clone()).or_insert_with(|| term.values.first().cloned().unwrap_or_default());
+        }
+        let mut all = base.clone();
+        all.extend(labels.clone());
+        match takes(inventory, reader, sort_of(kind), namespace, &all) {
+            Ok(()) => return Ok((reader.subject.clone(), labels)),
+            Err(Miss::No(reason) | Miss::Unseen(reason)) => reasons.push(reason),
+        }
+    }
+    Err(reasons)
+}
+
 /// A program that reads monitors by a configuration of its own.
 fn other_reader(inventory: &Inventory) -> Option<String> {
     let allocator =
@@ -294,84 +319,4 @@ pub fn reads(service: &Service, endpoint: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Scope, World};
-    use serde_json::json;
-
-    fn inventory(reader: &Value) -> Inventory {
-        let now = jiff::Timestamp::UNIX_EPOCH;
-        let mut inventory = Inventory::new(World::Manifests { complete: false }, Scope::default(), now);
-        let namespace = json!({"metadata": {"name": "shop", "labels": {"team": "a"}}});
-        inventory.add("v1", "Namespace", namespace, None).unwrap();
-        let monitor = json!({"metadata": {"name": "web", "namespace": "shop", "labels": {"release": "kps"}},
-            "spec": {"selector": {"matchLabels": {"app": "web"}}, "endpoints": [{"port": "http"}]}});
-        inventory.add("monitoring.coreos.com/v1", "ServiceMonitor", monitor, None).unwrap();
-        for (name, namespace, label) in [("web", "shop", "web"), ("web", "blog", "web"), ("db", "shop", "db")] {
-            let service = json!({"metadata": {"name": name, "namespace": namespace, "labels": {"app": label}},
-                "spec": {"ports": [{"name": "http", "port": 80}]}});
-            inventory.add("v1", "Service", service, None).unwrap();
-        }
-        if let Some(kind) = reader["kind"].as_str() {
-            let object = json!({"metadata": {"name": "main", "namespace": "monitoring"}, "spec": reader["spec"]});
-            let version = if kind.starts_with("VM") {
-                "operator.victoriametrics.com/v1beta1"
-            } else {
-                "monitoring.coreos.com/v1"
-            };
-            inventory.add(version, kind, object, None).unwrap();
-        }
-        inventory.finish()
-    }
-
-    fn read(reader: &Value) -> Reading {
-        let inventory = inventory(reader);
-        let monitor = inventory.other(SERVICE_MONITORS[0]).next().unwrap();
-        reading(&inventory, monitor)
-    }
-
-    fn prometheus(spec: &Value) -> Value {
-        json!({"kind": "Prometheus", "spec": spec})
-    }
-
-    #[test]
-    fn absent_and_empty_selectors_differ() {
-        let all = json!({});
-        let is_read = |reader: &Value| matches!(read(reader), Reading::By(_));
-        let both = |labels: &Value, namespaces: &Value| {
-            is_read(&prometheus(
-                &json!({"serviceMonitorSelector": labels, "serviceMonitorNamespaceSelector": namespaces}),
-            ))
-        };
-        assert!(both(&all, &all));
-        assert!(both(&json!({"matchLabels": {"release": "kps"}}), &json!({"matchLabels": {"team": "a"}})));
-        assert!(!both(&json!({"matchLabels": {"release": "other"}}), &all));
-        assert!(!both(&all, &json!({"matchLabels": {"team": "b"}})));
-        assert!(both(&all, &json!({"matchLabels": {"kubernetes.io/metadata.name": "shop"}})));
-        assert!(!is_read(&prometheus(&json!({"serviceMonitorSelector": {}}))), "its own namespace only");
-        assert!(!is_read(&prometheus(&json!({"serviceMonitorNamespaceSelector": {}}))), "none");
-        let vm = |spec: Value| is_read(&json!({"kind": "VMAgent", "spec": spec}));
-        assert!(vm(json!({"selectAllByDefault": true})));
-        assert!(!vm(json!({})));
-        assert!(vm(json!({"serviceScrapeNamespaceSelector": {}})));
-    }
-
-    #[test]
-    fn without_a_reader_files_say_nothing() {
-        assert!(matches!(read(&json!({})), Reading::Unseen(_)));
-        let mut whole = inventory(&json!({}));
-        whole.world = World::Manifests { complete: true };
-        let monitor = whole.other(SERVICE_MONITORS[0]).next().unwrap();
-        assert_eq!(reading(&whole, monitor), Reading::Nobody(Vec::new()));
-    }
-
-    #[test]
-    fn targets_are_those_of_the_namespaces() {
-        let inventory = inventory(&json!({}));
-        let monitor = inventory.other(SERVICE_MONITORS[0]).next().unwrap();
-        let found = Targets::of(&inventory).services(&inventory, monitor);
-        let names: Vec<String> = found.iter().map(|at| inventory.services.at(*at).subject.to_string()).collect();
-        assert_eq!(names, ["Service/shop/web"]);
-        assert_eq!(endpoints(monitor).next().unwrap().0, "/spec/endpoints/0");
-    }
-}
+mod tests;

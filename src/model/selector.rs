@@ -102,7 +102,8 @@ impl Requirement {
         let key = key.trim();
         let inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let word = |text: &str| {
-            let ends = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+            let ends = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.ends_with(|c: char| c.is_ascii_alphanumeric());
             ends && text.len() <= LONGEST_WORD && text.chars().all(inside)
         };
         let valid_key = match key.split_once('/') {

@@ -72,7 +72,7 @@ pub fn traces(inventory: &Inventory, workload: &Item<Workload>) -> Option<String
     injection(&template.metadata)
         .or_else(|| injection(&workload.metadata))
         .or(of_namespace)
-        .or_else(|| by_containers(inventory, workload, |container, variables| traced(container, variables)))
+        .or_else(|| by_containers(inventory, workload, traced))
 }
 
 /// By what a workload sends its metrics, if it does.

@@ -269,7 +269,9 @@ pub fn escape_data(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         if unsafe_here(c) {
             let mut units = [0; 2];
-            c.encode_utf16(&mut units).iter().for_each(|unit| write!(out, "\\u{unit:04x}").expect("a string takes all"));
+            c.encode_utf16(&mut units)
+                .iter()
+                .for_each(|unit| write!(out, "\\u{unit:04x}").expect("a string takes all"));
         } else {
             out.push(c);
         }

@@ -198,7 +198,7 @@ fn describe(context: &Context<'_>, main: &Spot, found: &Found, routed: &BTreeSet
         Kind::Switch => format!("{} is {value:?}: objects go to a development service", main.name),
         Kind::Image => format!("runs {value}, a development service"),
         Kind::Argument => format!("an argument of container {} leads to a development service", main.name),
-        Kind::File => format!("{} leads to a development service", main.name),
+        Kind::Mounted => format!("{} leads to a development service", main.name),
         Kind::Named if found.is_off => {
             format!("{} still names a development service that is switched off", main.name)
         }
@@ -212,7 +212,7 @@ fn describe(context: &Context<'_>, main: &Spot, found: &Found, routed: &BTreeSet
         let mut location = Location::at(spot.pointer.as_str()).named(&spot.stable);
         let text = mask(&spot.name, &spot.text);
         match spot.kind {
-            Kind::File | Kind::Argument => {}
+            Kind::Mounted | Kind::Argument => {}
             Kind::Image => {
                 let holder = spot.holder.subject(inventory);
                 finding = finding.because_of(holder, format!("{} runs {text}", holder.short()));

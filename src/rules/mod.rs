@@ -6,6 +6,7 @@ pub mod development;
 mod namespace;
 pub mod configuration;
 pub mod more_pods;
+mod vouch;
 
 use rule::Rule;
 
@@ -30,16 +31,23 @@ registry! {
     insecure_flag,
     insecure_security_context,
     misconfigured_hpa,
+    missing_alerting,
+    missing_dashboards,
     missing_default_deny,
     missing_egress_policy,
     missing_ingress_policy,
     missing_limit_range,
+    missing_log_collection,
+    missing_metrics_scrape,
     missing_pdb,
     missing_readiness_probe,
+    missing_resource_metrics,
     missing_resource_quota,
     missing_resource_requests,
     missing_tenant_quota,
     missing_tenant_rate_limit,
+    missing_tracing,
+    monitor_not_selected,
     needless_exposure,
     network_policy_not_enforced,
     orphan_load_balancer,

@@ -110,11 +110,8 @@ fn labels_and_namespaces_narrow() {
     };
     home.write("all.yaml", [workload("web", "shop"), workload("db", "back")].join("---\n"));
     let objects = |words: &[&str]| {
-        let words: Vec<&str> = ["audit", "-f", "all.yaml", "-o", "name", "--select", "missing-pdb"]
-            .iter()
-            .chain(words)
-            .copied()
-            .collect();
+        let words: Vec<&str> =
+            ["audit", "-f", "all.yaml", "-o", "name", "--select", "missing-pdb"].iter().chain(words).copied().collect();
         home.run(&words).code(1).stdout
     };
     assert_eq!(objects(&[]), "deployment.apps/db\ndeployment.apps/web\n");
@@ -210,7 +207,10 @@ fn a_baseline_holds_what_is_known() {
 fn the_configuration_is_found_beside_the_manifests() {
     let home = Home::new();
     home.write("in/web.yaml", std::fs::read(Path::new(&example()).join("backend.yaml")).unwrap());
-    home.write("in/.progrc.yaml", "apiVersion: progrc.io/v1\nkind: Config\nenvironment: staging\nignore: [missing-pdb]\n");
+    home.write(
+        "in/.progrc.yaml",
+        "apiVersion: progrc.io/v1\nkind: Config\nenvironment: staging\nignore: [missing-pdb]\n",
+    );
     let report = home.run(&["audit", "-f", "in", "-o", "json"]).json();
     assert_eq!(report["metadata"]["environment"], "staging");
     assert!(!rules(&report).contains(&"missing-pdb".to_owned()));

@@ -40,7 +40,9 @@ fn a_server_that_does_not_answer() {
     let home = Home::new();
     home.write(".kube/config", KUBECONFIG);
     let started = Instant::now();
-    for words in [&["audit"][..], &["diff"], &["fix", "--yes"], &["undo", "--yes"], &["audit", "-s", "https://127.0.0.1:1"]] {
+    for words in
+        [&["audit"][..], &["diff"], &["fix", "--yes"], &["undo", "--yes"], &["audit", "-s", "https://127.0.0.1:1"]]
+    {
         let ended = home.run(words).refusal(&["https://127.0.0.1:1", "refused the connection", "hint: "]);
         assert!(!ended.stderr.contains("secret-token"), "{}", ended.stderr);
     }

@@ -40,7 +40,8 @@ fn diff_knows_formats_and_batches() {
 #[test]
 fn fix_of_manifests_names_the_command_that_there_is() {
     let example = example();
-    for words in [&["fix", "-f", &example][..], &["fix", "-f", &example, "--yes"], &["fix", "-f", "-"], &["fix", "-k", &example]]
+    for words in
+        [&["fix", "-f", &example][..], &["fix", "-f", &example, "--yes"], &["fix", "-f", "-"], &["fix", "-k", &example]]
     {
         Home::new().run(words).refusal(&["kubectl progrc diff -f"]);
     }
@@ -87,12 +88,13 @@ fn every_command_that_is_printed_exists() {
     let home = Home::new();
     let example = example();
     let mut texts = Vec::new();
-    let mut outputs = vec![home.run(&[]), home.run(&["audit", "-f", &example]), home.run(&["history"]), home.run(&["fix"])];
+    let mut outputs =
+        vec![home.run(&[]), home.run(&["audit", "-f", &example]), home.run(&["history"]), home.run(&["fix"])];
     outputs.extend(RULES.iter().map(|rule| home.run(&["explain", rule.id])));
     texts.extend(outputs.into_iter().map(|ended| ended.stdout + &ended.stderr));
     for text in texts {
         for words in text.split("kubectl progrc ").skip(1) {
-            let word: String = words.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            let word: String = words.chars().take_while(char::is_ascii_lowercase).collect();
             if !word.is_empty() {
                 home.run(&[&word, "--help"]).code(0);
             }

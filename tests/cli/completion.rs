@@ -47,7 +47,14 @@ fn values_are_offered() {
 
 #[test]
 fn what_can_not_be_known_is_no_error() {
-    for words in [&["audit", "-n", ""][..], &["audit", "--context", ""], &["undo", ""], &["nothing", ""], &["audit", "--bad", ""], &[]] {
+    for words in [
+        &["audit", "-n", ""][..],
+        &["audit", "--context", ""],
+        &["undo", ""],
+        &["nothing", ""],
+        &["audit", "--bad", ""],
+        &[],
+    ] {
         assert!(complete(words).1.starts_with(':'), "{words:?}");
     }
 }

@@ -79,7 +79,8 @@ fn configuration_files() {
     };
     let head = "apiVersion: progrc.io/v1\nkind: Config\n";
     with(&format!("{head}enviroment: dev\n")).refusal(&["conf.yaml:3", "enviroment", "did you mean `environment`?"]);
-    with(&format!("{head}rules:\n  missing-pdbb: {{style: x}}\n")).refusal(&["missing-pdbb", "did you mean `missing-pdb`?"]);
+    with(&format!("{head}rules:\n  missing-pdbb: {{style: x}}\n"))
+        .refusal(&["missing-pdbb", "did you mean `missing-pdb`?"]);
     with(&format!("{head}rules:\n  missing-pdb: {{stile: x}}\n")).refusal(&["stile", "did you mean `style`?"]);
     with(&format!("{head}ignore: [nothing]\n")).refusal(&["conf.yaml:3", "nothing"]);
     with(&format!("{head}environment: [\n")).refusal(&["conf.yaml"]);

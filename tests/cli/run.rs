@@ -135,8 +135,7 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
 
 /// Runs a command with a text on standard input.
 pub(crate) fn ended_with(command: &mut Command, input: &str) -> Ended {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut stdin, text) = (child.stdin.take().unwrap(), input.to_owned());
     // The program may end without reading all: that is its right.
     let writer = std::thread::spawn(move || drop(stdin.write_all(text.as_bytes())));

@@ -70,7 +70,8 @@ fn a_closed_pipe_is_no_panic() {
         let home = Home::new();
         let example = example();
         let all: Vec<&str> = ["audit", "-f", &example].iter().chain(words).copied().collect();
-        let mut child = home.progrc(&all).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            home.progrc(&all).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut first = [0; 1];
         let mut out = child.stdout.take().unwrap();
         out.read_exact(&mut first).unwrap();

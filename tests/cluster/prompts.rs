@@ -108,7 +108,9 @@ fn yes_no_show_help_and_quit() {
     assert_eq!(budgets(&ns), ["a-pdb"]);
     let entry = newest(&ns);
     let id = entry["id"].as_str().expect("an ID");
-    for wanted in ["1 fix applied", "2 findings left", "answered no", "not decided", &format!("kubectl progrc undo {id}")] {
+    for wanted in
+        ["1 fix applied", "2 findings left", "answered no", "not decided", &format!("kubectl progrc undo {id}")]
+    {
         assert!(end.contains(wanted), "{wanted}: {end}");
     }
     assert!(end.contains("before, ") && end.contains(" now"), "the score: {end}");

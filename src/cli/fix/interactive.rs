@@ -8,7 +8,7 @@ use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
-use crate::plan::diff;
+use crate::plan::{diff, seen};
 use crate::report::text::{Line, Role};
 use crate::rules::rule::ParameterKind;
 use crate::rules::settings::Answer;
@@ -82,7 +82,7 @@ fn one(
             run.shell.ui.note(&reason);
             return Ok(Turn::Left(reason));
         }
-        let prepared = match run.prepare(&fix.steps) {
+        let prepared = match run.prepare(&seen::pin(&fix.steps, &session.inventory)) {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 run.shell.ui.note(&format!("  server dry run: refused: {}", refusal.reasons.join("; ")));

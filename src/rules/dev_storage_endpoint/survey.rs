@@ -41,7 +41,7 @@ pub(super) enum Kind {
     /// Another value that leads to a development service.
     Value,
     /// A text of several lines, such as a file.
-    File,
+    Mounted,
     /// An argument of a container.
     Argument,
     /// The image of a development service.
@@ -273,7 +273,7 @@ impl Found {
             return;
         }
         spot.kind = if is_file {
-            Kind::File
+            Kind::Mounted
         } else if spot.name.to_ascii_lowercase().contains("localstack") {
             Kind::Named
         } else if is_endpoint {

@@ -12,7 +12,7 @@ use crate::model::mask::mask;
 use crate::model::object::pointer;
 use crate::model::pod::PodSpec;
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item};
+use crate::model::{Inventory, Item, Subject};
 use crate::rules::configuration;
 use crate::rules::development::{is_development_value, service_image};
 use crate::rules::rule::Context;
@@ -365,26 +365,23 @@ fn mentions(inventory: &Inventory, namespace: &str, found: &Found) -> Vec<String
         return Vec::new();
     }
     let holds = |text: &str| hosts.iter().find(|host| text.contains(**host)).copied();
+    let is_spot = |name: &str, holder: &Subject| {
+        let mut spots = found.spots.iter();
+        spots.any(|spot| spot.name == name && spot.holder.subject(inventory).same(holder))
+    };
     let mut out = Vec::new();
-    for map in inventory.config_maps.within(namespace) {
-        for (key, text) in &map.data {
-            let known =
-                found.spots.iter().any(|spot| spot.name == *key && spot.holder.subject(inventory).same(&map.subject));
-            if let Some(host) = holds(text).filter(|_| !known) {
-                out.push(format!("{} {key} contains {}", map.subject.short(), mask(key, host)));
-            }
+    let mut tell = |holder: &Subject, name: &str, text: &str| {
+        if let Some(host) = holds(text).filter(|_| !is_spot(name, holder)) {
+            out.push(format!("{} {name} contains {}", holder.short(), mask(name, host)));
         }
+    };
+    for map in inventory.config_maps.within(namespace) {
+        map.data.iter().for_each(|(key, text)| tell(&map.subject, key, text));
     }
     for workload in inventory.workloads.within(namespace) {
         let containers = workload.template().into_iter().flat_map(|template| template.spec.all_containers());
         for own in containers.flat_map(|(_, _, container)| &container.env) {
-            let known = found
-                .spots
-                .iter()
-                .any(|spot| spot.name == own.name && spot.holder.subject(inventory).same(&workload.subject));
-            if let Some(host) = own.value.as_deref().and_then(holds).filter(|_| !known) {
-                out.push(format!("{} {} contains {}", workload.subject.short(), own.name, mask(&own.name, host)));
-            }
+            tell(&workload.subject, &own.name, own.value.as_deref().unwrap_or_default());
         }
     }
     out
