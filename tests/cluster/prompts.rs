@@ -170,14 +170,19 @@ spec: {selector: {app: a}, ports: [{port: 80, targetPort: http}]}
 ",
     );
     let mut talk = Talk::start(&ns, &["fix", "--select", "missing-readiness-probe", "--wait=false"]);
-    let before = talk.hear("]: ");
+    let before = talk.hear("finding): ");
     assert!(before.contains("missing-readiness-probe") && !before.contains("server dry run"), "{before}");
     talk.say("no slash");
-    assert!(talk.hear("]: ").contains("`no slash` does not match"));
+    assert!(talk.hear("finding): ").contains("`no slash` does not match"));
     talk.say("/ready");
     assert!(talk.hear(QUESTION).contains("path: /ready"));
     talk.say("n");
     talk.end(1);
+
+    let mut talk = Talk::start(&ns, &["fix", "--select", "missing-readiness-probe"]);
+    talk.hear("finding): ");
+    talk.say("");
+    assert!(talk.end(1).contains("its questions were not answered"));
 }
 
 #[test]
