@@ -286,6 +286,13 @@ pub fn container_range<'a>(inventory: &'a Inventory, namespace: &str) -> Option<
     })
 }
 
+/// What a pod of this shape takes of a key such as `requests.cpu`; `None` for a limit that a
+/// container does not state.
+pub fn pod_need(spec: &PodSpec, key: &str) -> Option<Quantity> {
+    let (side, resource) = split(key);
+    capacity::pod_amount(spec, resource, side)
+}
+
 /// What one workload needs at its peak.
 #[derive(Clone, Debug)]
 pub struct Need {
@@ -308,13 +315,7 @@ pub fn needs(inventory: &Inventory, namespace: &str, defaults: &Defaults) -> Vec
         let (pods, arithmetic) = capacity::peak_pods(inventory, position);
         let running = inventory.pods_of(position).filter(|pod| pod.is_active());
         let running = i64::try_from(running.count()).unwrap_or(i64::MAX);
-        let each: BTreeMap<_, _> = COMPUTE
-            .into_iter()
-            .map(|key| {
-                let (side, resource) = split(key);
-                (key, capacity::pod_amount(&spec, resource, side))
-            })
-            .collect();
+        let each: BTreeMap<_, _> = COMPUTE.into_iter().map(|key| (key, pod_need(&spec, key))).collect();
         let used = each.iter().map(|(key, amount)| (*key, amount.unwrap_or_default() * running)).collect();
         Some(Need { workload: workload.subject.clone(), pods, arithmetic, each, used })
     };

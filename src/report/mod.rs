@@ -12,5 +12,6 @@ pub mod name;
 pub mod actions;
 pub mod manual;
 pub mod generated;
+
 #[cfg(test)]
 mod samples;

@@ -20,23 +20,41 @@ macro_rules! registry {
 }
 
 registry! {
+    broken_ingress_route,
+    broken_network_policy,
+    certificate_not_ready,
     conflicting_pdb,
+    dev_storage_endpoint,
     hpa_cannot_scale,
+    ingress_without_tls,
     insecure_flag,
     misconfigured_hpa,
+    missing_default_deny,
+    missing_egress_policy,
+    missing_ingress_policy,
     missing_limit_range,
     missing_pdb,
     missing_readiness_probe,
     missing_resource_quota,
+    missing_resource_requests,
+    missing_tenant_quota,
+    missing_tenant_rate_limit,
+    needless_exposure,
+    network_policy_not_enforced,
+    orphan_load_balancer,
     pdb_blocks_eviction,
+    plaintext_credential,
+    quota_exhausted,
+    redundant_load_balancer,
     replicas_below_hpa_min,
     replicas_on_one_node,
     replicas_pinned_with_hpa,
     rollout_without_capacity,
     single_replica,
+    unbounded_db_pool,
 }
 
-pub use development::is_development;
+pub use development::{is_development, is_development_service};
 use namespace::namespace_finding;
 
 /// A rule by its id.

@@ -11,7 +11,7 @@ use crate::model::Subject;
 use crate::plan::order;
 
 /// Applies, or tries, every fix that the flags allow.
-pub fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
+pub(super) fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut chosen = Vec::new();
     for finding in selected {

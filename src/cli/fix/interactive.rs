@@ -27,7 +27,7 @@ enum Turn {
 }
 
 /// Goes through the findings, and says what is left.
-pub fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
+pub(super) fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut offered_findings = Vec::new();
     for finding in selected {
@@ -222,7 +222,7 @@ fn capital(text: &str) -> String {
 }
 
 /// The diffs of the steps and one line for each thing that one should know.
-pub fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
+fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
     let mut lines = Vec::new();
     for step in prepared {
         lines.extend(step_diff(step));

@@ -11,7 +11,7 @@ use crate::cli::session::Session;
 use crate::report::text::{Line, Role};
 
 /// Audits again, tells how it ended and returns the exit code.
-pub fn finish(args: &FixArgs, mut run: Run<'_>, session: Session, left: Vec<Left>) -> Result<u8, CliError> {
+pub(super) fn finish(args: &FixArgs, mut run: Run<'_>, session: Session, left: Vec<Left>) -> Result<u8, CliError> {
     let counted = left.iter().filter(|left| left.counts).count();
     run.close(counted == 0)?;
     let dry = args.write.dry_run != DryRun::None;
