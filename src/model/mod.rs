@@ -35,6 +35,7 @@ pub mod managed;
 pub mod backups;
 pub mod volumes;
 pub mod data_place;
+pub mod tenancy;
 pub mod capacity;
 pub mod replicas;
 pub mod allowance;

@@ -75,6 +75,11 @@ pub fn claims<'a>(inventory: &'a Inventory, workload: &'a Item<Workload>) -> Vec
     out
 }
 
+/// A claim that was read, whoever mounts it.
+pub fn claim(item: &Item<VolumeClaim>) -> Claim<'_> {
+    existing(item, "", None)
+}
+
 fn existing<'a>(item: &'a Item<VolumeClaim>, volume: &str, template: Option<usize>) -> Claim<'a> {
     Claim {
         namespace: item.namespace(),

@@ -21,12 +21,17 @@ macro_rules! registry {
 }
 
 registry! {
+    bare_pod,
     conflicting_pdb,
+    database_in_app_pod,
+    ephemeral_database,
     hpa_cannot_scale,
     insecure_flag,
     misconfigured_hpa,
     missing_alerting,
     missing_dashboards,
+    missing_db_backup,
+    missing_dr_drill,
     missing_limit_range,
     missing_log_collection,
     missing_metrics_scrape,
@@ -42,6 +47,11 @@ registry! {
     replicas_pinned_with_hpa,
     rollout_without_capacity,
     single_replica,
+    stale_backup,
+    undeclared_tenant_model,
+    unprotected_object_storage,
+    unprotected_volume,
+    workload_in_default_namespace,
 }
 
 pub use development::is_development;
