@@ -10,6 +10,7 @@ use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::model::Item;
 use crate::model::container::Container;
 use crate::model::databases;
+use crate::model::observability::{self, Role};
 use crate::model::object::pointer;
 use crate::model::workload::Workload;
 
@@ -138,7 +139,8 @@ fn backend(container: &Container) -> Option<&'static str> {
 
 fn is_app(container: &Container) -> bool {
     let name = container.image_name().to_ascii_lowercase();
-    let helps = name.split(['-', '_', '.']).any(|word| HELPERS.contains(&word));
+    let observes = [Role::Logs, Role::Scraper, Role::Vendor].into_iter().any(|role| observability::plays(container, role));
+    let helps = observes || name.split(['-', '_', '.']).any(|word| HELPERS.contains(&word));
     let of_database = databases::of_container(container).is_some() || databases::engine_of_image(container).is_some();
     !helps && !of_database && !databases::is_companion(container) && !MODEL_SERVER.is_match(&name)
 }

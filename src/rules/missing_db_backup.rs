@@ -6,7 +6,7 @@ mod template;
 use super::rule::{Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
-use crate::finding::{Category, Finding, Priority, Severity};
+use crate::finding::{Category, Confidence, Finding, Priority, Severity};
 use crate::fix::Applicability;
 use crate::model::{Subject, databases, evidence, volumes};
 use survey::{State, Unsaved};
@@ -131,6 +131,9 @@ fn finding(context: &Context<'_>, namespace: &Subject, unsaved: &[&Unsaved]) -> 
     finding = finding.because(
         "searched: CronJobs and programs with dump tools, resources of operators, Velero, K8up, VolSync, Longhorn, snapshots",
     );
+    if unsaved.iter().all(|database| database.inferred) {
+        finding = finding.confidence(Confidence::Inferred);
+    }
     let mut fix = vouch::manual(context, "Back the database up", &[]);
     let templates: Vec<_> = unsaved.iter().filter_map(|database| template::cron_job(context, database)).collect();
     if templates.len() == unsaved.len() {

@@ -68,7 +68,8 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
             verdicts.unknown(&workload.subject, reason);
         } else if workload.namespace() == "default" {
             let at = Location::at("/metadata/namespace").values(Some("default".into()), None);
-            verdicts.fail(context.finding(workload, "runs in the namespace default").at(at));
+            let finding = context.finding(workload, "runs in the namespace default").at(at);
+            verdicts.fail(finding.because("metadata.namespace is default"));
         } else {
             verdicts.pass(&workload.subject);
         }

@@ -19,6 +19,8 @@ pub(super) struct Unsaved {
     pub reason: String,
     /// Where it stands.
     pub location: Location,
+    /// True if only variables and a port say that it is one.
+    pub inferred: bool,
     /// The workload and what it runs, for the template of a backup.
     pub runs: Option<(usize, Engine)>,
 }
@@ -76,6 +78,7 @@ pub(super) fn states(inventory: &Inventory, backups: &Backups, namespace: &str) 
                 .named(stable)
                 .of(&workload.subject)
                 .values(Some(running.container.image.clone().into()), None),
+            inferred: running.inferred,
             runs: Some((position, running.engine)),
         };
         let cover = backups.of_workload(inventory, position, running.engine);
@@ -121,6 +124,7 @@ fn of_operator(
         name: format!("{} ({})", cluster.subject.short(), engine.word()),
         reason: "a resource of its operator that asks for no backup".to_owned(),
         location: Location::at("/spec").of(&cluster.subject),
+        inferred: false,
         runs: None,
     };
     judge(inventory, cover, claims, unsaved)
@@ -161,13 +165,14 @@ fn of_host(inventory: &Inventory, saved: bool, name: String, found: &Use) -> Sta
         return State::Saved;
     }
     if !inventory.is_complete() {
-        return State::Open(format!("{name} is not in the files or in the cluster: its backups can't be seen"));
+        return State::Open(format!("{name} is not among what was read: its backups can't be seen"));
     }
     let (holder, at) = &found.holder;
     State::Unsaved(Box::new(Unsaved {
         reason: format!("{} of {}", found.variable, holder.short()),
         location: Location::at(at).of(holder),
         name,
+        inferred: false,
         runs: None,
     }))
 }
