@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::run::{Ended, Home, ended_with, example};
 
 /// `audit -f` of the example, with more words.
-fn audit(words: &[&str]) -> Ended {
+pub(crate) fn audit(words: &[&str]) -> Ended {
     let example = example();
     let all: Vec<&str> = ["audit", "-f", &example].iter().chain(words).copied().collect();
     Home::new().run(&all)
