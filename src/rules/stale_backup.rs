@@ -140,7 +140,11 @@ fn age(now: Timestamp, plan: &str, last: Option<Timestamp>, since: Option<Timest
     };
     let age = now.duration_since(from);
     if age <= limit {
-        return if last.is_some() { State::Fresh } else { State::Open("it has not succeeded yet, and is young".to_owned()) };
+        return if last.is_some() {
+            State::Fresh
+        } else {
+            State::Open("it has not succeeded yet, and is young".to_owned())
+        };
     }
     let periods = format!("two periods of `{plan}` are {}", span(limit));
     let current = last.map(|last| last.to_string().into());

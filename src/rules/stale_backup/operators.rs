@@ -71,9 +71,8 @@ fn newest_backups(inventory: &Inventory) -> BTreeMap<(&str, &str), &Item<Other>>
     let started = |item: &Item<Other>| time(item, "/status/startTimestamp").or(item.metadata.creation_timestamp);
     for item in inventory.other(BACKUPS) {
         let Some(schedule) = item.metadata.label("velero.io/schedule-name") else { continue };
-        let ended = text(item, "/status/phase").is_some_and(|phase| {
-            matches!(phase, "Completed" | "Failed" | "PartiallyFailed" | "FailedValidation")
-        });
+        let ended = text(item, "/status/phase")
+            .is_some_and(|phase| matches!(phase, "Completed" | "Failed" | "PartiallyFailed" | "FailedValidation"));
         let key = (item.namespace(), schedule);
         if ended && out.get(&key).is_none_or(|known| started(known) < started(item)) {
             out.insert(key, item);
@@ -140,12 +139,10 @@ fn planned(inventory: &Inventory, item: &Item<Other>) -> State {
 /// What the conditions of a cluster say about its backups; `None` if they say nothing.
 fn cluster(item: &Item<Other>) -> Option<State> {
     let conditions = item.at("/status/conditions").and_then(Value::as_array)?;
-    let field = |condition: &Value, key: &str| {
-        condition.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    let about = |condition: &&Value| {
-        matches!(field(condition, "type").as_str(), "ContinuousArchiving" | "LastBackupSucceeded")
-    };
+    let field =
+        |condition: &Value, key: &str| condition.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let about =
+        |condition: &&Value| matches!(field(condition, "type").as_str(), "ContinuousArchiving" | "LastBackupSucceeded");
     let mut found = conditions.iter().filter(about).peekable();
     found.peek()?;
     let Some(failed) = found.find(|condition| field(condition, "status") == "False") else {

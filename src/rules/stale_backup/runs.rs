@@ -27,9 +27,9 @@ fn last_jobs(inventory: &Inventory) -> BTreeMap<&str, &Item<Workload>> {
     let ended = inventory.workloads.iter().filter(|workload| workload.kind == "Job" && workload.is_finished());
     for job in ended {
         let Some(owner) = job.metadata.controller() else { continue };
-        let newer = out.get(owner.uid.as_str()).is_none_or(|known| {
-            known.metadata.creation_timestamp < job.metadata.creation_timestamp
-        });
+        let newer = out
+            .get(owner.uid.as_str())
+            .is_none_or(|known| known.metadata.creation_timestamp < job.metadata.creation_timestamp);
         if newer {
             out.insert(&owner.uid, job);
         }
@@ -49,7 +49,8 @@ fn state(inventory: &Inventory, workload: &Item<Workload>, run: Option<&Item<Wor
     let (last, made) = (workload.status.last_successful_time, workload.metadata.creation_timestamp);
     let aged = age(inventory.taken_at, plan, last, made, "/status/lastSuccessfulTime");
     let failed = run.and_then(|job| {
-        let failed = job.status.conditions.iter().find(|condition| condition.kind == "Failed" && condition.status == "True")?;
+        let failed =
+            job.status.conditions.iter().find(|condition| condition.kind == "Failed" && condition.status == "True")?;
         Some((job, failed))
     });
     let Some((job, condition)) = failed else {
@@ -61,7 +62,9 @@ fn state(inventory: &Inventory, workload: &Item<Workload>, run: Option<&Item<Wor
         _ => {
             let index = job.status.conditions.iter().position(|other| other.kind == "Failed").unwrap_or_default();
             let at = Location::at(format!("/status/conditions/{index}")).of(&job.subject);
-            State::Stale(Fault::new("its last run failed", at.named("/status/conditions/Failed")).because(because.trim()))
+            State::Stale(
+                Fault::new("its last run failed", at.named("/status/conditions/Failed")).because(because.trim()),
+            )
         }
     }
 }
