@@ -47,16 +47,14 @@ pub fn place(workload: &Workload, running: &Running<'_>) -> Place {
         let found = template.spec.volumes.iter().enumerate().find(|(_, volume)| volume.name == name);
         if made { (None, None) } else { (lost(found.map(|(_, volume)| volume)), found) }
     };
-    let mounted = directories.iter().find_map(|directory| Some((directory, mount(running.container, directory, &kind)?)));
+    let mounted =
+        directories.iter().find_map(|directory| Some((directory, mount(running.container, directory, &kind)?)));
     if let Some((directory, volume)) = mounted {
         let (what, found) = kind(volume);
         return match (what, found) {
             (Some(what), Some((index, volume))) => Place::Lost {
                 what,
-                pointer: (
-                    pointer(&spec, &["volumes", &index.to_string()]),
-                    pointer(&spec, &["volumes", &volume.name]),
-                ),
+                pointer: (pointer(&spec, &["volumes", &index.to_string()]), pointer(&spec, &["volumes", &volume.name])),
                 current: Some(Value::Object(volume.source.clone())),
                 directory: directory.clone(),
             },
@@ -70,10 +68,7 @@ pub fn place(workload: &Workload, running: &Running<'_>) -> Place {
     let (list, index) = running.place;
     Place::Lost {
         what: "the file system of its container",
-        pointer: (
-            pointer(&spec, &[list, &index.to_string()]),
-            pointer(&spec, &[list, &running.container.name]),
-        ),
+        pointer: (pointer(&spec, &[list, &index.to_string()]), pointer(&spec, &[list, &running.container.name])),
         current: None,
         directory: directories.into_iter().next().unwrap_or_default(),
     }
@@ -158,13 +153,18 @@ mod tests {
     fn places_of_data() {
         let none = json!([]);
         let claim = json!([{"metadata": {"name": "data"}}]);
-        let empty = json!([{"name": "data", "emptyDir": {}}, {"name": "claim", "persistentVolumeClaim": {"claimName": "x"}}]);
-        let at = |image: &str, path: &str| json!({"image": image, "volumeMounts": [{"name": "data", "mountPath": path}]});
+        let empty =
+            json!([{"name": "data", "emptyDir": {}}, {"name": "claim", "persistentVolumeClaim": {"claimName": "x"}}]);
+        let at =
+            |image: &str, path: &str| json!({"image": image, "volumeMounts": [{"name": "data", "mountPath": path}]});
         assert_eq!(what(at("postgres", "/var/lib/postgresql/data"), &none, &claim), None);
         assert_eq!(what(at("postgres:18", "/var/lib/postgresql"), &none, &claim), None);
         assert_eq!(what(at("postgres", "/somewhere"), &none, &claim), None);
         assert_eq!(what(at("mysql", "/var/lib/mysql"), &empty, &none), Some("an emptyDir"));
-        assert_eq!(what(at("mongo", "/data"), &json!([{"name": "data", "hostPath": {"path": "/x"}}]), &none), Some("a hostPath"));
+        assert_eq!(
+            what(at("mongo", "/data"), &json!([{"name": "data", "hostPath": {"path": "/x"}}]), &none),
+            Some("a hostPath")
+        );
         assert_eq!(what(json!({"image": "mongo"}), &none, &none), Some("the file system of its container"));
         let mut told = at("postgres", "/pg");
         told["env"] = json!([{"name": "PGDATA", "value": "/pg/data"}]);

@@ -27,7 +27,8 @@ static URL: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a constant pattern")
 });
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:^|[\s;])(?:host|server|data source)\s*=\s*([^;,\s]+)|@tcp\(([^)]+)\)").expect("a constant pattern")
+    Regex::new(r"(?i)(?:^|[\s;])(?:host|server|data source)\s*=\s*([^;,\s]+)|@tcp\(([^)]+)\)")
+        .expect("a constant pattern")
 });
 static BARE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[A-Za-z0-9._-]+(?::\d+)?$").expect("a constant pattern"));
 
@@ -114,9 +115,10 @@ fn locate(inventory: &Inventory, namespace: &str, host: &str) -> Option<Place> {
     let labels: Vec<&str> = host.split('.').collect();
     let service = match labels[..] {
         [name] => inventory.services.get(namespace, "Service", name),
-        [name, space] | [name, space, "svc", ..] => inventory.services.get(space, "Service", name),
-        // A pod of a StatefulSet behind its headless Service.
-        [_, name, space, "svc", ..] => inventory.services.get(space, "Service", name),
+        // With one label more: a pod of a StatefulSet behind its headless Service.
+        [name, space] | [name, space, "svc", ..] | [_, name, space, "svc", ..] => {
+            inventory.services.get(space, "Service", name)
+        }
         _ => None,
     };
     if let Some(service) = service {

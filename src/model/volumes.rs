@@ -54,9 +54,11 @@ pub fn claims<'a>(inventory: &'a Inventory, workload: &'a Item<Workload>) -> Vec
     for (index, template) in workload.spec.volume_claim_templates.iter().enumerate() {
         let Some(name) = template.pointer("/metadata/name").and_then(Value::as_str) else { continue };
         let base = format!("{name}-{}-", workload.name());
-        let read = inventory.volume_claims.within(namespace).iter().filter(|claim| {
-            claim.name().strip_prefix(&base).is_some_and(|rest| rest.parse::<u32>().is_ok())
-        });
+        let read = inventory
+            .volume_claims
+            .within(namespace)
+            .iter()
+            .filter(|claim| claim.name().strip_prefix(&base).is_some_and(|rest| rest.parse::<u32>().is_ok()));
         let before = out.len();
         out.extend(read.map(|item| existing(item, name, Some(index))));
         if out.len() == before && !inventory.is_live() {
@@ -64,12 +66,20 @@ pub fn claims<'a>(inventory: &'a Inventory, workload: &'a Item<Workload>) -> Vec
             let mut labels: Labels = serde_json::from_value(own).unwrap_or_default();
             labels.extend(workload.spec.selector.iter().flat_map(|selector| selector.match_labels.clone()));
             let first = format!("{base}0");
-            out.push(Claim { namespace, name: first, labels, item: None, template: Some(index), volume: name.to_owned() });
+            out.push(Claim {
+                namespace,
+                name: first,
+                labels,
+                item: None,
+                template: Some(index),
+                volume: name.to_owned(),
+            });
         }
     }
     let volumes = workload.template().into_iter().flat_map(|template| &template.spec.volumes);
     for volume in volumes {
-        let item = volume.claim().and_then(|name| inventory.volume_claims.get(namespace, "PersistentVolumeClaim", name));
+        let item =
+            volume.claim().and_then(|name| inventory.volume_claims.get(namespace, "PersistentVolumeClaim", name));
         out.extend(item.map(|item| existing(item, &volume.name, None)));
     }
     out
@@ -159,7 +169,8 @@ fn velero(schedule: &Item<Other>, claim: &Claim<'_>, pods: Option<&Meta>) -> boo
         let of = |list: &str| texts(schedule, &format!("/spec/template/{list}")).map(resource).collect::<Vec<_>>();
         [of(&format!("{key}Resources")), of(&format!("{key}NamespaceScopedResources"))].concat()
     };
-    let is_claim = |name: &String| matches!(name.as_str(), "*" | "persistentvolumeclaims" | "persistentvolumeclaim" | "pvc");
+    let is_claim =
+        |name: &String| matches!(name.as_str(), "*" | "persistentvolumeclaims" | "persistentvolumeclaim" | "pvc");
     let (included, excluded) = (names("included"), names("excluded"));
     let resources = (included.is_empty() || included.iter().any(is_claim)) && !excluded.iter().any(is_claim);
     let excluded = claim.labels.get("velero.io/exclude-from-backup").map(String::as_str) == Some("true");

@@ -10,8 +10,8 @@ use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::model::Item;
 use crate::model::container::Container;
 use crate::model::databases;
-use crate::model::observability::{self, Role};
 use crate::model::object::pointer;
+use crate::model::observability::{self, Role};
 use crate::model::workload::Workload;
 
 declare_rule! {
@@ -91,9 +91,39 @@ static MODEL_SERVER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Words in the names of images that help another container and are no application.
 const HELPERS: [&str; 33] = [
-    "alpine", "busybox", "cloudsql", "curl", "curator", "daprd", "envoy", "etcd", "filebeat", "fluent", "fluentd", "git",
-    "istio", "keydb", "kubectl", "linkerd", "logrotate", "memcached", "opentelemetry", "otel", "patroni", "pgbackrest",
-    "promtail", "proxyv2", "redis", "reloader", "repmgr", "sentinel", "sidecar", "tailscale", "valkey", "vault", "vector",
+    "alpine",
+    "busybox",
+    "cloudsql",
+    "curl",
+    "curator",
+    "daprd",
+    "envoy",
+    "etcd",
+    "filebeat",
+    "fluent",
+    "fluentd",
+    "git",
+    "istio",
+    "keydb",
+    "kubectl",
+    "linkerd",
+    "logrotate",
+    "memcached",
+    "opentelemetry",
+    "otel",
+    "patroni",
+    "pgbackrest",
+    "promtail",
+    "proxyv2",
+    "redis",
+    "reloader",
+    "repmgr",
+    "sentinel",
+    "sidecar",
+    "tailscale",
+    "valkey",
+    "vault",
+    "vector",
 ];
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
@@ -124,7 +154,8 @@ fn mixed(workload: &Workload) -> Option<Mixed<'_>> {
         return None;
     }
     let spec = &workload.template()?.spec;
-    let serving = || spec.all_containers().filter(|(list, _, container)| *list == "containers" || container.is_sidecar());
+    let serving =
+        || spec.all_containers().filter(|(list, _, container)| *list == "containers" || container.is_sidecar());
     let (what, backend) = serving().find_map(|place| Some((backend(place.2)?, place)))?;
     let app = serving().map(|(_, _, container)| container).find(|container| is_app(container))?;
     Some(Mixed { what, backend, app })
@@ -139,7 +170,8 @@ fn backend(container: &Container) -> Option<&'static str> {
 
 fn is_app(container: &Container) -> bool {
     let name = container.image_name().to_ascii_lowercase();
-    let observes = [Role::Logs, Role::Scraper, Role::Vendor].into_iter().any(|role| observability::plays(container, role));
+    let observes =
+        [Role::Logs, Role::Scraper, Role::Vendor].into_iter().any(|role| observability::plays(container, role));
     let helps = observes || name.split(['-', '_', '.']).any(|word| HELPERS.contains(&word));
     let of_database = databases::of_container(container).is_some() || databases::engine_of_image(container).is_some();
     !helps && !of_database && !databases::is_companion(container) && !MODEL_SERVER.is_match(&name)

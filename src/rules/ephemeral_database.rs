@@ -7,11 +7,11 @@ use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Location, Priority, Severity};
 use crate::fix::Applicability;
+use crate::model::Item;
 use crate::model::allowance;
 use crate::model::data_place::{self, Place};
 use crate::model::databases::{self, Running};
 use crate::model::workload::Workload;
-use crate::model::Item;
 
 declare_rule! {
     /// ## What it does

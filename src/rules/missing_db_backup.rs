@@ -138,7 +138,10 @@ fn finding(context: &Context<'_>, namespace: &Subject, unsaved: &[&Unsaved]) -> 
     let templates: Vec<_> = unsaved.iter().filter_map(|database| template::cron_job(context, database)).collect();
     if templates.len() == unsaved.len() {
         fix.notes.insert(0, "the CronJob is a template: fill in the names that begin with replace-with".to_owned());
-        fix.notes.insert(1, "keep copies outside the cluster, encrypt them, and restore one to see that it works".to_owned());
+        fix.notes.insert(
+            1,
+            "keep copies outside the cluster, encrypt them, and restore one to see that it works".to_owned(),
+        );
         fix.steps = templates;
     } else {
         fix.notes.insert(0, "switch the backups of the provider on, or run a CronJob with a dump tool".to_owned());

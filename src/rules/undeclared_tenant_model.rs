@@ -4,9 +4,9 @@ use super::rule::{Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Priority, Severity};
+use crate::model::Subject;
 use crate::model::allowance;
 use crate::model::tenancy::{self, Tenancy};
-use crate::model::Subject;
 
 declare_rule! {
     /// ## What it does
@@ -110,5 +110,7 @@ fn finding(context: &Context<'_>, namespace: &Subject, found: &Tenancy) -> Findi
     if more > 0 {
         finding = finding.because(format!("{more} more keys hint at tenants"));
     }
-    finding.because("searched: TENANT_MODE and the like in ConfigMaps and variables; labels of the Namespace and workloads")
+    finding.because(
+        "searched: TENANT_MODE and the like in ConfigMaps and variables; labels of the Namespace and workloads",
+    )
 }

@@ -152,7 +152,8 @@ fn unsaved(inventory: &Inventory, stores: &[&Item<Workload>]) -> Option<String> 
     stores.iter().find_map(|workload| {
         let pods = workload.template().map(|template| &template.metadata);
         let claims = volumes::claims(inventory, workload);
-        let saved = !claims.is_empty() && claims.iter().all(|claim| volumes::saved_by(inventory, claim, pods).is_some());
+        let saved =
+            !claims.is_empty() && claims.iter().all(|claim| volumes::saved_by(inventory, claim, pods).is_some());
         let name = workload.subject.short();
         (!saved).then(|| format!("{name} keeps files: whether they have versions or copies can't be seen"))
     })
@@ -160,7 +161,8 @@ fn unsaved(inventory: &Inventory, stores: &[&Item<Workload>]) -> Option<String> 
 
 /// The variable by which a workload of the namespace uses object storage.
 fn used(inventory: &Inventory, namespace: &str) -> Option<String> {
-    let mut programs = active_workloads(inventory, namespace).filter(|(_, workload)| observability::is_program(workload));
+    let mut programs =
+        active_workloads(inventory, namespace).filter(|(_, workload)| observability::is_program(workload));
     programs.find_map(|(_, workload)| {
         let mut places = workload.template()?.spec.all_containers();
         places.find_map(|place| {
@@ -176,11 +178,7 @@ fn used(inventory: &Inventory, namespace: &str) -> Option<String> {
     })
 }
 
-fn finding(
-    context: &Context<'_>,
-    namespace: &Subject,
-    lost: &[(&Item<Workload>, &'static str, usize)],
-) -> Finding {
+fn finding(context: &Context<'_>, namespace: &Subject, lost: &[(&Item<Workload>, &'static str, usize)]) -> Finding {
     let names: Vec<String> = lost.iter().map(|(workload, ..)| workload.subject.short()).collect();
     let message = format!("{} stores files and keeps none of them", names.join(", "));
     let mut finding = super::namespace_finding(context, namespace, message);

@@ -161,12 +161,7 @@ fn unseen(inventory: &Inventory, cover: &Cover) -> Option<String> {
     evidence::unseen_anywhere(inventory, &lists).or(maybe).or_else(|| volumes::other_product(inventory))
 }
 
-fn finding(
-    context: &Context<'_>,
-    claim: &Claim<'_>,
-    subject: &Subject,
-    workload: Option<&Item<Workload>>,
-) -> Finding {
+fn finding(context: &Context<'_>, claim: &Claim<'_>, subject: &Subject, workload: Option<&Item<Workload>>) -> Finding {
     let message = "nothing saves its data";
     let mut finding = match claim.item {
         Some(item) => context.finding(item, message).at(Location::at("/spec")),
@@ -188,7 +183,8 @@ fn finding(
         let text = format!("{} takes the namespace, but not this claim with its data", schedule.subject);
         finding = finding.because_of(&schedule.subject, text);
     }
-    finding = finding.because("searched: Schedules of Velero and K8up, VolSync, SnapScheduler, Longhorn, VolumeSnapshots");
+    finding =
+        finding.because("searched: Schedules of Velero and K8up, VolSync, SnapScheduler, Longhorn, VolumeSnapshots");
     let note = format!("velero schedule create {0} --schedule '0 3 * * *' --include-namespaces {0}", claim.namespace);
     finding.fix(vouch::manual(context, "Save the volume's data", &[&note]))
 }

@@ -94,9 +94,7 @@ fn judge(inventory: &Inventory, cover: Cover, claims: impl Fn() -> bool, unsaved
         Cover::By(_) => State::Saved,
         _ if claims() => State::Saved,
         Cover::Maybe(reason) => State::Open(reason),
-        Cover::None => {
-            volumes::other_product(inventory).map_or_else(|| State::Unsaved(Box::new(unsaved)), State::Open)
-        }
+        Cover::None => volumes::other_product(inventory).map_or_else(|| State::Unsaved(Box::new(unsaved)), State::Open),
     }
 }
 
@@ -142,7 +140,8 @@ fn outside(inventory: &Inventory, backups: &Backups, namespace: &str, inside: bo
                 }
                 Place::Hidden => hidden = hidden.or(Some(found)),
                 Place::Nowhere(host) => {
-                    nowhere = nowhere.or(Some(format!("{} names {host}, and no such Service was read", found.variable)));
+                    nowhere =
+                        nowhere.or(Some(format!("{} names {host}, and no such Service was read", found.variable)));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, State, age, tell};
+use super::{Fault, State, age, stale, tell};
 use crate::finding::Location;
 use crate::model::backups::Backups;
 use crate::model::workload::Workload;
@@ -27,9 +27,9 @@ fn last_jobs(inventory: &Inventory) -> BTreeMap<&str, &Item<Workload>> {
     let ended = inventory.workloads.iter().filter(|workload| workload.kind == "Job" && workload.is_finished());
     for job in ended {
         let Some(owner) = job.metadata.controller() else { continue };
-        let newer = out.get(owner.uid.as_str()).is_none_or(|known| {
-            known.metadata.creation_timestamp < job.metadata.creation_timestamp
-        });
+        let newer = out
+            .get(owner.uid.as_str())
+            .is_none_or(|known| known.metadata.creation_timestamp < job.metadata.creation_timestamp);
         if newer {
             out.insert(&owner.uid, job);
         }
@@ -40,7 +40,7 @@ fn last_jobs(inventory: &Inventory) -> BTreeMap<&str, &Item<Workload>> {
 fn state(inventory: &Inventory, workload: &Item<Workload>, run: Option<&Item<Workload>>) -> State {
     if workload.spec.suspend == Some(true) {
         let at = Location::at("/spec/suspend").values(Some(true.into()), Some(false.into()));
-        return State::Stale(Fault::new("is suspended and makes no backups", at));
+        return stale(Fault::new("is suspended and makes no backups", at));
     }
     if !inventory.is_live() {
         return State::Open("whether it runs and succeeds does not show in files".to_owned());
@@ -49,19 +49,18 @@ fn state(inventory: &Inventory, workload: &Item<Workload>, run: Option<&Item<Wor
     let (last, made) = (workload.status.last_successful_time, workload.metadata.creation_timestamp);
     let aged = age(inventory.taken_at, plan, last, made, "/status/lastSuccessfulTime");
     let failed = run.and_then(|job| {
-        let failed = job.status.conditions.iter().find(|condition| condition.kind == "Failed" && condition.status == "True")?;
+        let failed =
+            job.status.conditions.iter().find(|condition| condition.kind == "Failed" && condition.status == "True")?;
         Some((job, failed))
     });
     let Some((job, condition)) = failed else {
         return aged;
     };
     let because = format!("{} failed: {} {}", job.subject.short(), condition.reason, condition.message);
-    match aged {
-        State::Stale(fault) => State::Stale(fault.because(because.trim())),
-        _ => {
-            let index = job.status.conditions.iter().position(|other| other.kind == "Failed").unwrap_or_default();
-            let at = Location::at(format!("/status/conditions/{index}")).of(&job.subject);
-            State::Stale(Fault::new("its last run failed", at.named("/status/conditions/Failed")).because(because.trim()))
-        }
+    if let State::Stale(fault) = aged {
+        return stale(fault.because(because.trim()));
     }
+    let index = job.status.conditions.iter().position(|other| other.kind == "Failed").unwrap_or_default();
+    let at = Location::at(format!("/status/conditions/{index}")).of(&job.subject).named("/status/conditions/Failed");
+    stale(Fault::new("its last run failed", at).because(because.trim()))
 }
