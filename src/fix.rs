@@ -138,6 +138,15 @@ impl Edit {
     pub fn remove(pointer: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), action: Action::Remove }
     }
+
+    /// True if the field of this object is already as the edit wants it.
+    pub fn is_done(&self, object: &Value) -> bool {
+        match &self.action {
+            Action::Set(value) => object.pointer(&self.pointer) == Some(value),
+            Action::Remove => object.pointer(&self.pointer).is_none(),
+            Action::DropInText(_) | Action::PutInText(..) => false,
+        }
+    }
 }
 
 /// One request to the server, or one wait.

@@ -10,8 +10,9 @@ use super::waivers;
 
 /// Runs the rules that the configuration leaves on, and takes out what is waived.
 ///
-/// `settings` are those of [`Config::settings`] with what the command line adds; `rules` are all that
-/// exist. The inventory's scope knows the configuration's system namespaces already.
+/// `settings` are those of [`Config::settings`] with what the command line adds; those of `rules` run
+/// that the configuration leaves on. The inventory's scope knows the configuration's system
+/// namespaces already.
 pub fn run_configured(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule]) -> Audit {
     let mut audit = engine::run(inventory, settings, &config.rules(rules));
     audit.warnings.extend(old_attestations(inventory, settings));

@@ -10,6 +10,7 @@ pub mod score;
 pub mod waivers;
 pub mod baseline;
 pub mod configured;
+pub mod starter;
 #[cfg(test)]
 pub(crate) mod test_rules;
 

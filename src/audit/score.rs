@@ -69,7 +69,7 @@ impl Status {
 pub struct CheckScore {
     /// The rule's id.
     pub rule: &'static str,
-    /// The weight of the rule's severity.
+    /// The weight of the rule's severity, or of the configuration's.
     pub weight: u32,
     /// Objects that were judged.
     pub applicable: usize,
@@ -249,7 +249,7 @@ fn check(outcome: &RuleOutcome) -> Option<CheckScore> {
         return None;
     }
     let objects = share(count(passed) + 0.5 * count(partial), count(applicable));
-    let ratio = match (failed, outcome.ratio, outcome.rule.severity) {
+    let ratio = match (failed, outcome.ratio, outcome.severity) {
         (0, ..) => objects,
         // Of what the rule's own ratio lacks, the waived findings' part is not held against it.
         (_, Some(own), _) => 1.0 - (1.0 - own) * share(count(failed), count(failed + waived)),
@@ -259,7 +259,7 @@ fn check(outcome: &RuleOutcome) -> Option<CheckScore> {
     };
     Some(CheckScore {
         rule: outcome.rule.id,
-        weight: outcome.rule.severity.weight(),
+        weight: outcome.severity.weight(),
         applicable,
         passed,
         partial,

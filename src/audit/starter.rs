@@ -9,7 +9,7 @@ use crate::model::environment::parse_switch;
 use crate::model::inventory::SYSTEM_NAMESPACES;
 use crate::model::{Inventory, ObjectRef, mask};
 use crate::rules::insecure_flag::CATALOGUE;
-use crate::rules::rule::Rule;
+use crate::rules::rule::{ParameterKind, Rule};
 use crate::rules::settings::Settings;
 
 /// Namespaces in which controllers of a cluster are at home, by convention.
@@ -93,10 +93,10 @@ fn environment(out: &mut String, inventory: &Inventory) {
 
 fn system_namespaces(out: &mut String, inventory: &Inventory) {
     let workloads = inventory.workloads.iter().map(|workload| workload.namespace());
-    let named = |name: &str| inventory.scope.namespaces.as_ref().is_some_and(|names| names.contains(name));
+    let is_asked = |name: &str| inventory.scope.namespaces.as_ref().is_some_and(|asked| asked.contains(name));
     let found: BTreeSet<&str> = (inventory.namespaces.iter().map(|namespace| namespace.name()))
         .chain(workloads)
-        .filter(|name| PLATFORM.contains(name) && !SYSTEM_NAMESPACES.contains(name) && !named(name))
+        .filter(|name| PLATFORM.contains(name) && !SYSTEM_NAMESPACES.contains(name) && !is_asked(name))
         .collect();
     add(out, "\n# Namespaces that belong to the cluster, besides kube-system, kube-public and kube-node-lease:");
     add(out, "# they are evidence only. Those that are listed are known by their names; take out what is yours.");
@@ -131,17 +131,16 @@ fn table(out: &mut String, rule: &Rule, found: &[String]) {
     if found.len() > NAMED {
         comment(out, 4, &format!("and {} more", found.len() - NAMED));
     }
-    let known = rule.parameters.iter().filter(|p| !matches!(p.kind, crate::rules::rule::ParameterKind::Confirm));
+    let known = rule.parameters.iter().filter(|p| !matches!(p.kind, ParameterKind::Confirm));
     for parameter in known {
-        use crate::rules::rule::ParameterKind::{List, Map};
         comment(out, 4, parameter.prompt);
         let value = match (rule.id, parameter.kind) {
-            ("insecure-flag", Map) => {
+            ("insecure-flag", ParameterKind::Map) => {
                 let flags = CATALOGUE.map(|(name, secure)| format!("{name}: \"{secure}\""));
                 format!("{{{}}}", flags.join(", "))
             }
-            (_, Map) => "{}".to_owned(),
-            (_, List) => "[]".to_owned(),
+            (_, ParameterKind::Map) => "{}".to_owned(),
+            (_, ParameterKind::List) => "[]".to_owned(),
             _ => parameter.default.map(|default| format!("{default:?}")).unwrap_or_default(),
         };
         comment(out, 4, format!("{}: {value}", parameter.key).trim_end());
@@ -159,7 +158,7 @@ fn endpoints(inventory: &Inventory) -> Vec<String> {
     const WORDS: [&str; 4] = ["localstack", "minio", ":4566", "localhost"];
     settings_of(inventory, |key, value| {
         let value = value.to_lowercase();
-        !mask::is_masked(key) && WORDS.iter().any(|word| value.contains(word))
+        !mask::is_masked_key(key) && WORDS.iter().any(|word| value.contains(word))
     })
 }
 

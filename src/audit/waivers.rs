@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use crate::finding::{Finding, Verdict};
 use crate::model::{Inventory, Meta, Subject};
+use crate::rules::RULES;
 use crate::rules::rule::Rule;
 
 use super::config::{ConfigWaiver, parse_date};
@@ -53,11 +54,12 @@ enum Target {
 /// match nothing, and annotations that can't be read, become warnings.
 ///
 /// A waiver holds to the end of its last day, UTC, measured against the time of the inventory.
-/// `rules` are all that exist.
+/// Names of rules that are neither registered nor among `rules` are unknown.
 pub fn apply(audit: &mut Audit, inventory: &Inventory, entries: &[ConfigWaiver], rules: &[&'static Rule]) {
     let today = inventory.taken_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let known: BTreeSet<&str> = RULES.iter().chain(rules).map(|rule| rule.id).collect();
     let mut waivers = Waivers::default();
-    waivers.read_annotations(inventory, rules);
+    waivers.read_annotations(inventory, &known);
     for entry in entries {
         waivers.add_entry(entry);
     }
@@ -70,7 +72,6 @@ pub fn apply(audit: &mut Audit, inventory: &Inventory, entries: &[ConfigWaiver],
             None => audit.findings.push(finding),
         }
     }
-    forget_ratios(audit);
     waivers.warn_of_unused(audit, inventory);
     audit.warnings.extend(waivers.warnings);
     audit.warnings.sort();
@@ -90,19 +91,19 @@ impl Waivers {
     }
 
     /// What a controller made carries copies of its owner's annotations, and is never judged itself.
-    fn read_annotations(&mut self, inventory: &Inventory, rules: &[&'static Rule]) {
+    fn read_annotations(&mut self, inventory: &Inventory, known: &BTreeSet<&str>) {
         let mut seen = BTreeSet::new();
         inventory.each_meta(|subject, meta| {
             let Some(names) = meta.annotation(IGNORE) else {
                 return;
             };
             if meta.controller().is_none() && is_audited(inventory, subject) && seen.insert(subject.clone()) {
-                self.read_annotation(subject, meta, names, rules);
+                self.read_annotation(subject, meta, names, known);
             }
         });
     }
 
-    fn read_annotation(&mut self, subject: &Subject, meta: &Meta, names: &str, rules: &[&'static Rule]) {
+    fn read_annotation(&mut self, subject: &Subject, meta: &Meta, names: &str, known: &BTreeSet<&str>) {
         let until = match meta.annotation(IGNORE_UNTIL).map(|text| (text, parse_date(text))) {
             Some((text, None)) => {
                 self.warnings.insert(format!(
@@ -115,8 +116,8 @@ impl Waivers {
         };
         let reason = meta.annotation(IGNORE_REASON).unwrap_or_default();
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            if !rules.iter().any(|rule| rule.id == name) {
-                let near = suggest::nearest(name, rules.iter().map(|rule| rule.id));
+            if !known.contains(name) {
+                let near = suggest::nearest(name, known.iter().copied());
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 self.warnings.insert(format!("{IGNORE} of {subject} names an unknown rule `{name}`{near}"));
                 continue;
@@ -221,18 +222,6 @@ fn turn_verdict(audit: &mut Audit, finding: &Finding, reason: &str, until: Optio
     let same = outcome.outcomes[start..].iter_mut().take_while(|(subject, _)| *subject == finding.object);
     if let Some((_, verdict)) = same.into_iter().find(|(_, verdict)| *verdict == Verdict::Fail) {
         *verdict = Verdict::Waived { reason: reason.to_owned(), until: until.cloned() };
-    }
-}
-
-/// A rule's own ratio says nothing any more where waivers left no object to judge.
-fn forget_ratios(audit: &mut Audit) {
-    for outcome in &mut audit.rules {
-        let is_waived = |verdict: &Verdict| matches!(verdict, Verdict::Waived { .. });
-        let is_judged = |verdict: &Verdict| !is_waived(verdict) && *verdict != Verdict::NotApplicable;
-        let mut verdicts = outcome.outcomes.iter().map(|(_, verdict)| verdict);
-        if verdicts.clone().any(is_waived) && !verdicts.any(is_judged) {
-            outcome.ratio = None;
-        }
     }
 }
 

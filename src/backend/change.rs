@@ -156,10 +156,13 @@ fn expected_changes(write: &Write, before: Option<&Value>, after: Option<&Value>
     let (Write::Patch { object, guarded, .. }, Some(before)) = (write, before) else { return Ok(Vec::new()) };
     let changes = change::between(before, after.unwrap_or(&guarded.after));
     if changes.is_empty() {
-        return Err(Refusal::new(format!("the server leaves {object} as it is: an admission webhook takes the change back")));
+        return Err(Refusal::new(format!(
+            "the server leaves {object} as it is: an admission webhook takes the change back"
+        )));
     }
     if let Some(secret) = changes.iter().find(|change| change::holds_secret(change)) {
-        let reason = format!("{} of {object} holds a value that no journal may keep, so it could not be undone", secret.pointer);
+        let reason =
+            format!("{} of {object} holds a value that no journal may keep, so it could not be undone", secret.pointer);
         return Err(Refusal::new(reason));
     }
     Ok(changes)
@@ -199,7 +202,8 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
         Write::Create { manifest, .. } => (Verb::Create, None, Some(manifest.clone())),
         Write::Delete { .. } => (Verb::Delete, None, prepared.before.as_ref().map(without_server_fields)),
     };
-    let change_id = manifest.as_ref().and_then(|m| m.pointer(&pointer("/metadata/annotations", &[CHANGE_ID]))?.as_str());
+    let change_id =
+        manifest.as_ref().and_then(|m| m.pointer(&pointer("/metadata/annotations", &[CHANGE_ID]))?.as_str());
     Intent {
         step,
         rule: purpose.rule.clone(),

@@ -27,10 +27,8 @@ pub enum Back {
 /// The steps of an entry in the order in which they are taken back: the last first, and changes of
 /// pod templates after the values that the pods read, since they restart the pods.
 pub fn order(entry: &Entry, only: Option<usize>) -> Vec<&StepEntry> {
-    let mut steps: Vec<&StepEntry> = entry
-        .applied()
-        .filter(|step| only.is_none_or(|only| step.intent.step + 1 == only))
-        .collect();
+    let mut steps: Vec<&StepEntry> =
+        entry.applied().filter(|step| only.is_none_or(|only| step.intent.step + 1 == only)).collect();
     steps.reverse();
     steps.sort_by_key(|step| changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/")));
     steps
@@ -71,7 +69,8 @@ async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options
     if let Some(why) = kept_by_autoscaler(connection, object, changes).await {
         return Back::Nothing(why);
     }
-    let before: Vec<bool> = changes.iter().map(|c| c.text.is_none() && live.pointer(&c.pointer) == c.before.as_ref()).collect();
+    let before: Vec<bool> =
+        changes.iter().map(|c| c.text.is_none() && live.pointer(&c.pointer) == c.before.as_ref()).collect();
     if !changes.is_empty() && before.iter().all(|same| *same) {
         return Back::Nothing("it is as it was already".to_owned());
     }
@@ -150,6 +149,6 @@ async fn kept_by_autoscaler(connection: &Connection, object: &ObjectRef, changes
     })?;
     let floor = autoscaler.pointer("/spec/minReplicas").and_then(Value::as_i64).unwrap_or(1);
     let name = text(autoscaler, "/metadata/name")?;
-    (before < floor).then(|| format!("HorizontalPodAutoscaler/{name} keeps at least {floor} replicas; nothing to take back"))
+    (before < floor)
+        .then(|| format!("HorizontalPodAutoscaler/{name} keeps at least {floor} replicas; nothing to take back"))
 }
-

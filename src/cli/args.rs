@@ -72,7 +72,7 @@ pub enum Command {
 pub struct TerminalArgs {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    pub color: Color,
+    pub color: When,
     /// Print errors and data only
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -83,7 +83,7 @@ pub struct TerminalArgs {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub enum When {
     /// On a terminal, unless `NO_COLOR` is set
     #[default]
     Auto,
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn durations() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         for bad in ["", "s", "5x", "5m3", "m5"] {
             assert!(duration(bad).is_err(), "{bad}");
         }

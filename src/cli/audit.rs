@@ -139,7 +139,7 @@ fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
     match args.output {
         Format::Json => shell.ui.data(&report.to_json()),
         Format::Yaml => shell.ui.data(&report.to_yaml()),
-        Format::Name => shell.ui.data(&&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
+        Format::Name => shell.ui.data(&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
         Format::Actions => shell.ui.lines(&actions::actions(report, &options)),
         Format::Table | Format::Wide => {
             shell.ui.lines(&table::table(report, &options));
@@ -160,7 +160,20 @@ fn selection(args: &AuditArgs, shell: &Shell) -> String {
     } else {
         words.extend(shell.connection.namespace.iter().map(|namespace| format!("-n {namespace}")));
     }
-    words.extend(what.filename.iter().map(|file| format!("-f {file}")));
-    words.extend(what.kustomize.iter().map(|dir| format!("-k {}", dir.display())));
+    words.extend(what.filename.iter().map(|file| format!("-f {}", quoted(file))));
+    words.extend(what.recursive.then(|| "-R".to_owned()));
+    words.extend(what.kustomize.iter().map(|dir| format!("-k {}", quoted(&dir.display().to_string()))));
+    words.extend(what.complete.then(|| "--complete".to_owned()));
+    words.extend(what.config.iter().map(|file| format!("--config {}", quoted(&file.display().to_string()))));
     words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

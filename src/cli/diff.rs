@@ -50,7 +50,7 @@ pub fn run(args: &DiffArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut shown = Vec::new();
     for finding in session.findings() {
         let Some(fix) = offered(finding).filter(|_| not_offered(finding).is_none()) else { continue };
-        if args.yes && !is_allowed(fix, args.unsafe_fixes) {
+        if args.yes && !is_allowed(finding, fix, args.unsafe_fixes) {
             continue;
         }
         let (lines, refused) = match &session.origin {
@@ -102,7 +102,9 @@ fn of_manifests(session: &Session, fix: &Fix) -> (Vec<Line>, Option<String>) {
                     let line = loaded.line("").map(|line| format!(":{line}")).unwrap_or_default();
                     format!("  {}{line}", loaded.source.file())
                 });
-                lines.push(Line::of(Role::Strong, &format!("  {}", object.short())).and(Role::Dim, &place.unwrap_or_default()));
+                lines.push(
+                    Line::of(Role::Strong, &format!("  {}", object.short())).and(Role::Dim, &place.unwrap_or_default()),
+                );
                 lines.extend(painted::lines(&diff::objects(Some(&before), Some(&guarded.after)), 2));
                 states.push((object, guarded.after));
             }

@@ -9,7 +9,7 @@ use super::args::{WhatArgs, duration};
 use super::error::{CliError, code};
 use super::session::{Origin, Session, offered, runtime};
 use crate::finding::Finding;
-use crate::fix::{Applicability, Fix};
+use crate::fix::{Applicability, Fix, Input};
 use crate::plan::order;
 
 mod batch;
@@ -95,8 +95,19 @@ impl WriteArgs {
     }
 }
 
+/// True if a fix loses nothing for good, or its loss was confirmed with
+/// `--set RULE.confirm=NAMESPACE/NAME`.
+pub fn is_confirmed(finding: &Finding, fix: &Fix) -> bool {
+    let path = finding.object.path();
+    let confirms = |input: &Input| input.key == "confirm" && input.value.as_deref() == Some(path.as_str());
+    fix.irreversible.is_none() || fix.inputs.iter().any(confirms)
+}
+
 /// True if the flags of a batch allow a fix.
-pub fn is_allowed(fix: &Fix, unsafe_fixes: bool) -> bool {
+pub fn is_allowed(finding: &Finding, fix: &Fix, unsafe_fixes: bool) -> bool {
+    if !is_confirmed(finding, fix) {
+        return false;
+    }
     match fix.applicability {
         Applicability::Safe => true,
         Applicability::Unsafe => unsafe_fixes && fix.is_built(),
@@ -108,8 +119,9 @@ pub fn is_allowed(fix: &Fix, unsafe_fixes: bool) -> bool {
 /// Runs `fix`.
 pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     if !args.what.filename.is_empty() || args.what.kustomize.is_some() {
-        return Err(CliError::new("fix does not edit manifests yet")
-            .hint("`kubectl progrc diff -f …` prints what to change"));
+        return Err(
+            CliError::new("fix does not edit manifests yet").hint("`kubectl progrc diff -f …` prints what to change")
+        );
     }
     args.write.check_consent(shell)?;
     let runtime = runtime()?;
@@ -120,6 +132,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     };
     announce(shell, &session);
     let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    run.namespaces = session.inventory.scope.namespaces.iter().flatten().cloned().collect();
     let selected: Vec<Finding> = session.findings().cloned().collect();
     let outcome = if args.write.yes || args.write.dry_run != DryRun::None {
         batch::run(args, &mut run, &session, &selected)
@@ -135,7 +148,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
         }
         Err(error) => return Err(run.close_after(error)),
     };
-    summary::finish(args, run, session, left)
+    summary::finish(args, run, &session, &left)
 }
 
 /// Context, server and namespaces, before anything is asked.

@@ -9,7 +9,7 @@ use super::error::{CliError, code};
 
 /// Every generated file: path in the repository, and content.
 pub fn files() -> Vec<(String, String)> {
-    let mut files = crate::report::generated();
+    let mut files = crate::report::generated::files();
     for (kind, name) in [
         (Kind::Bash, "kubectl-progrc.bash"),
         (Kind::Zsh, "_kubectl-progrc"),

@@ -44,16 +44,19 @@ pub fn run(args: &HistoryArgs, shell: &Shell) -> Result<u8, CliError> {
     }
     let undone = undone(&all);
     let entries = match &args.id {
-        Some(id) => vec![journal.entry(id).map_err(|error| {
-            CliError::of(&error).hint("`kubectl progrc history` lists the entries")
-        })?],
+        Some(id) => vec![
+            journal
+                .entry(id)
+                .map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?,
+        ],
         None => all,
     };
     match (args.output.as_deref(), &args.id) {
         (Some("name"), _) => shell.ui.data(&entries.iter().map(|e| e.begin.id.clone() + "\n").collect::<String>()),
         (Some(format), _) => {
             let list: Vec<Value> = entries.iter().map(|entry| to_json(entry, &undone)).collect();
-            let value = if args.id.is_some() { list.into_iter().next().unwrap_or_default() } else { Value::Array(list) };
+            let value =
+                if args.id.is_some() { list.into_iter().next().unwrap_or_default() } else { Value::Array(list) };
             let text = if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? };
             shell.ui.data(&text);
         }
@@ -77,7 +80,10 @@ fn status(entry: &Entry, undone: &[String]) -> String {
 fn table(entries: &[Entry], undone: &[String], headers: bool) -> Vec<Line> {
     let mut lines = Vec::new();
     if headers {
-        lines.push(Line::of(Role::Heading, &format!("{:<28}{:<22}{:<9}{:<13}{:<8}{}", "ID", "TIME", "COMMAND", "STATUS", "CHANGES", "CONTEXT")));
+        lines.push(Line::of(
+            Role::Heading,
+            &format!("{:<28}{:<22}{:<9}{:<13}{:<8}{}", "ID", "TIME", "COMMAND", "STATUS", "CHANGES", "CONTEXT"),
+        ));
     }
     for entry in entries {
         let begin = &entry.begin;

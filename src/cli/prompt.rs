@@ -1,14 +1,23 @@
-//! Questions, in the way of `git add -p`: a letter and Enter. And what a signal does meanwhile.
+//! Questions, in the way of `git add -p`: a line and Enter. And what a signal does meanwhile.
+//!
+//! The terminal stays as it is, with its own line editing: a program that ends at a question has
+//! nothing to put back.
 
+use std::io::BufRead;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use dialoguer::Input as Question;
+use dialoguer::theme::{SimpleTheme, Theme};
 
 use super::error::{CliError, code};
-use super::ui::{Ui, safe};
+use super::ui::{Ui, leave, safe};
 use crate::fix::Input;
 use crate::report::text::{Line, Role};
+
+/// How often a question looks for a signal.
+const PULSE: Duration = Duration::from_millis(50);
 
 /// The answers to "Apply this fix?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,26 +49,21 @@ const HELP: &[(&str, &str)] = &[
     ("?", "this help"),
 ];
 
-/// What the program is doing, for a signal that arrives meanwhile.
+/// The signals that have arrived.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
-    asking: Arc<AtomicBool>,
     count: Arc<AtomicU8>,
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C and SIGTERM. At a question nothing is in flight: the program ends at
-    /// once. At work the signal is remembered, and a second one ends the program.
+    /// Listens for Ctrl-C and SIGTERM. A question ends with the first; work is settled before the
+    /// program ends, unless a second one arrives.
     pub fn listen(runtime: &tokio::runtime::Runtime, ui: &Ui) -> Self {
         let this = Self::default();
         let (listener, interactive) = (this.clone(), ui.is_interactive());
         runtime.spawn(async move {
             while next_signal().await {
-                let count = listener.count.fetch_add(1, Ordering::SeqCst);
-                if listener.asking.load(Ordering::SeqCst) {
-                    leave(interactive, "\nInterrupted; nothing is in flight.", code::INTERRUPTED);
-                }
-                if count > 0 {
+                if listener.count.fetch_add(1, Ordering::SeqCst) > 0 {
                     leave(interactive, "\nInterrupted; `kubectl progrc history` shows what is in flight.", code::LOOK);
                 }
             }
@@ -75,15 +79,8 @@ impl Interrupt {
     /// Returns when a signal has arrived.
     pub async fn wait(&self) {
         while !self.is_set() {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(PULSE).await;
         }
-    }
-
-    fn during<T>(&self, ask: impl FnOnce() -> T) -> T {
-        self.asking.store(true, Ordering::SeqCst);
-        let answer = ask();
-        self.asking.store(false, Ordering::SeqCst);
-        answer
     }
 }
 
@@ -99,31 +96,37 @@ async fn next_signal() -> bool {
     }
 }
 
-/// Ends the program with the terminal as it was found.
-fn leave(interactive: bool, message: &str, code: u8) -> ! {
-    if interactive {
-        let terminal = console::Term::stderr();
-        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
+/// Prints a question and reads the line that answers it.
+fn read(ui: &Ui, interrupt: &Interrupt, question: &str) -> Result<String, CliError> {
+    ui.question(question);
+    let (sender, receiver) = mpsc::channel();
+    // A read can't be called off: it ends with the program.
+    std::thread::spawn(move || {
+        let mut line = Vec::new();
+        let read = std::io::stdin().lock().read_until(b'\n', &mut line);
+        let _ = sender.send(read.map(|_| line));
+    });
+    loop {
+        if interrupt.is_set() {
+            ui.end_question();
+            return Err(CliError::new("interrupted").code(code::INTERRUPTED));
+        }
+        match receiver.recv_timeout(PULSE) {
+            Ok(Ok(line)) if !line.is_empty() => return Ok(String::from_utf8_lossy(&line).trim().to_owned()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => {
+                ui.end_question();
+                return Err(CliError::new("standard input ended before the answer"));
+            }
+        }
     }
-    std::process::exit(i32::from(code));
-}
-
-fn read(ui: &Ui, interrupt: &Interrupt, question: Question<'_, String>) -> Result<String, CliError> {
-    let answer = interrupt.during(|| question.interact_text_on(&ui.terminal()));
-    answer.map_err(|error| {
-        ui.restore_cursor();
-        let interrupted = interrupt.is_set() || error.to_string().contains("interrupted");
-        let code = if interrupted { code::INTERRUPTED } else { code::FAILED };
-        CliError::new("no answer").code(code)
-    })
 }
 
 /// Asks what to do with a fix.
 pub fn choose(ui: &Ui, interrupt: &Interrupt, can_edit: bool) -> Result<Choice, CliError> {
     let keys = if can_edit { "y,n,a,d,s,e,q,?" } else { "y,n,a,d,s,q,?" };
     loop {
-        let question = Question::new().with_prompt(format!("Apply this fix? [{keys}]")).allow_empty(true);
-        let choice = match read(ui, interrupt, question)?.trim().to_ascii_lowercase().as_str() {
+        let choice = match read(ui, interrupt, &format!("Apply this fix? [{keys}]"))?.to_ascii_lowercase().as_str() {
             "y" | "yes" => Choice::Yes,
             "n" | "no" => Choice::No,
             "a" => Choice::All,
@@ -133,8 +136,11 @@ pub fn choose(ui: &Ui, interrupt: &Interrupt, can_edit: bool) -> Result<Choice, 
             "q" | "quit" => Choice::Quit,
             _ => {
                 let shown = HELP.iter().filter(|(key, _)| *key != "e" || can_edit);
-                let lines: Vec<Line> =
-                    shown.map(|(key, text)| Line::of(Role::Strong, &format!("  {key}")).and(Role::Plain, &format!("  {text}"))).collect();
+                let lines: Vec<Line> = shown
+                    .map(|(key, text)| {
+                        Line::of(Role::Strong, &format!("  {key}")).and(Role::Plain, &format!("  {text}"))
+                    })
+                    .collect();
                 ui.ask_lines(&lines);
                 continue;
             }
@@ -145,32 +151,42 @@ pub fn choose(ui: &Ui, interrupt: &Interrupt, can_edit: bool) -> Result<Choice, 
 
 /// Asks a yes-or-no question; no is the default.
 pub fn confirm(ui: &Ui, interrupt: &Interrupt, text: &str) -> Result<bool, CliError> {
-    let question = Question::new().with_prompt(format!("{text} [y,N]")).allow_empty(true);
-    let answer = read(ui, interrupt, question)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let mut question = String::new();
+    SimpleTheme.format_confirm_prompt(&mut question, text, Some(false)).expect("a String takes text");
+    let answer = read(ui, interrupt, question.trim_end())?;
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Asks one of a fix's questions, with its default, until the answer fits. `None` leaves it open.
 pub fn ask(ui: &Ui, interrupt: &Interrupt, input: &Input) -> Result<Option<String>, CliError> {
     let pattern = input.pattern.as_ref().and_then(|p| regex::Regex::new(&format!("^(?:{p})$")).ok());
-    let default = input.value.clone().or_else(|| input.default.clone());
-    let must = if input.required { "" } else { ", empty for none" };
-    let mut question = Question::new().with_prompt(format!("{}{must}", safe(&input.prompt)));
-    if let Some(default) = default {
-        question = question.default(default);
+    let default = input.value.clone().or_else(|| input.default.clone()).unwrap_or_default();
+    let otherwise = match (default.is_empty(), input.required) {
+        (false, _) => "",
+        (true, true) => " (empty leaves this finding)",
+        (true, false) => " (empty for none)",
+    };
+    let (text, shown) = (format!("{}{otherwise}", safe(&input.prompt)), safe(&default));
+    let mut question = String::new();
+    let shown = Some(shown.as_str()).filter(|shown| !shown.is_empty());
+    SimpleTheme.format_input_prompt(&mut question, &text, shown).expect("a String takes text");
+    loop {
+        let answer = read(ui, interrupt, question.trim_end())?;
+        let answer = if answer.is_empty() { default.clone() } else { answer };
+        match &pattern {
+            _ if answer.is_empty() => return Ok(None),
+            Some(pattern) if !pattern.is_match(&answer) => {
+                let wanted = input.pattern.as_deref().unwrap_or_default();
+                ui.ask_lines(&[Line::of(Role::Plain, &format!("  `{answer}` does not match {wanted}"))]);
+            }
+            _ => return Ok(Some(answer)),
+        }
     }
-    let wanted = input.pattern.clone().unwrap_or_default();
-    let question = question.allow_empty(true).validate_with(move |text: &String| {
-        let fits = text.is_empty() || pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
-        if fits { Ok(()) } else { Err(format!("`{}` does not match {wanted}", safe(text))) }
-    });
-    Ok(Some(read(ui, interrupt, question)?).filter(|answer| !answer.is_empty()))
 }
 
 /// Asks for an object's name, which confirms what can't be undone.
 pub fn type_name(ui: &Ui, interrupt: &Interrupt, lost: &str, name: &str, path: &str) -> Result<bool, CliError> {
     ui.ask_lines(&[Line::of(Role::Critical, "Can't be undone: ").and(Role::Plain, lost)]);
-    let question = Question::new().with_prompt(format!("Type {} to confirm", safe(name))).allow_empty(true);
-    let answer = read(ui, interrupt, question)?;
+    let answer = read(ui, interrupt, &format!("Type {} to confirm:", safe(name)))?;
     Ok(answer == name || answer == path)
 }

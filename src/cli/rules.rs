@@ -10,6 +10,9 @@ use crate::report::text::{Line, Role};
 use crate::rules::rule::Rule;
 use crate::rules::{RULES, find};
 
+/// The columns for which manuals are written.
+const WIDEST: usize = 100;
+
 /// The flags of `rules`.
 #[derive(Debug, Args)]
 pub struct RulesArgs {
@@ -37,7 +40,7 @@ pub fn list(args: &RulesArgs, shell: &Shell) -> Result<u8, CliError> {
             let value = Value::Array(RULES.iter().map(|rule| to_json(rule)).collect());
             shell.ui.data(&if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? });
         }
-        None => shell.ui.lines(&table(!args.no_headers)),
+        None => shell.ui.lines(&table(!args.no_headers, shell.ui.width())),
     }
     Ok(code::DONE)
 }
@@ -58,7 +61,7 @@ fn to_json(rule: &Rule) -> Value {
     })
 }
 
-fn table(headers: bool) -> Vec<Line> {
+fn table(headers: bool, columns: Option<usize>) -> Vec<Line> {
     let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0) + 3;
     let mut lines = Vec::new();
     if headers {
@@ -72,36 +75,64 @@ fn table(headers: bool) -> Vec<Line> {
             .and(Role::Plain, &format!("{:<20}{:<9}{}", rule.category.word(), class(rule), rule.summary));
         lines.push(line);
     }
-    lines
+    let columns = columns.unwrap_or(usize::MAX);
+    lines.into_iter().map(|line| line.truncate(columns)).collect()
 }
 
 /// Runs `explain`.
 pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
     let Some(rule) = find(&args.rule) else {
         let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-        let near = suggest::nearest(&args.rule, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        return Err(CliError::new(format!("unknown rule `{}`{near}", args.rule)).hint("`kubectl progrc rules` lists them"));
+        let near =
+            suggest::nearest(&args.rule, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(
+            CliError::new(format!("unknown rule `{}`{near}", args.rule)).hint("`kubectl progrc rules` lists them")
+        );
     };
     let mut lines = vec![
         Line::of(Role::Strong, rule.id).and(Role::Plain, &format!(" - {}", rule.summary)),
-        Line::of(rule.severity.into(), rule.severity.word())
-            .and(Role::Plain, &format!(" · {} · {} · fix: {}", rule.priority.word(), rule.category.word(), class(rule))),
+        Line::of(rule.severity.into(), rule.severity.word()).and(
+            Role::Plain,
+            &format!(" · {} · {} · fix: {}", rule.priority.word(), rule.category.word(), class(rule)),
+        ),
         Line::blank(),
     ];
-    for line in rule.manual.lines() {
-        let line = line.strip_prefix(' ').unwrap_or(line);
-        lines.push(match line.strip_prefix("## ") {
-            Some(heading) => Line::of(Role::Heading, &heading.to_uppercase()),
-            None => Line::of(Role::Plain, line),
-        });
-    }
+    lines.extend(manual(rule.manual, shell.ui.width().is_some_and(|columns| columns < WIDEST)));
     if !rule.parameters.is_empty() {
         lines.extend([Line::blank(), Line::of(Role::Heading, "KEYS OF --set AND OF THE CONFIGURATION")]);
     }
     for parameter in rule.parameters {
         let default = parameter.default.map(|value| format!(" (default {value})")).unwrap_or_default();
-        lines.push(Line::of(Role::Strong, &format!("  {}", parameter.key)).and(Role::Plain, &format!("  {}{default}", parameter.prompt)));
+        lines.push(
+            Line::of(Role::Strong, &format!("  {}", parameter.key))
+                .and(Role::Plain, &format!("  {}{default}", parameter.prompt)),
+        );
     }
-    shell.ui.lines(&lines);
+    let columns = shell.ui.width().unwrap_or(usize::MAX);
+    shell.ui.lines(&lines.into_iter().flat_map(|line| line.wrap(columns, 0)).collect::<Vec<_>>());
     Ok(code::DONE)
+}
+
+/// A manual's Markdown for the eye: headings in capitals, examples indented. With `joined` a
+/// paragraph is one line, to be broken where the terminal ends.
+fn manual(text: &str, joined: bool) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let (mut in_example, mut in_paragraph) = (false, false);
+    for line in text.lines() {
+        let line = line.strip_prefix(' ').unwrap_or(line);
+        let goes_on = in_paragraph && joined;
+        in_paragraph = !in_example && !line.is_empty() && !line.starts_with("```") && !line.starts_with("## ");
+        if line.starts_with("```") {
+            in_example = !in_example;
+        } else if in_example {
+            lines.push(Line::of(Role::Plain, &format!("  {line}")));
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            lines.push(Line::of(Role::Heading, &heading.to_uppercase()));
+        } else if let Some(last) = lines.last_mut().filter(|_| goes_on && in_paragraph && !line.starts_with("- ")) {
+            last.push(Role::Plain, &format!(" {}", line.trim_start()));
+        } else {
+            lines.push(Line::of(Role::Plain, line));
+        }
+    }
+    lines
 }

@@ -61,13 +61,9 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 }
 
 /// Connects, and asks who the cluster is.
-pub async fn connect(
-    args: &ConnectionArgs,
-    env: &Environment,
-) -> Result<(Arc<Connection>, Identity), CliError> {
-    let connection = connect::connect(&args.options(), env)
-        .await
-        .map_err(|error| CliError::of(&error).hint(error.hint.clone()))?;
+pub async fn connect(args: &ConnectionArgs, env: &Environment) -> Result<(Arc<Connection>, Identity), CliError> {
+    let connection =
+        connect::connect(&args.options(), env).await.map_err(|error| CliError::of(&error).hint(error.hint.clone()))?;
     let identity = load::identify(&connection).await.map_err(|error| unreachable(&error))?;
     Ok((Arc::new(connection), identity))
 }
@@ -110,17 +106,8 @@ impl Session {
         let rules = config.rules(RULES);
         let audit = audit::run_configured(&inventory, &settings, &config, &rules);
         audit.warnings.iter().for_each(|warning| ui.warn(warning));
-        let mut session = Self {
-            origin,
-            inventory,
-            settings,
-            config,
-            rules,
-            audit,
-            filter,
-            selector,
-            elapsed: started.elapsed(),
-        };
+        let mut session =
+            Self { origin, inventory, settings, config, rules, audit, filter, selector, elapsed: started.elapsed() };
         session.require_full(what)?;
         session.locate();
         session.elapsed = started.elapsed();
@@ -175,9 +162,12 @@ impl Session {
 fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
     let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
     let user = configuration::user_directory(variable, env.home.as_deref());
+    // A kustomization is a directory of manifests too.
+    let mut manifests = what.filename.clone();
+    manifests.extend(what.kustomize.iter().map(|dir| dir.display().to_string()));
     Ok(configuration::find(&configuration::Search {
         named: what.config.as_deref(),
-        manifests: &what.filename,
+        manifests: &manifests,
         working_directory: &crate::backend::files::working_directory(),
         user_directory: user.as_deref(),
     })?)

@@ -1,15 +1,14 @@
 //! The only printer. Data goes to standard output, everything else to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
 use std::io::{IsTerminal, Write};
 
 use console::Term;
 
-use super::args::{Color, TerminalArgs};
+use super::args::{TerminalArgs, When};
 use super::error::CliError;
 use super::style::style;
 use crate::backend::cluster::connect::Environment;
-use crate::report::text::{Line, Role, escape};
+use crate::report::text::{Line, Role, escape, escape_data};
 
 /// Where and how to print.
 #[derive(Debug)]
@@ -24,15 +23,17 @@ pub struct Ui {
 
 /// True if a stream gets colour: the flag, then `NO_COLOR`, then `CLICOLOR_FORCE` or
 /// `FORCE_COLOR`, then what the stream is.
-fn wants_color(choice: Color, env: &Environment, is_terminal: bool) -> bool {
+fn wants_color(choice: When, env: &Environment, is_terminal: bool) -> bool {
     let set = |name: &str| env.variables.get(name).is_some_and(|value| !value.is_empty());
     let forced = |name: &str| env.variables.get(name).is_some_and(|value| !value.is_empty() && value != "0");
     match choice {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto if env.variables.contains_key("NO_COLOR") => false,
-        Color::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
-        Color::Auto => is_terminal && (set("TERM") || cfg!(windows)) && env.variables.get("TERM").is_none_or(|t| t != "dumb"),
+        When::Always => true,
+        When::Never => false,
+        When::Auto if env.variables.contains_key("NO_COLOR") => false,
+        When::Auto if forced("CLICOLOR_FORCE") || forced("FORCE_COLOR") => true,
+        When::Auto => {
+            is_terminal && (set("TERM") || cfg!(windows)) && env.variables.get("TERM").is_none_or(|t| t != "dumb")
+        }
     }
 }
 
@@ -69,9 +70,14 @@ impl Ui {
         self.verbose > 0
     }
 
-    /// The terminal of questions.
-    pub fn terminal(&self) -> Term {
-        Term::stderr()
+    /// Prints a question to standard error, without the end of its line.
+    pub fn question(&self, text: &str) {
+        Self::error_text(&(paint(&Line::of(Role::Strong, text), self.err_color) + " "));
+    }
+
+    /// Ends the line of a question that got no answer.
+    pub fn end_question(&self) {
+        Self::error_text("\n");
     }
 
     /// Shows the cursor again, whoever hid it.
@@ -81,8 +87,12 @@ impl Ui {
         }
     }
 
-    /// Prints data, as it is.
+    /// Prints data as it is, without what could drive a terminal.
     pub fn data(&self, text: &str) {
+        Self::out_text(&escape_data(text));
+    }
+
+    fn out_text(text: &str) {
         let mut out = std::io::stdout().lock();
         // A reader that went away has read enough.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -91,13 +101,13 @@ impl Ui {
     /// Prints lines of a report to standard output.
     pub fn lines(&self, lines: &[Line]) {
         let text: String = lines.iter().map(|line| paint(line, self.out_color) + "\n").collect();
-        self.data(&text);
+        Self::out_text(&text);
     }
 
     /// Prints lines to standard error, whatever `-q` says: they belong to a question.
     pub fn ask_lines(&self, lines: &[Line]) {
         let text: String = lines.iter().map(|line| paint(line, self.err_color) + "\n").collect();
-        self.error_text(&text);
+        Self::error_text(&text);
     }
 
     /// A sentence on standard error; not with `-q`.
@@ -131,7 +141,7 @@ impl Ui {
         self.ask_lines(&lines);
     }
 
-    fn error_text(&self, text: &str) {
+    fn error_text(text: &str) {
         let mut err = std::io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
@@ -150,6 +160,15 @@ fn paint(line: &Line, color: bool) -> String {
         .collect()
 }
 
+/// Ends the program with the terminal as it was found.
+pub fn leave(interactive: bool, message: &str, code: u8) -> ! {
+    if interactive {
+        let terminal = Term::stderr();
+        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
+    }
+    std::process::exit(i32::from(code));
+}
+
 /// A text from the cluster, fit for a question.
 pub fn safe(text: &str) -> String {
     escape(text).into_owned()
@@ -166,13 +185,13 @@ mod tests {
             ..Environment::default()
         };
         let term = ("TERM", "xterm");
-        assert!(wants_color(Color::Auto, &env(&[term]), true));
-        assert!(!wants_color(Color::Auto, &env(&[term]), false));
-        assert!(!wants_color(Color::Auto, &env(&[term, ("NO_COLOR", "")]), true));
-        assert!(!wants_color(Color::Auto, &env(&[("TERM", "dumb")]), true));
-        assert!(!wants_color(Color::Auto, &env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), true));
-        assert!(wants_color(Color::Auto, &env(&[("FORCE_COLOR", "1")]), false));
-        assert!(wants_color(Color::Always, &env(&[("NO_COLOR", "1")]), false));
-        assert!(!wants_color(Color::Never, &env(&[("FORCE_COLOR", "1")]), true));
+        assert!(wants_color(When::Auto, &env(&[term]), true));
+        assert!(!wants_color(When::Auto, &env(&[term]), false));
+        assert!(!wants_color(When::Auto, &env(&[term, ("NO_COLOR", "")]), true));
+        assert!(!wants_color(When::Auto, &env(&[("TERM", "dumb")]), true));
+        assert!(!wants_color(When::Auto, &env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), true));
+        assert!(wants_color(When::Auto, &env(&[("FORCE_COLOR", "1")]), false));
+        assert!(wants_color(When::Always, &env(&[("NO_COLOR", "1")]), false));
+        assert!(!wants_color(When::Never, &env(&[("FORCE_COLOR", "1")]), true));
     }
 }

@@ -35,7 +35,7 @@ pub struct UndoArgs {
 /// What undo does about one step.
 struct Planned<'a> {
     step: &'a StepEntry,
-    back: Result<Prepared, String>,
+    back: Prepared,
 }
 
 /// Runs `undo`.
@@ -46,15 +46,22 @@ pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.command = "undo";
     let entries = chosen(args, shell, &run.cluster())?;
-    let mut left = Vec::new();
+    let (mut left, mut made) = (Vec::new(), Vec::new());
     for entry in &entries {
         run.undoes = Some(entry.begin.id.clone());
-        left.extend(one(args, &mut run, entry)?);
+        run.namespaces.clone_from(&entry.begin.namespaces);
+        let rest = match one(args, &mut run, entry) {
+            Ok(rest) => rest,
+            Err(error) => return Err(run.close_after(error)),
+        };
+        // Of a part the rest is still to be undone.
+        made.extend(run.end(rest.is_empty() && args.step.is_none())?);
+        left.extend(rest);
         if run.interrupted {
             break;
         }
     }
-    finish(args, run, &left)
+    finish(args, &run, &made, &left)
 }
 
 /// The entries to take back, newest first.
@@ -67,8 +74,11 @@ fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, C
             .entry(id)
             .map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?;
         if entry.begin.cluster != cluster {
-            return Err(CliError::new(format!("entry {} is of another cluster ({})", entry.begin.id, entry.begin.server))
-                .hint("name its context with --context"));
+            return Err(CliError::new(format!(
+                "entry {} is of another cluster ({})",
+                entry.begin.id, entry.begin.server
+            ))
+            .hint("name its context with --context"));
         }
         entries.push(entry);
     }
@@ -98,12 +108,42 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
     let ui = &run.shell.ui;
     let context = run.connection.context.as_deref().unwrap_or("in-cluster");
     ui.note(&format!("Context {context} · {}", run.connection.server));
-    ui.note(&format!("Undo {} ({} of {})", entry.begin.id, entry.begin.command, entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")));
+    ui.note(&format!(
+        "Undo {} ({} of {})",
+        entry.begin.id,
+        entry.begin.command,
+        entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")
+    ));
     let mut left = Vec::new();
+    let planned = look(args, run, entry, &mut left);
+    show(run, &planned);
+    if args.write.dry_run != DryRun::None {
+        return Ok(left);
+    }
+    if planned.is_empty() {
+        if left.is_empty() {
+            // Nothing to take back is as good as taken back, and the journal has to know.
+            run.begin()?;
+        }
+        return Ok(left);
+    }
+    if !args.write.yes && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")? {
+        left.push("answered no".to_owned());
+        return Ok(left);
+    }
+    for step in planned.iter().map(|planned| planned.step) {
+        write(run, step, &mut left)?;
+    }
+    Ok(left)
+}
+
+/// Lets the server try the way back of every step, and says what is refused.
+fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<String>) -> Vec<Planned<'a>> {
+    let ui = &run.shell.ui;
     let mut planned = Vec::new();
     for step in undo::order(entry, args.step) {
         match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-            Back::Ready(prepared) => planned.push(Planned { step, back: Ok(*prepared) }),
+            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared }),
             Back::Nothing(why) => ui.note(&format!("  {}: {why}", kubectl_name(&step.intent.object))),
             Back::Refused(lines) => {
                 let name = kubectl_name(&step.intent.object);
@@ -113,48 +153,38 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
             }
         }
     }
-    show(run, &planned);
-    if planned.is_empty() || args.write.dry_run != DryRun::None {
-        return Ok(left);
+    planned
+}
+
+/// Takes one step back. It is looked at again: earlier steps of this undo may have touched the
+/// same object.
+fn write(run: &mut Run<'_>, step: &StepEntry, left: &mut Vec<String>) -> Result<(), CliError> {
+    let name = kubectl_name(&step.intent.object);
+    if run.interrupted {
+        left.push(format!("{name}: interrupted"));
+        return Ok(());
     }
-    if !args.write.yes && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")? {
-        left.push("answered no".to_owned());
-        return Ok(left);
-    }
-    for Planned { step, back } in planned {
-        let Ok(prepared) = back else { continue };
-        if run.interrupted {
-            left.push(format!("{}: interrupted", kubectl_name(&step.intent.object)));
-            continue;
+    let fresh = match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
+        Back::Ready(fresh) => *fresh,
+        Back::Nothing(_) => return Ok(()),
+        Back::Refused(lines) => {
+            left.extend(lines.first().map(|line| format!("{name}: {line}")));
+            return Ok(());
         }
-        // Earlier steps of this undo may have touched the same object.
-        let fresh = match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-            Back::Ready(fresh) => *fresh,
-            Back::Nothing(_) => continue,
-            Back::Refused(lines) => {
-                left.extend(lines.first().cloned());
-                continue;
-            }
-        };
-        let _ = prepared;
-        let purpose = Purpose {
-            rule: step.intent.rule.clone(),
-            title: format!("Undo: {}", step.intent.title),
-            irreversible: None,
-        };
-        if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
-            let failure = run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default();
-            left.push(format!("{}: {failure}", kubectl_name(&step.intent.object)));
-        }
+    };
+    let purpose =
+        Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
+    if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
+        let failure = run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default();
+        left.push(format!("{name}: {failure}"));
     }
-    Ok(left)
+    Ok(())
 }
 
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
     for Planned { step, back } in planned {
-        let Ok(prepared) = back else { continue };
-        lines.extend(step_diff(prepared));
+        lines.extend(step_diff(back));
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
         }
@@ -162,8 +192,9 @@ fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     run.shell.ui.ask_lines(&lines);
 }
 
-fn finish(args: &UndoArgs, mut run: Run<'_>, left: &[String]) -> Result<u8, CliError> {
-    run.close(left.is_empty())?;
+/// Says how it ended; `made` are the journal entries of this undo.
+fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> Result<u8, CliError> {
+    let entry = made.last();
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
@@ -171,27 +202,34 @@ fn finish(args: &UndoArgs, mut run: Run<'_>, left: &[String]) -> Result<u8, CliE
         () => code::DONE,
     };
     match args.output.as_deref() {
-        Some("name") => run.shell.ui.data(&run.entry().map(|id| format!("{id}\n")).unwrap_or_default()),
+        Some("name") => run.shell.ui.data(&made.iter().map(|id| format!("{id}\n")).collect::<String>()),
         Some(format) => {
             let steps: Vec<Value> = run.settled.iter().map(settled_json).collect();
             let value = json!({
-                "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": run.entry(), "undoes": run.undoes,
+                "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": entry, "undoes": run.undoes,
                 "exitCode": code, "applied": steps, "left": left,
             });
-            run.shell.ui.data(&if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? });
+            run.shell.ui.data(&if format == "json" {
+                format!("{value:#}\n")
+            } else {
+                serde_saphyr::to_string(&value)?
+            });
         }
         None => {
             let done = run.settled.iter().filter(|settled| settled.failure.is_none()).count();
             let mut lines = vec![Line::of(Role::Strong, &format!("{} taken back", count(done, "change", "changes")))];
             lines.extend(left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
-            if let Some(entry) = run.entry() {
-                lines.push(Line::of(Role::Plain, "Undo of this undo: ").and(Role::Command, &format!("kubectl progrc undo {entry}")));
+            for entry in made {
+                lines.push(
+                    Line::of(Role::Plain, "Undo of this undo: ")
+                        .and(Role::Command, &format!("kubectl progrc undo {entry}")),
+                );
             }
             run.shell.ui.lines(&lines);
         }
     }
     if code == code::LOOK
-        && let Some(entry) = run.entry()
+        && let Some(entry) = entry
     {
         let hint = format!("`kubectl progrc history {entry}` shows it");
         run.shell.ui.error(&CliError::new(format!("journal entry {entry} needs a look")).hint(hint));

@@ -286,6 +286,13 @@ pub fn container_range<'a>(inventory: &'a Inventory, namespace: &str) -> Option<
     })
 }
 
+/// What a pod of this shape takes of a key such as `requests.cpu`; `None` for a limit that a
+/// container does not state.
+pub fn pod_need(spec: &PodSpec, key: &str) -> Option<Quantity> {
+    let (side, resource) = split(key);
+    capacity::pod_amount(spec, resource, side)
+}
+
 /// What one workload needs at its peak.
 #[derive(Clone, Debug)]
 pub struct Need {
@@ -308,13 +315,7 @@ pub fn needs(inventory: &Inventory, namespace: &str, defaults: &Defaults) -> Vec
         let (pods, arithmetic) = capacity::peak_pods(inventory, position);
         let running = inventory.pods_of(position).filter(|pod| pod.is_active());
         let running = i64::try_from(running.count()).unwrap_or(i64::MAX);
-        let each: BTreeMap<_, _> = COMPUTE
-            .into_iter()
-            .map(|key| {
-                let (side, resource) = split(key);
-                (key, capacity::pod_amount(&spec, resource, side))
-            })
-            .collect();
+        let each: BTreeMap<_, _> = COMPUTE.into_iter().map(|key| (key, pod_need(&spec, key))).collect();
         let used = each.iter().map(|(key, amount)| (*key, amount.unwrap_or_default() * running)).collect();
         Some(Need { workload: workload.subject.clone(), pods, arithmetic, each, used })
     };
@@ -360,56 +361,4 @@ pub fn volume_claims(inventory: &Inventory, namespace: &str) -> (i64, String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn inventory(ranges: &[Value], containers: &Value) -> Inventory {
-        let mut inventory = Inventory::default();
-        for (at, limits) in ranges.iter().enumerate() {
-            let range = json!({"metadata": {"name": format!("r{at}"), "namespace": "a"}, "spec": {"limits": [limits]}});
-            inventory.add("v1", "LimitRange", range, None).unwrap();
-        }
-        let deployment = json!({"metadata": {"name": "web", "namespace": "a"}, "spec": {"replicas": 2,
-            "template": {"spec": {"containers": containers}}}});
-        inventory.add("apps/v1", "Deployment", deployment, None).unwrap();
-        inventory.finish()
-    }
-
-    #[test]
-    fn a_limit_range_completes_itself_as_the_api_does() {
-        let inventory =
-            inventory(&[json!({"type": "Container", "max": {"memory": "1Gi"}, "min": {"cpu": "10m"}})], &json!([]));
-        let defaults = Defaults::of(&inventory, "a");
-        assert_eq!(defaults.get("limits.memory"), Some(Quantity::mebi(1024)));
-        assert_eq!(defaults.get("requests.memory"), Some(Quantity::mebi(1024)));
-        assert_eq!(defaults.get("requests.cpu"), Some(Quantity::milli(10)));
-        assert_eq!(defaults.get("limits.cpu"), None);
-    }
-
-    #[test]
-    fn a_default_limit_is_never_below_a_request() {
-        let containers = json!([
-            {"name": "a", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}},
-            {"name": "b", "resources": {"requests": {"cpu": "200m", "memory": "1Gi"}}},
-            {"name": "c"}]);
-        let inventory = inventory(&[], &containers);
-        let proposal = propose(&inventory, "a", &BTreeSet::from(["requests.cpu", "limits.memory"]));
-        assert_eq!(proposal.amounts["requests.cpu"], Quantity::milli(150));
-        assert_eq!(proposal.amounts["requests.memory"], Quantity::mebi(544));
-        assert_eq!(proposal.amounts["limits.memory"], Quantity::mebi(1088));
-        assert!(!proposal.amounts.contains_key("limits.cpu"));
-    }
-
-    #[test]
-    fn defaults_count_in_the_needs() {
-        let range = json!({"type": "Container", "default": {"memory": "256Mi"}, "defaultRequest": {"cpu": "100m", "memory": "128Mi"}});
-        let inventory =
-            inventory(&[range], &json!([{"name": "a"}, {"name": "b", "resources": {"limits": {"cpu": "1"}}}]));
-        let needs = needs(&inventory, "a", &Defaults::of(&inventory, "a"));
-        assert_eq!(needs[0].each["requests.cpu"], Some(Quantity::milli(1100)));
-        assert_eq!(needs[0].each["limits.memory"], Some(Quantity::mebi(512)));
-        assert_eq!(needs[0].each["limits.cpu"], None);
-        assert_eq!(needs[0].pods, 3);
-    }
-}
+mod tests;

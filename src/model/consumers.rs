@@ -35,7 +35,7 @@ pub enum Way {
     /// As this variable, read at start.
     Variable(String),
     /// As this file, which is updated while the container runs.
-    File(String),
+    Mounted(String),
     /// As this file, mounted by `subPath` and never updated.
     FixedFile(String),
 }
@@ -43,7 +43,7 @@ pub enum Way {
 impl Way {
     /// True if a running container keeps the old value.
     pub fn needs_restart(&self) -> bool {
-        !matches!(self, Self::File(_))
+        !matches!(self, Self::Mounted(_))
     }
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => write!(f, "variable {name}, read at start"),
-            Self::File(path) => write!(f, "file {path}, updated while it runs"),
+            Self::Mounted(path) => write!(f, "file {path}, updated while it runs"),
             Self::FixedFile(path) => {
                 write!(f, "file {path} by subPath, never updated without a restart")
             }
@@ -87,7 +87,7 @@ impl Mount<'_> {
     }
 
     fn way(&self, file: String) -> Way {
-        if self.sub_path.is_some() { Way::FixedFile(file) } else { Way::File(file) }
+        if self.sub_path.is_some() { Way::FixedFile(file) } else { Way::Mounted(file) }
     }
 }
 

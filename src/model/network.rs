@@ -56,6 +56,9 @@ pub struct ServiceSpec {
     /// Who makes the load balancer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_balancer_class: Option<String>,
+    /// False if the load balancer needs no node ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocate_load_balancer_node_ports: Option<bool>,
     /// Node addresses that forward to it.
     #[serde(rename = "externalIPs", skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub external_ips: Vec<String>,

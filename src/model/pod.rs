@@ -56,6 +56,9 @@ pub struct PodSpec {
     /// True if the pod shares its node's IPC.
     #[serde(rename = "hostIPC", skip_serializing_if = "Option::is_none")]
     pub host_ipc: Option<bool>,
+    /// False if the pod runs in a user namespace of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_users: Option<bool>,
     /// Affinity, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Value>,

@@ -15,6 +15,7 @@ use super::workload::Workload;
 
 mod keys;
 mod mounts;
+mod names;
 mod scan;
 
 pub use keys::is_host_key;
@@ -212,7 +213,7 @@ fn follow_alias(inventory: &Inventory, service: usize) -> Option<usize> {
             return Some(at);
         }
         let name = item.spec.external_name.as_deref()?.trim_end_matches('.');
-        at = scan::resolve(inventory, item.namespace(), name).filter(|(_, qualified)| *qualified)?.0;
+        at = names::resolve(inventory, item.namespace(), name).filter(|(_, qualified)| *qualified)?.0;
     }
     None
 }
@@ -240,15 +241,12 @@ fn expand(
             let namespace = own.filter(|own| is_namespace(own)).map(|_| workload.namespace());
             variables.get(name).and_then(Variable::text).or(namespace)
         });
-        match (value, name) {
-            (Some(value), Some((_, tail))) => {
-                out.push_str(value);
-                rest = tail;
-            }
-            _ => {
-                out.push('$');
-                rest = &rest[1..];
-            }
+        if let (Some(value), Some((_, tail))) = (value, name) {
+            out.push_str(value);
+            rest = tail;
+        } else {
+            out.push('$');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

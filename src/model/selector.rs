@@ -74,6 +74,10 @@ impl Selector {
 #[error("`{0}` is not a label selector such as app=web, tier!=cache or env in (a,b)")]
 pub struct BadSelector(String);
 
+/// The longest name in a label's key, and the longest value.
+/// Source: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>.
+const LONGEST_WORD: usize = 63;
+
 impl Requirement {
     fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.key);
@@ -96,7 +100,17 @@ impl Requirement {
 
     fn new(key: &str, operator: &str, values: Vec<String>) -> Option<Self> {
         let key = key.trim();
-        let valid = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+        let inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let word = |text: &str| {
+            let ends = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+            ends && text.len() <= LONGEST_WORD && text.chars().all(inside)
+        };
+        let valid_key = match key.split_once('/') {
+            Some((prefix, name)) => !prefix.is_empty() && prefix.chars().all(inside) && word(name),
+            None => word(key),
+        };
+        let valid = valid_key && values.iter().all(|value| value.is_empty() || word(value));
         valid.then(|| Self { key: key.to_owned(), operator: operator.to_owned(), values })
     }
 

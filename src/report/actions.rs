@@ -100,13 +100,13 @@ mod tests {
         let text: String = actions(&report, &Options::default()).iter().map(|line| line.text() + "\n").collect();
         let expected = "\
 IMMEDIATE (before production)
-  1. CRITICAL insecure-flag
+  1. CRITICAL open-flag
      ConfigMap/config
      unsafe fix: 1 patch, restarts 1 workload
   2. HIGH missing-pdb  no PodDisruptionBudget for replicated pods
      Deployment/web
      safe fix: create PodDisruptionBudget/web-pdb
-  3. MEDIUM redundant-load-balancer
+  3. MEDIUM public-balancer
      Service/s0, Service/s1, Service/s2 and 2 more
      4 input fixes, 1 manual fix
 

@@ -6,6 +6,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::rules::settings::Environment;
 
@@ -189,11 +190,10 @@ pub struct FixCounts {
     pub manual: usize,
 }
 
-/// The JSON Schema of [`AuditReport`], as the repository keeps it.
-pub fn schema() -> String {
+/// The JSON Schema of [`AuditReport`].
+pub fn schema() -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let schema = settings.into_generator().into_root_schema_for::<AuditReport>();
-    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+    settings.into_generator().into_root_schema_for::<AuditReport>().to_value()
 }
 
 #[cfg(test)]

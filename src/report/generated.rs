@@ -12,6 +12,7 @@ use crate::rules::RULES;
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![
         ("docs/rules/README.md".to_owned(), index()),
+        ("docs/schemas/audit-report.json".to_owned(), json(&super::audit::schema())),
         ("docs/schemas/baseline.json".to_owned(), json(&baseline::schema())),
         ("docs/schemas/config.json".to_owned(), json(&config::schema(RULES))),
     ];

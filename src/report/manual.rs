@@ -275,7 +275,10 @@ mod tests {
 
     #[test]
     fn links_are_bare_and_signs_stay() {
-        assert_eq!(bare_links("a > b, <https://a.example> -> <https://b.example>"), "a > b, https://a.example -> https://b.example");
+        assert_eq!(
+            bare_links("a > b, <https://a.example> -> <https://b.example>"),
+            "a > b, https://a.example -> https://b.example"
+        );
     }
 
     #[test]

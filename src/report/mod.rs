@@ -10,11 +10,8 @@ pub mod fixes;
 pub mod table;
 pub mod name;
 pub mod actions;
-
-/// The files that are generated from this module: path in the repository, and content.
-pub fn generated() -> Vec<(String, String)> {
-    vec![("docs/schemas/audit-report.json".to_owned(), audit::schema())]
-}
+pub mod manual;
+pub mod generated;
 
 #[cfg(test)]
 mod samples;

@@ -1,6 +1,7 @@
 //! The objects of findings as kubectl takes them: `deployment.apps/web`, each once.
 
 use super::audit::{AuditReport, Object};
+use super::text::escape;
 
 /// One name a line, sorted. What is no object of the API, such as the cluster itself, has none.
 pub fn names(report: &AuditReport) -> Vec<String> {
@@ -12,12 +13,14 @@ pub fn names(report: &AuditReport) -> Vec<String> {
 
 /// `deployment.apps/web`, or `service/web` in the core group.
 pub fn name(object: &Object) -> Option<String> {
-    let kind = object.kind.to_lowercase();
-    match object.api_version.split_once('/') {
-        Some((group, _)) => Some(format!("{kind}.{group}/{}", object.name)),
-        None if object.api_version.is_empty() => None,
-        None => Some(format!("{kind}/{}", object.name)),
-    }
+    let (kind, name) = (object.kind.to_lowercase(), &object.name);
+    let whole = match object.api_version.split_once('/') {
+        Some((group, _)) => format!("{kind}.{group}/{name}"),
+        None if object.api_version.is_empty() => return None,
+        None => format!("{kind}/{name}"),
+    };
+    // A manifest may call itself anything; a line stays a line.
+    Some(escape(&whole).into_owned())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::rules::rule::{Context, Rule, Verdicts};
 use crate::rules::settings::Settings;
 
 const FLAG: Rule = Rule {
-    id: "insecure-flag",
+    id: "open-flag",
     severity: Severity::Critical,
     priority: Priority::Immediate,
     category: Category::Security,
@@ -22,13 +22,8 @@ const FLAG: Rule = Rule {
     check: flags,
     ..missing_pdb::RULE
 };
-const BALANCER: Rule = Rule {
-    id: "redundant-load-balancer",
-    severity: Severity::Medium,
-    category: Category::Cost,
-    check: balancers,
-    ..FLAG
-};
+const BALANCER: Rule =
+    Rule { id: "public-balancer", severity: Severity::Medium, category: Category::Cost, check: balancers, ..FLAG };
 const SEEN: Rule = Rule { id: "seen", severity: Severity::Medium, category: Category::Monitoring, check: seen, ..FLAG };
 
 /// The rules of the sample.

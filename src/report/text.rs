@@ -258,6 +258,27 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Machine output as it may meet a terminal: what [`escape`] would show as an escape stands as
+/// `\u009b`, which JSON reads back; ends of lines and tabs stay.
+pub fn escape_data(text: &str) -> Cow<'_, str> {
+    let unsafe_here = |c: char| is_hidden(c) && !matches!(c, '\n' | '\t');
+    if !text.chars().any(unsafe_here) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if unsafe_here(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units)
+                .iter()
+                .for_each(|unit| write!(out, "\\u{unit:04x}").expect("a string takes all"));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Controls (C0, C1, DEL), line and paragraph separators, marks of direction, and characters that
 /// nobody sees.
 fn is_hidden(c: char) -> bool {
@@ -279,6 +300,14 @@ mod tests {
         assert_eq!(escape(safe), safe);
         assert_eq!(Line::of(Role::Plain, forged).text(), safe);
         assert!(matches!(escape("größe 名前 ✓"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn machine_output_reads_back() {
+        let text = serde_json::to_string("a\u{1b}\u{9b}\u{202e}\u{e0001}\u{7f}\n名").unwrap() + "\n";
+        let safe = escape_data(&text);
+        assert_eq!(safe, "\"a\\u001b\\u009b\\u202e\\udb40\\udc01\\u007f\\n名\"\n");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), serde_json::from_str::<String>(&text).unwrap());
     }
 
     #[test]

@@ -74,7 +74,10 @@ pub fn restart(inventory: &Inventory, fix: &mut Fix, map: &Item<ConfigMap>, take
         } else if let Some(line) = no_restart(workload) {
             fix.consequences.push(line);
         } else {
-            fix.steps.push(Step::Restart { object: workload.subject.clone() });
+            let step = Step::Restart { object: workload.subject.clone() };
+            if !fix.steps.contains(&step) {
+                fix.steps.push(step);
+            }
         }
     }
 }

@@ -1,7 +1,5 @@
 //! missing-resource-quota: a namespace whose pods may take the whole cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Map, Value, json};
 
 use super::missing_limit_range;
@@ -9,9 +7,12 @@ use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step, free_name};
-use crate::model::allowance::{self, Defaults, Need, Proposal};
+use crate::model::allowance::{self, Need};
 use crate::model::quantity::Quantity;
 use crate::model::{Inventory, Subject};
+
+mod sums;
+use sums::Sums;
 
 declare_rule! {
     /// ## What it does
@@ -107,16 +108,6 @@ declare_rule! {
     check: check,
 }
 
-/// The numbers of the assessment, as a lower bound of its profile.
-const ASSESSMENT: [(&str, Quantity); 6] = [
-    ("limits.cpu", Quantity::units(20)),
-    ("limits.memory", Quantity::mebi(40 * 1024)),
-    ("persistentvolumeclaims", Quantity::units(10)),
-    ("pods", Quantity::units(50)),
-    ("requests.cpu", Quantity::units(10)),
-    ("requests.memory", Quantity::mebi(20 * 1024)),
-];
-
 /// Kinds whose absence from what was read would make the sums too small.
 const COUNTED: [&str; 8] = [
     "cronjobs",
@@ -176,121 +167,6 @@ fn arithmetic(need: &Need, keys: &[&'static str]) -> String {
     });
     let each = each.collect::<Vec<_>>().join(", ");
     format!("{}: {} pods ({}), each {each}", need.workload.short(), need.pods, need.arithmetic)
-}
-
-/// One number of the quota.
-struct Sum {
-    hard: Quantity,
-    derivation: String,
-}
-
-/// All numbers of the quota, and what they rest on.
-struct Sums {
-    /// The compute keys that are bounded.
-    keys: Vec<&'static str>,
-    needs: Vec<Need>,
-    /// The defaults that the quota needs first, if a container lacks a bounded field.
-    proposal: Option<Proposal>,
-    hard: BTreeMap<&'static str, Sum>,
-}
-
-impl Sums {
-    fn of(context: &Context<'_>, namespace: &Subject) -> Self {
-        let inventory = context.inventory;
-        let name = namespace.name.as_str();
-        let assessed = context.value(namespace, "profile").as_deref() == Some("assessment");
-        let mut keys = vec!["requests.cpu", "requests.memory", "limits.memory"];
-        if assessed {
-            keys.push("limits.cpu");
-        }
-        let given = Defaults::of(inventory, name);
-        let lacking = lacking(inventory, name, &keys, &given);
-        let proposal =
-            (!lacking.is_empty()).then(|| allowance::propose(inventory, name, &missing_limit_range::wanted(&lacking)));
-        let defaults = proposal.iter().fold(given, Defaults::with);
-        let needs = allowance::needs(inventory, name, &defaults);
-        let mut amounts = counts(inventory, name, &needs);
-        for key in &keys {
-            let need = needs.iter().map(|need| need.each[key].unwrap_or_default() * need.pods).sum();
-            let used = needs.iter().map(|need| need.used[key]).sum();
-            amounts.push(Amount { key, need, used, source: String::new() });
-        }
-        let hard = amounts.into_iter().map(|mut amount| {
-            amount.used = amount.used.max(reported(inventory, name, amount.key));
-            let least = ASSESSMENT.iter().find(|(known, _)| assessed && *known == amount.key);
-            (amount.key, amount.bound(least.map(|(_, least)| *least)))
-        });
-        Self { hard: hard.collect(), keys, needs, proposal }
-    }
-}
-
-/// What is needed and used of one key, before any room is added.
-struct Amount {
-    key: &'static str,
-    need: Quantity,
-    used: Quantity,
-    source: String,
-}
-
-impl Amount {
-    /// 1.2 times the larger of need and use, rounded up; `least` if that is more.
-    fn bound(&self, least: Option<Quantity>) -> Sum {
-        let step = match self.key {
-            "requests.cpu" | "limits.cpu" => Quantity::milli(500),
-            "requests.memory" | "limits.memory" => Quantity::mebi(256),
-            _ => Quantity::units(1),
-        };
-        let text = |amount| allowance::text(self.key, amount);
-        let base = self.need.max(self.used);
-        let name = if self.used > self.need { "used" } else { "needed" };
-        let hard = base.scale(12, 10).round_up(step);
-        let derivation = format!("1.2 × {} {name}{}, rounded up to {}", text(base), self.source, text(step));
-        match least {
-            Some(least) if least > hard => {
-                Sum { hard: least, derivation: format!("the assessment's number; {derivation} is {}", text(hard)) }
-            }
-            _ => Sum { hard, derivation },
-        }
-    }
-}
-
-/// Objects of the namespace that the quota counts.
-fn counts(inventory: &Inventory, namespace: &str, needs: &[Need]) -> Vec<Amount> {
-    let amount = |key, need: i64, used: usize, source| Amount {
-        key,
-        need: Quantity::units(need),
-        used: Quantity::units(i64::try_from(used).unwrap_or(i64::MAX)),
-        source,
-    };
-    let active = inventory.pods.within(namespace).iter().filter(|pod| pod.is_active()).count();
-    let mut out = vec![amount("pods", needs.iter().map(|need| need.pods).sum(), active, String::new())];
-    if inventory.unseen("persistentvolumeclaims", namespace).is_none() {
-        let (claims, source) = allowance::volume_claims(inventory, namespace);
-        out.push(amount("persistentvolumeclaims", claims, 0, format!(" ({source})")));
-    }
-    if inventory.unseen("services", namespace).is_none() {
-        let services = inventory.services.within(namespace).iter();
-        let balancers = services.filter(|service| service.kind() == "LoadBalancer").count();
-        out.push(amount("services.loadbalancers", 0, balancers, String::new()));
-    }
-    out
-}
-
-/// What quotas of the namespace report as used.
-fn reported(inventory: &Inventory, namespace: &str, key: &str) -> Quantity {
-    let quotas = inventory.quotas.within(namespace).iter();
-    quotas.filter_map(|quota| quota.status.used.get(key).and_then(Quantity::from_value)).max().unwrap_or_default()
-}
-
-/// The bounded fields that a container lacks and no limit range gives.
-fn lacking(inventory: &Inventory, namespace: &str, keys: &[&'static str], given: &Defaults) -> BTreeSet<&'static str> {
-    let lacks = |key: &&&str| {
-        given.get(key).is_none()
-            && allowance::active_workloads(inventory, namespace)
-                .filter_map(|(_, workload)| workload.template())
-                .any(|template| !allowance::lacking(&template.spec, key).is_empty())
-    };
-    keys.iter().filter(lacks).copied().collect()
 }
 
 fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {

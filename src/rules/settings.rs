@@ -92,8 +92,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The answer to a rule's question about one object: an answer for that object, else one for
-    /// the rule, else the configuration's scalar.
+    /// The answer to a rule's question about one object: an answer for that object, else one whose
+    /// value is that object's `NAMESPACE/NAME`, else one for the rule, else the configuration's
+    /// scalar.
     pub fn answer(&self, rule: &str, object: &ObjectRef, key: &str) -> Option<String> {
         let name = object.to_string();
         let given = |of_object: bool| {
@@ -105,7 +106,13 @@ impl Settings {
                 matches && answer.rule == rule && answer.key == key
             })
         };
-        let answer = given(true).or_else(|| given(false)).map(|answer| answer.value.clone());
+        // A confirmation names its object, so several stand side by side.
+        let path = object.path();
+        let naming = || {
+            let mut all = self.answers.iter();
+            all.find(|a| a.object.is_none() && a.rule == rule && a.key == key && a.value == path)
+        };
+        let answer = given(true).or_else(naming).or_else(|| given(false)).map(|answer| answer.value.clone());
         answer.or_else(|| scalar(self.parameters.get(rule)?.get(key)?))
     }
 }

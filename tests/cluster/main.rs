@@ -1,6 +1,14 @@
 //! Tests against a real API server: every write path, every guard, RBAC and the connection flags.
 //!
 //! `harness` starts the control plane; each other module tests one part of the plugin on it.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+mod core_loop;
 mod harness;
 mod harness_test;
+mod reading;
+mod scene;
+mod undo;
+mod waiting;
+mod writes;
+mod prompts;

@@ -157,3 +157,9 @@ fn the_schema_takes_what_the_parser_takes() {
         assert!(!validator.is_valid(&serde_json::from_str(wrong).unwrap()), "{wrong}");
     }
 }
+
+#[test]
+fn the_configuration_of_the_example_is_read() {
+    let text = include_str!("../../../examples/progrc-dev/.progrc.yaml");
+    assert!(Config::parse(text, ".progrc.yaml", crate::rules::RULES).unwrap().complete);
+}

@@ -24,7 +24,7 @@ fn rule(category: Category, severity: Severity, verdicts: &str) -> RuleOutcome {
         _ => Verdict::NotApplicable,
     };
     let outcomes = verdicts.chars().enumerate().map(|(i, letter)| (object(&format!("o{i}")), verdict(letter)));
-    RuleOutcome { rule, outcomes: outcomes.collect(), severity: rule.severity, ratio: None }
+    RuleOutcome { rule, severity, outcomes: outcomes.collect(), ratio: None }
 }
 
 fn object(name: &str) -> Subject {

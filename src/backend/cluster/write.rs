@@ -119,10 +119,13 @@ impl Write {
                     "apiVersion": "v1", "kind": "DeleteOptions",
                     "preconditions": {"uid": uid}, "propagationPolicy": "Background",
                 });
+                let mut path = objects::path(object, None);
                 if !dry.is_empty() {
+                    // The server reads the body alone; the query shows in its audit log.
                     body["dryRun"] = serde_json::json!(["All"]);
+                    path += "?dryRun=All";
                 }
-                (Method::DELETE, objects::path(object, None), "application/json", to_bytes(&body))
+                (Method::DELETE, path, "application/json", to_bytes(&body))
             }
         };
         Request::builder()

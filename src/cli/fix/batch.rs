@@ -1,32 +1,39 @@
 //! Batch mode: every fix that the flags allow, in order, restarts put together.
 
 use super::run::Run;
-use super::{DryRun, FixArgs, Left, is_allowed, not_offered};
+use super::{DryRun, FixArgs, Left, is_allowed, is_confirmed, not_offered};
 use crate::backend::change::Purpose;
 use crate::cli::error::CliError;
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::Subject;
-use crate::plan::order;
+use crate::plan::{order, seen};
 
 /// Applies, or tries, every fix that the flags allow.
-pub fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
+pub(super) fn run(
+    args: &FixArgs,
+    run: &mut Run<'_>,
+    session: &Session,
+    selected: &[Finding],
+) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut chosen = Vec::new();
     for finding in selected {
         match (not_offered(finding), offered(finding)) {
             (Some(reason), _) => left.push(Left::new(finding, reason, false)),
-            (None, Some(fix)) if !is_allowed(fix, args.unsafe_fixes) => {
+            (None, Some(fix)) if !is_allowed(finding, fix, args.unsafe_fixes) => {
                 left.push(Left::new(finding, outside(fix, finding), false));
             }
-            (None, Some(fix)) => chosen.push((finding, fix.clone())),
+            (None, Some(fix)) => {
+                let steps = seen::pin(&fix.steps, &session.inventory);
+                chosen.push((finding, Fix { steps, ..fix.clone() }));
+            }
             (None, None) => {}
         }
     }
-    let _ = session;
     if args.write.dry_run != DryRun::None {
-        return try_all(args, run, &chosen, left);
+        return Ok(try_all(args, run, &chosen, left));
     }
     let mut restarts: Vec<(Subject, &Finding)> = Vec::new();
     let mut stopped = false;
@@ -55,8 +62,17 @@ pub fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected: &[Fin
 
 /// Why a fix is not part of this batch, and what would make it one.
 fn outside(fix: &Fix, finding: &Finding) -> String {
-    let open: Vec<String> =
-        fix.inputs.iter().filter(|input| input.is_open()).map(|input| format!("--set {}.{}=…", finding.rule, input.key)).collect();
+    let open: Vec<String> = fix
+        .inputs
+        .iter()
+        .filter(|input| input.is_open())
+        .map(|input| format!("--set {}.{}=…", finding.rule, input.key))
+        .collect();
+    if open.is_empty() && !is_confirmed(finding, fix) {
+        let lost = fix.irreversible.as_deref().unwrap_or_default();
+        let confirm = format!("--set '{}[{}].confirm={}'", finding.rule, finding.object, finding.object.path());
+        return format!("{lost} does not come back: {confirm} with --unsafe-fixes");
+    }
     if open.is_empty() {
         return "unsafe: --unsafe-fixes applies it".to_owned();
     }
@@ -69,11 +85,8 @@ fn apply(run: &mut Run<'_>, finding: &Finding, fix: &Fix, steps: &[Step]) -> Res
         Ok(prepared) => prepared,
         Err(refusal) => return Ok(Some(refusal.reasons.join("; "))),
     };
-    let purpose = Purpose {
-        rule: finding.rule.to_owned(),
-        title: fix.title.clone(),
-        irreversible: fix.irreversible.clone(),
-    };
+    let purpose =
+        Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() };
     let whole = run.apply(&purpose, &finding.object, &prepared)?;
     Ok((!whole).then(|| run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default()))
 }
@@ -101,12 +114,7 @@ fn restart_all(
 }
 
 /// `--dry-run`: nothing is written; the server tries every request, or nothing is sent at all.
-fn try_all(
-    args: &FixArgs,
-    run: &mut Run<'_>,
-    chosen: &[(&Finding, Fix)],
-    mut left: Vec<Left>,
-) -> Result<Vec<Left>, CliError> {
+fn try_all(args: &FixArgs, run: &mut Run<'_>, chosen: &[(&Finding, Fix)], mut left: Vec<Left>) -> Vec<Left> {
     for (finding, fix) in chosen {
         let server = args.write.dry_run == DryRun::Server;
         let refusal = if server { run.prepare(&fix.steps).err() } else { None };
@@ -121,5 +129,5 @@ fn try_all(
             }
         }
     }
-    Ok(left)
+    left
 }

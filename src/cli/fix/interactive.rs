@@ -8,7 +8,7 @@ use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
-use crate::plan::diff;
+use crate::plan::{diff, seen};
 use crate::report::text::{Line, Role};
 use crate::rules::rule::ParameterKind;
 use crate::rules::settings::Answer;
@@ -27,7 +27,7 @@ enum Turn {
 }
 
 /// Goes through the findings, and says what is left.
-pub fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
+pub(super) fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut offered_findings = Vec::new();
     for finding in selected {
@@ -82,7 +82,7 @@ fn one(
             run.shell.ui.note(&reason);
             return Ok(Turn::Left(reason));
         }
-        let prepared = match run.prepare(&fix.steps) {
+        let prepared = match run.prepare(&seen::pin(&fix.steps, &session.inventory)) {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 run.shell.ui.note(&format!("  server dry run: refused: {}", refusal.reasons.join("; ")));
@@ -95,7 +95,11 @@ fn one(
             return Ok(Turn::Applied);
         }
         run.shell.ui.ask_lines(&preview(&fix, &prepared));
-        let choice = if by_standing { Choice::Yes } else { prompt::choose(&run.shell.ui, &run.interrupt, !editable(&fix).is_empty())? };
+        let choice = if by_standing {
+            Choice::Yes
+        } else {
+            prompt::choose(&run.shell.ui, &run.interrupt, !editable(&fix).is_empty())?
+        };
         match choice {
             Choice::Yes | Choice::All => {
                 if choice == Choice::All {
@@ -138,11 +142,8 @@ fn apply(
             return Ok(Turn::Left("not confirmed by name".to_owned()));
         }
     }
-    let purpose = Purpose {
-        rule: finding.rule.to_owned(),
-        title: fix.title.clone(),
-        irreversible: fix.irreversible.clone(),
-    };
+    let purpose =
+        Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() };
     let whole = run.apply(&purpose, &finding.object, prepared)?;
     let _ = session;
     if whole {
@@ -213,7 +214,8 @@ fn heading(run: &Run<'_>, finding: &Finding, fix: &Fix, (index, total): (usize, 
     ];
     lines.extend(finding.evidence.iter().map(|evidence| Line::of(Role::Dim, &format!("  {}", evidence.text))));
     lines.push(Line::blank());
-    run.shell.ui.ask_lines(&lines);
+    let columns = run.shell.ui.width().unwrap_or(usize::MAX);
+    run.shell.ui.ask_lines(&lines.into_iter().flat_map(|line| line.wrap(columns, 2)).collect::<Vec<_>>());
 }
 
 fn capital(text: &str) -> String {
@@ -222,7 +224,7 @@ fn capital(text: &str) -> String {
 }
 
 /// The diffs of the steps and one line for each thing that one should know.
-pub fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
+fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
     let mut lines = Vec::new();
     for step in prepared {
         lines.extend(step_diff(step));
@@ -271,4 +273,3 @@ fn show_requests(run: &Run<'_>, prepared: &[Prepared]) {
         body.lines().for_each(|line| run.shell.ui.note(&format!("  {line}")));
     }
 }
-

@@ -58,6 +58,8 @@ pub struct Run<'a> {
     pub command: &'static str,
     /// The entry that is taken back.
     pub undoes: Option<String>,
+    /// The namespaces that it is about; none for all.
+    pub namespaces: Vec<String>,
     wait: Option<Duration>,
     writer: Option<Writer>,
     steps: usize,
@@ -75,6 +77,7 @@ impl<'a> Run<'a> {
         Self {
             interrupt: Interrupt::listen(runtime, &shell.ui),
             options: write.options(),
+            namespaces: Vec::new(),
             wait: (write.wait && write.dry_run == DryRun::None).then_some(write.timeout),
             shell,
             runtime,
@@ -146,12 +149,25 @@ impl<'a> Run<'a> {
         Ok(whole)
     }
 
-    fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<StepResult, CliError> {
-        let step = self.steps;
-        self.steps += 1;
+    /// Opens the journal entry, if it is not open.
+    pub fn begin(&mut self) -> Result<(), CliError> {
         if self.writer.is_none() {
             self.writer = Some(self.open()?);
         }
+        Ok(())
+    }
+
+    /// Ends the journal entry: what is written next begins another. Its ID, if there is one.
+    pub fn end(&mut self, whole: bool) -> Result<Option<String>, CliError> {
+        self.close(whole)?;
+        self.steps = 0;
+        Ok(self.writer.take().map(|writer| writer.id().to_owned()))
+    }
+
+    fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<StepResult, CliError> {
+        let step = self.steps;
+        self.steps += 1;
+        self.begin()?;
         let writer = self.writer.as_mut().expect("it was opened just now");
         let commit = change::commit(&self.connection, writer, step, purpose, prepared, &self.options);
         let result = self.runtime.block_on(commit);
@@ -171,7 +187,7 @@ impl<'a> Run<'a> {
             cluster: self.cluster(),
             server: connection.server.clone(),
             context: connection.context.clone(),
-            namespaces: vec![connection.namespace.clone()],
+            namespaces: self.namespaces.clone(),
             undoes: self.undoes.clone(),
         };
         Ok(journal(self.shell)?.begin(&self.cluster(), begin)?)

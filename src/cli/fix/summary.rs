@@ -11,11 +11,11 @@ use crate::cli::session::Session;
 use crate::report::text::{Line, Role};
 
 /// Audits again, tells how it ended and returns the exit code.
-pub fn finish(args: &FixArgs, mut run: Run<'_>, session: Session, left: Vec<Left>) -> Result<u8, CliError> {
+pub(super) fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
     let counted = left.iter().filter(|left| left.counts).count();
     run.close(counted == 0)?;
     let dry = args.write.dry_run != DryRun::None;
-    let after = if dry || run.settled.is_empty() || run.interrupted { None } else { audit_again(args, &run)? };
+    let after = if dry || run.settled.is_empty() || run.interrupted { None } else { audit_again(args, &run) };
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
@@ -25,11 +25,11 @@ pub fn finish(args: &FixArgs, mut run: Run<'_>, session: Session, left: Vec<Left
     match args.output.as_deref() {
         Some("name") => run.shell.ui.data(&run.entry().map(|id| format!("{id}\n")).unwrap_or_default()),
         Some(format) => {
-            let value = to_json(&run, &left, &session, after.as_ref(), code);
+            let value = to_json(&run, left, session, after.as_ref(), code);
             let text = if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? };
             run.shell.ui.data(&text);
         }
-        None => run.shell.ui.lines(&lines(&run, &left, &session, after.as_ref(), dry)),
+        None => run.shell.ui.lines(&lines(&run, left, session, after.as_ref(), dry)),
     }
     if code == code::LOOK
         && let Some(entry) = run.entry()
@@ -40,13 +40,13 @@ pub fn finish(args: &FixArgs, mut run: Run<'_>, session: Session, left: Vec<Left
     Ok(code)
 }
 
-fn audit_again(args: &FixArgs, run: &Run<'_>) -> Result<Option<Session>, CliError> {
+fn audit_again(args: &FixArgs, run: &Run<'_>) -> Option<Session> {
     let shell = run.shell;
     match Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, run.runtime) {
-        Ok(session) => Ok(Some(session)),
+        Ok(session) => Some(session),
         Err(error) => {
             shell.ui.warn(&format!("no audit after the changes: {}", error.message));
-            Ok(None)
+            None
         }
     }
 }
@@ -67,7 +67,10 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
     }
     for settled in failed {
         let why = settled.failure.as_deref().unwrap_or_default();
-        lines.push(Line::of(Role::Critical, "  failed  ").and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)));
+        lines.push(
+            Line::of(Role::Critical, "  failed  ")
+                .and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)),
+        );
     }
     if !left.is_empty() {
         lines.push(Line::of(Role::Strong, &format!("{} left", count(left.len(), "finding", "findings"))));

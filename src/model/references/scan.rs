@@ -4,6 +4,7 @@
 //! only with evidence: a scheme, a port that the Service has, or a key that asks for an address.
 
 use super::keys::{is_host_key, is_silent_key};
+use super::names::{is_outside, resolve};
 use crate::model::inventory::Inventory;
 
 /// What a text names.
@@ -46,6 +47,7 @@ pub(super) fn scan(inventory: &Inventory, namespace: &str, text: &str) -> Vec<Me
         namespace,
         text,
         bytes: text.as_bytes(),
+        length: text.trim().trim_matches(['"', '\'']).len(),
         has_comments: !text.trim_start().starts_with(['{', '[']),
         key: None,
         pending: None,
@@ -74,6 +76,8 @@ struct Scanner<'a> {
     namespace: &'a str,
     text: &'a str,
     bytes: &'a [u8],
+    /// The length of the text without blanks and quotes around it.
+    length: usize,
     has_comments: bool,
     key: Option<Key<'a>>,
     /// A flag or command whose value is the next word.
@@ -164,6 +168,8 @@ impl<'a> Scanner<'a> {
 
     /// Hosts after `://`: user information before the last `@`, commas between hosts.
     fn authority(&mut self, start: usize) -> usize {
+        let scheme = self.text[..start - 3].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '+').next();
+        let usual = default_port(scheme.unwrap_or_default());
         let stop = |c: char| c.is_whitespace() || "/?#\"'`;)]}>|&\\<".contains(c);
         let end = self.text[start..].find(stop).map_or(self.bytes.len(), |length| start + length);
         let authority = &self.text[start..end];
@@ -172,7 +178,7 @@ impl<'a> Scanner<'a> {
             for host in hosts.split(',').filter(|host| !host.ends_with(':')) {
                 let (name, port) = split_port(host);
                 if !name.is_empty() && name.bytes().all(is_word) {
-                    self.host(name, port, &Why::Scheme);
+                    self.host(name, port, usual, &Why::Scheme);
                 }
             }
         }
@@ -261,14 +267,14 @@ impl<'a> Scanner<'a> {
 
     fn name(&mut self, word: &'a str, start: usize, end: usize) {
         let port = self.port_after(end);
-        let is_whole = self.text.trim().trim_matches(['"', '\'']).len() == port.map_or(end, |(_, end)| end) - start;
+        let is_whole = self.length == port.map_or(end, |(_, end)| end) - start;
         let key = self.key.as_ref().map(|key| key.word).filter(|key| is_host_key(key));
         let why = match (self.pending.or(key), is_whole) {
             (Some(key), _) => Why::Key(key.trim_start_matches('-').to_owned()),
             (None, true) => Why::Whole,
             (None, false) => Why::Port,
         };
-        self.host(word, port.map(|(port, _)| port), &why);
+        self.host(word, port.map(|(port, _)| port), None, &why);
     }
 
     /// A port directly after a name, `db:5432`, or as the next word, `nc db 5432`.
@@ -287,11 +293,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// A possible host with what speaks for it.
-    fn host(&mut self, name: &str, port: Option<i64>, why: &Why) {
+    fn host(&mut self, name: &str, port: Option<i64>, usual: Option<i64>, why: &Why) {
         let name = name.trim_end_matches('.');
         let Some((service, is_qualified)) = resolve(self.inventory, self.namespace, name) else {
             if *why != Why::Port && is_outside(name) {
-                self.found.push(Mention { target: Target::Host(name.to_owned()), port, why: why.clone() });
+                let target = Target::Host(name.to_owned());
+                self.found.push(Mention { target, port: port.or(usual), why: why.clone() });
             }
             return;
         };
@@ -307,37 +314,25 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The port that a scheme stands for.
+fn default_port(scheme: &str) -> Option<i64> {
+    Some(match scheme {
+        "http" | "ws" => 80,
+        "https" | "wss" => 443,
+        "postgres" | "postgresql" => 5432,
+        "mysql" | "mariadb" => 3306,
+        "redis" | "rediss" => 6379,
+        "amqp" => 5672,
+        "amqps" => 5671,
+        "mongodb" => 27017,
+        _ => return None,
+    })
+}
+
 /// `db:5432` as name and port.
 fn split_port(host: &str) -> (&str, Option<i64>) {
     match host.split_once(':') {
         Some((name, port)) => (name, port.parse().ok()),
         None => (host, None),
-    }
-}
-
-/// True for an address or a name of public DNS: not a single word.
-fn is_outside(name: &str) -> bool {
-    if name.parse::<std::net::Ipv4Addr>().is_ok() {
-        return !name.starts_with("127.") && name != "0.0.0.0";
-    }
-    let top = name.rsplit('.').next().unwrap_or_default();
-    name.contains('.') && !name.contains("..") && top.len() > 1 && top.bytes().all(|b| b.is_ascii_alphabetic())
-}
-
-/// The Service that a host name means to a pod of `namespace`, and whether the name is qualified.
-/// A bare name never leaves the namespace. Pods of a headless Service have names of their own
-/// before the Service's.
-pub(super) fn resolve(inventory: &Inventory, namespace: &str, host: &str) -> Option<(usize, bool)> {
-    let find = |namespace: &str, name: &str| inventory.services.position(namespace, "Service", name);
-    let headless =
-        |namespace: &str, name: &str| find(namespace, name).filter(|at| inventory.services.at(*at).is_headless());
-    let labels: Vec<&str> = host.splitn(5, '.').collect();
-    match labels[..] {
-        [service] => Some((find(namespace, service)?, false)),
-        [service, space, "svc", ..] => Some((find(space, service)?, true)),
-        [_, service, space, "svc", ..] => Some((find(space, service)?, true)),
-        [first, second] => find(second, first).or_else(|| headless(namespace, second)).map(|at| (at, false)),
-        [_, service, space] => Some((headless(space, service)?, false)),
-        _ => None,
     }
 }

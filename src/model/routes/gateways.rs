@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Controller, Finder, Route, Routes, known, text};
 use crate::model::cluster::Other;
 use crate::model::number::IntOrString;
+use crate::model::pod::PodTemplate;
 use crate::model::selector::Labels;
 use crate::model::store::Item;
 
@@ -25,7 +26,7 @@ pub(super) fn add_routes(finder: &Finder<'_>, out: &mut Routes) {
     }
 }
 
-fn list<'a>(value: Option<&'a Value>) -> impl Iterator<Item = &'a Value> {
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     value.and_then(Value::as_array).into_iter().flatten()
 }
 
@@ -81,7 +82,7 @@ fn parents(finder: &Finder<'_>, route: &Item<Other>) -> Vec<Controller> {
 fn of_gateway(finder: &Finder<'_>, namespace: &str, name: &str) -> Controller {
     let own = finder.workloads(|position| {
         let workload = finder.inventory.workloads.at(position);
-        let labels = workload.template().map(|template| template.labels());
+        let labels = workload.template().map(PodTemplate::labels);
         workload.namespace() == namespace
             && labels.is_some_and(|labels| labels.get(GATEWAY_NAME).is_some_and(|value| value == name))
     });
@@ -189,7 +190,7 @@ fn of_istio_gateway(finder: &Finder<'_>, namespace: &str, name: &str) -> Control
         return Controller::Unknown { reason: format!("Gateway/{name} in {namespace} was not read") };
     };
     let own = finder.workloads(|position| {
-        let labels = finder.inventory.workloads.at(position).template().map(|template| template.labels());
+        let labels = finder.inventory.workloads.at(position).template().map(PodTemplate::labels);
         labels.is_some_and(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
     });
     if own.is_empty() {

@@ -47,7 +47,7 @@ pub fn report(inventory: &Inventory, audit: &Audit, score: &score::Score, about:
         summary: summary(&findings),
         findings,
         unknown: Vec::new(),
-        waived: Vec::new(),
+        waived: audit.waived.iter().map(|waived| builder.waived(waived)).collect(),
         partial: Vec::new(),
         attested: Vec::new(),
         gaps: inventory.gaps.iter().map(gap).collect(),
@@ -76,7 +76,6 @@ impl AuditReport {
         self.unknown.sort();
         self.unknown.dedup();
         self.waived.sort();
-        self.waived.dedup();
         self.partial.sort();
         self.partial.dedup();
         self.attested.sort();
@@ -193,14 +192,19 @@ impl Builder<'_> {
             Verdict::Partial { reason } => {
                 report.partial.push(Unknown { rule, object, reason: masked::text(reason) });
             }
-            Verdict::Waived { reason, until } => {
-                let (reason, until) = (masked::text(reason), until.clone());
-                report.waived.push(Waived { rule, object, reason, until });
-            }
             Verdict::Pass { attested: Some(statement) } => {
                 report.attested.push(Attested { rule, object, statement: masked::text(statement) });
             }
-            Verdict::Pass { attested: None } | Verdict::Fail | Verdict::NotApplicable => {}
+            Verdict::Pass { attested: None } | Verdict::Fail | Verdict::NotApplicable | Verdict::Waived { .. } => {}
+        }
+    }
+
+    fn waived(&self, waived: &crate::audit::Waived) -> Waived {
+        Waived {
+            rule: waived.finding.rule.to_owned(),
+            object: self.object(&waived.finding.object),
+            reason: masked::text(&waived.reason),
+            until: waived.until.clone(),
         }
     }
 

@@ -97,7 +97,6 @@ fn add_next(page: &mut Page<'_>, report: &AuditReport) {
         }
     } else if built > 0 {
         next.push((command(&format!("diff{selection}")), "show every fix as a diff".to_owned()));
-        next.push((command(&format!("emit{selection}")), "print the fixes for Git".to_owned()));
     }
     if let (true, Some(worst)) = (next.is_empty(), report.findings.first()) {
         next.push((command(&format!("explain {}", worst.rule)), "what it means and what to do".to_owned()));

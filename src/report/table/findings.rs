@@ -1,14 +1,16 @@
 //! Findings, grouped by rule, worst first.
 
-use super::{Page, counted};
+use super::Page;
 use crate::report::audit::{AuditReport, Finding, Location, Unknown};
 use crate::report::fixes;
 use crate::report::text::{Line, Role};
 
 /// Equal findings that are shown one by one.
 const FEW: usize = 3;
-/// Facts and places of a finding that are shown without `-o wide`.
-const FACTS: usize = 3;
+/// Facts and places of a finding that are shown without `-o wide`: so many,
+const FACTS: usize = 4;
+/// and so many characters in all, but one at least.
+const ROOM: usize = 200;
 
 /// Adds all findings.
 pub(super) fn add(page: &mut Page<'_>, report: &AuditReport) {
@@ -65,17 +67,29 @@ fn add_finding(page: &mut Page<'_>, finding: &Finding, namespaces: &[String]) {
             page.flow(Line::of(Role::Dim, &format!("    {fact}")), 6);
         }
     } else {
-        let mut facts: Vec<String> = facts.collect();
-        if facts.len() > FACTS + 1 {
-            let more = format!("{} more facts", facts.len() - FACTS);
-            facts.truncate(FACTS);
-            facts.push(more);
-        }
+        let facts = shortened(facts.collect());
         if !facts.is_empty() {
             page.flow(Line::of(Role::Dim, &format!("    {}", facts.join(" · "))), 4);
         }
     }
     add_fixes(page, finding);
+}
+
+/// The first facts, and how many more there are.
+fn shortened(mut facts: Vec<String>) -> Vec<String> {
+    let mut room = ROOM;
+    let fits = |fact: &&String| {
+        let is_first = room == ROOM;
+        room = room.saturating_sub(fact.chars().count());
+        is_first || room > 0
+    };
+    let shown = facts.iter().take(FACTS).take_while(fits).count();
+    let more = facts.len() - shown;
+    if more > 0 {
+        facts.truncate(shown);
+        facts.push(if more == 1 { "1 more fact".to_owned() } else { format!("{more} more facts") });
+    }
+    facts
 }
 
 fn add_fixes(page: &mut Page<'_>, finding: &Finding) {
@@ -150,7 +164,7 @@ fn add_waived(page: &mut Page<'_>, report: &AuditReport) {
     if report.waived.is_empty() {
         return;
     }
-    page.row(Line::of(Role::Heading, &counted(report.waived.len(), "waiver").to_uppercase()));
+    page.row(Line::of(Role::Heading, "WAIVED"));
     for waived in &report.waived {
         let until = waived.until.as_ref().map(|day| format!(" (until {day})")).unwrap_or_default();
         let line = Line::of(Role::Plain, &format!("  {}  ", waived.rule));

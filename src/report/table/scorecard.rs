@@ -99,6 +99,7 @@ fn bar(score: Option<f64>) -> String {
 /// What every number of the scorecard is made of, the dearest check first.
 pub fn explain_score(report: &AuditReport, options: &Options) -> Vec<Line> {
     let mut page = Page::new(options);
+    page.blank();
     let mut checks: Vec<(&CategoryScore, &CheckScore)> =
         report.score.categories.iter().flat_map(|row| row.checks.iter().map(move |check| (row, check))).collect();
     checks.sort_by(|a, b| {
@@ -107,7 +108,7 @@ pub fn explain_score(report: &AuditReport, options: &Options) -> Vec<Line> {
     });
     let widest = checks.iter().map(|(_, check)| check.rule.len()).max().unwrap_or(0).max(4);
     let numbers = ["WEIGHT", "PASSED", "CONTRIBUTION", "LOST"];
-    let full = 19 + widest + 2 + numbers.iter().map(|text| text.len().max(9) + 2).sum::<usize>();
+    let full = 19 + widest + numbers.iter().map(|text| text.len().max(9) + 2).sum::<usize>();
     let is_narrow = options.columns() < full;
     let cells = |category: &str, rule: &str, cells: [&str; 4], role: Role| -> Line {
         let mut line = if is_narrow { Line::blank() } else { Line::of(role, category).to(19) };
@@ -119,9 +120,9 @@ pub fn explain_score(report: &AuditReport, options: &Options) -> Vec<Line> {
             }
             return line.and(role, " ").and(role, rule);
         }
-        line = line.and(role, rule).to(19 + widest + 2);
+        line = line.and(role, rule).to(19 + widest);
         for (cell, name) in cells.iter().zip(numbers) {
-            line = line.and(role, &format!("{cell:>width$}  ", width = name.len().max(9)));
+            line = line.and(role, &format!("  {cell:>width$}", width = name.len().max(9)));
         }
         line
     };

@@ -17,6 +17,8 @@ mod process;
 mod users;
 mod wait;
 
+pub(crate) use audit_log::AuditEntry;
+pub(crate) use command::Finished;
 pub(crate) use namespace::TestNamespace;
 pub(crate) use plane::ControlPlane;
 pub(crate) use process::{Process, Scratch};

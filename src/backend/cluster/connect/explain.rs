@@ -63,8 +63,7 @@ pub fn explain_status(status: u16, body: &[u8], server: &str) -> (String, String
         ),
         403 => (
             format!("forbidden: {}", said.unwrap_or_else(|| format!("the server {server} gave no reason"))),
-            "ask for the permission (`kubectl progrc rbac audit` prints a role), or act as someone else with --as"
-                .into(),
+            "ask for the permission, or act as someone else with --as".into(),
         ),
         429 => (format!("the server {server} is overloaded and asks to wait"), "try again later".into()),
         503 | 504 => (

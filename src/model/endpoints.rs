@@ -1,0 +1,69 @@
+//! The pods that answer for a Service, as far as it can be seen.
+
+use std::collections::BTreeMap;
+
+use super::inventory::Inventory;
+use super::network::Service;
+use super::store::Item;
+
+/// The ready endpoints of every Service of a live cluster, counted once.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    ready: BTreeMap<(String, String), usize>,
+}
+
+/// Whether somebody answers for a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Somebody does.
+    Yes,
+    /// Nobody does, and why.
+    No(String),
+    /// It can't be seen, and why.
+    Unknown(String),
+}
+
+impl Endpoints {
+    /// Counts the ready addresses of all endpoint slices; an absent `ready` counts as ready.
+    pub fn of(inventory: &Inventory) -> Self {
+        let mut out = Self::default();
+        for slice in inventory.endpoint_slices.iter() {
+            let Some(service) = slice.metadata.label("kubernetes.io/service-name") else { continue };
+            let ready = slice.endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false)).count();
+            *out.ready.entry((slice.namespace().to_owned(), service.to_owned())).or_default() += ready;
+        }
+        out
+    }
+
+    /// Whether somebody answers: by endpoint slices in a cluster, by templates in files, where a
+    /// workload at zero answers nobody.
+    pub fn answer(&self, inventory: &Inventory, service: &Item<Service>) -> Answer {
+        let key = (service.namespace().to_owned(), service.name().to_owned());
+        let ready = self.ready.get(&key).copied().unwrap_or(0);
+        if ready > 0 {
+            return Answer::Yes;
+        }
+        let selected: Vec<_> = inventory.workloads_of(service).collect();
+        if inventory.is_live() {
+            if let Some(reason) = inventory.unseen("endpointslices", service.namespace()) {
+                return Answer::Unknown(reason);
+            }
+            return Answer::No(match (selected.first(), service.has_selector()) {
+                (Some(workload), _) => format!("no ready endpoint; it selects {}", workload.subject.short()),
+                (None, true) => "no ready endpoint; its selector matches no workload".to_owned(),
+                (None, false) => "no ready endpoint and no selector".to_owned(),
+            });
+        }
+        if !service.has_selector() {
+            return Answer::Unknown("it has no selector, and its endpoints are not in the files".to_owned());
+        }
+        match selected.iter().find(|workload| !workload.is_idle()) {
+            Some(_) => Answer::Yes,
+            None if !selected.is_empty() => {
+                Answer::No(format!("it selects {}, which runs nothing", selected[0].subject.short()))
+            }
+            None if inventory.is_complete() => Answer::No("its selector matches no workload".to_owned()),
+            None => Answer::Unknown("the workload that it selects is not in the files".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! broken-ingress-route: a route that leads nowhere, or that another Ingress claims too.
+
+use std::collections::BTreeMap;
+
+use super::rule::{Context, Verdicts};
+use crate::declare_rule;
+use crate::finding::{Category, Location, Priority, Severity};
+use crate::fix::{Applicability, Fix};
+use crate::model::endpoints::{Answer, Endpoints};
+use crate::model::ingress::{BackendService, Ingress};
+use crate::model::{Inventory, Item, Subject};
+
+declare_rule! {
+    /// ## What it does
+    /// Reports an Ingress with a backend Service that does not exist, a port that the Service does
+    /// not have or a Service without ready endpoints, an Ingress whose class no controller serves,
+    /// and two Ingresses of one class that send the same host and path to different places. In files
+    /// that are not complete, a Service that is missing is unknown, not broken.
+    ///
+    /// ## Why it matters
+    /// Callers get 404, 502 or 503. Which of two equal routes wins depends on the controller, and
+    /// may change when an object is made anew.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: networking.k8s.io/v1
+    /// kind: Ingress
+    /// metadata: {name: web, namespace: shop}
+    /// spec:
+    ///   ingressClassName: public
+    ///   rules:
+    ///     - host: shop.example.com
+    ///       http:
+    ///         paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 8080}}}}]
+    /// ---
+    /// apiVersion: v1
+    /// kind: Service
+    /// metadata: {name: web, namespace: shop}
+    /// spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: networking.k8s.io/v1
+    /// kind: Ingress
+    /// metadata: {name: web, namespace: shop}
+    /// spec:
+    ///   ingressClassName: public
+    ///   rules:
+    ///     - host: shop.example.com
+    ///       http:
+    ///         paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
+    /// ---
+    /// apiVersion: v1
+    /// kind: Service
+    /// metadata: {name: web, namespace: shop}
+    /// spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+    /// ```
+    ///
+    /// ## Fix
+    /// Manual. The finding names each backend with what it lacks. A backend means a port of the
+    /// Service, not of the pods.
+    ///
+    /// ## References
+    /// - <https://kubernetes.io/docs/concepts/services-networking/ingress/>
+    /// - <https://kubernetes.io/docs/reference/kubernetes-api/service-resources/ingress-v1/>
+    id: "broken-ingress-route",
+    summary: "Ingress route that leads nowhere",
+    severity: Severity::Medium,
+    priority: Priority::ShortTerm,
+    category: Category::NetworkSecurity,
+    fix: Some(Applicability::Manual),
+    impact: "Callers of the route get an error, or another application.",
+    parameters: &[],
+    next_stages: &[],
+    check: check,
+}
+
+/// How long a controller may take to give an Ingress its address.
+const PATIENCE_MINUTES: i64 = 10;
+
+/// What is wrong with an Ingress, and what can't be seen of it.
+#[derive(Default)]
+struct Judged {
+    defects: Vec<(Location, String)>,
+    unknown: Vec<String>,
+}
+
+/// Class, host, path and the way in which it is compared.
+type Claim<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+    let inventory = context.inventory;
+    let endpoints = Endpoints::of(inventory);
+    let claims = claims(inventory);
+    for ingress in inventory.ingresses.iter().filter(|ingress| inventory.scope.covers(ingress.namespace())) {
+        let mut judged = Judged::default();
+        for (at, _, backend) in ingress.backends() {
+            judge_backend(inventory, &endpoints, ingress, &at, backend, &mut judged);
+        }
+        judge_class(inventory, ingress, &mut judged);
+        judge_claims(&claims, ingress, &mut judged);
+        if judged.defects.is_empty() {
+            match judged.unknown.first() {
+                Some(reason) => verdicts.unknown(&ingress.subject, reason),
+                None => verdicts.pass(&ingress.subject),
+            }
+            continue;
+        }
+        let texts: Vec<&str> = judged.defects.iter().map(|(_, text)| text.as_str()).collect();
+        let mut finding = context.finding(ingress, texts.join("; "));
+        let mut fix = Fix::new(format!("Correct the routes of {}", ingress.subject.short()), Applicability::Manual);
+        for (at, text) in judged.defects {
+            fix = fix.note(format!("{}: {text}", at.pointer));
+            finding = finding.at(at).because(text);
+        }
+        verdicts.fail(finding.fix(fix));
+    }
+}
+
+fn judge_backend(
+    inventory: &Inventory,
+    endpoints: &Endpoints,
+    ingress: &Item<Ingress>,
+    at: &str,
+    backend: &BackendService,
+    judged: &mut Judged,
+) {
+    let location =
+        |field: &str| Location::at(format!("{at}/service{field}")).named(format!("backend/{}{field}", backend.name));
+    let Some(service) = inventory.services.get(ingress.namespace(), "Service", &backend.name) else {
+        let unseen = inventory.unseen("services", ingress.namespace());
+        let open = (!inventory.is_live() && !inventory.is_complete())
+            .then(|| format!("Service {} is not in the files", backend.name));
+        match unseen.or(open) {
+            Some(reason) => judged.unknown.push(reason),
+            None => judged.defects.push((location("/name"), format!("Service {} does not exist", backend.name))),
+        }
+        return;
+    };
+    let wanted = backend.port.wanted();
+    if service.port(&wanted).is_none() {
+        let ports: Vec<String> = service.spec.ports.iter().map(|port| port.port.to_string()).collect();
+        let text = format!("Service {} has no port {wanted}, but {}", backend.name, ports.join(", "));
+        judged.defects.push((location("/port"), text));
+    } else if service.kind() != "ExternalName" {
+        match endpoints.answer(inventory, service) {
+            Answer::No(reason) => {
+                judged.defects.push((location("/name"), format!("Service {}: {reason}", backend.name)));
+            }
+            Answer::Unknown(reason) if inventory.is_live() => judged.unknown.push(reason),
+            Answer::Unknown(_) | Answer::Yes => {}
+        }
+    }
+}
+
+fn judge_class(inventory: &Inventory, ingress: &Item<Ingress>, judged: &mut Judged) {
+    let named = ingress.spec.ingress_class_name.as_deref();
+    let known = |class: &str| inventory.ingress_classes.get("", "IngressClass", class).is_some();
+    let all_seen = inventory.gap("ingressclasses", "").is_none() && (inventory.is_live() || inventory.is_complete());
+    if let Some(class) = named.filter(|class| all_seen && !known(class)) {
+        let at = Location::at("/spec/ingressClassName");
+        judged.defects.push((at, format!("there is no IngressClass {class}")));
+        return;
+    }
+    let made = ingress.metadata.creation_timestamp.filter(|_| inventory.is_live());
+    let age = made.map(|made| (inventory.taken_at.as_second() - made.as_second()) / 60);
+    if let (Some(minutes), None) = (age, ingress.status.addresses().next()) {
+        let class = ingress.class().unwrap_or("none");
+        if minutes > PATIENCE_MINUTES {
+            let text = format!("no controller gave it an address in {minutes} minutes (class {class})");
+            judged.defects.push((Location::at("/spec"), text));
+        } else {
+            judged.unknown.push(format!("no address yet, {minutes} minutes after it was made"));
+        }
+    }
+}
+
+/// Every host and path with the Ingresses that claim it, each with its backend.
+fn claims(inventory: &Inventory) -> BTreeMap<Claim<'_>, Vec<(&Subject, String)>> {
+    let mut out: BTreeMap<Claim<'_>, Vec<(&Subject, String)>> = BTreeMap::new();
+    for ingress in inventory.ingresses.iter().filter(|ingress| !is_canary(ingress)) {
+        for (claim, _, target) in claims_of(ingress) {
+            out.entry(claim).or_default().push((&ingress.subject, target));
+        }
+    }
+    out
+}
+
+/// An Ingress that shares its routes on purpose.
+fn is_canary(ingress: &Ingress) -> bool {
+    ingress.metadata.annotation("nginx.ingress.kubernetes.io/canary") == Some("true")
+}
+
+fn claims_of(ingress: &Item<Ingress>) -> impl Iterator<Item = (Claim<'_>, String, String)> {
+    let class = ingress.class().unwrap_or_default();
+    ingress.spec.rules.iter().enumerate().flat_map(move |(i, rule)| {
+        let host = rule.host.as_deref().unwrap_or_default();
+        rule.http.paths.iter().enumerate().map(move |(j, path)| {
+            let text = path.path.as_deref().unwrap_or("/");
+            let claim = (class, host, text, path.path_type.as_deref().unwrap_or_default());
+            let service = path.backend.service.as_ref();
+            let target = service.map(|s| format!("{}/{}:{}", ingress.namespace(), s.name, s.port.wanted()));
+            (claim, format!("/spec/rules/{i}/http/paths/{j}"), target.unwrap_or_default())
+        })
+    })
+}
+
+fn judge_claims(claims: &BTreeMap<Claim<'_>, Vec<(&Subject, String)>>, ingress: &Item<Ingress>, judged: &mut Judged) {
+    if is_canary(ingress) {
+        return;
+    }
+    for (claim, at, target) in claims_of(ingress) {
+        let others = claims.get(&claim).into_iter().flatten();
+        let Some((other, _)) = others.into_iter().find(|(other, there)| **other != ingress.subject && *there != target)
+        else {
+            continue;
+        };
+        let (_, host, path, _) = claim;
+        let host = if host.is_empty() { "every host" } else { host };
+        let text = format!("{other} sends {host} {path} elsewhere");
+        judged.defects.push((Location::at(at).named(format!("rules/{host}{path}")), text));
+    }
+}

@@ -1,0 +1,267 @@
+//! ingress-without-tls: hosts that are served in plain HTTP.
+
+use serde_json::{Value, json};
+
+use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use crate::declare_rule;
+use crate::finding::{Category, Location, Priority, Severity};
+use crate::fix::{Applicability, Edit, Fix, Step, free_name};
+use crate::model::balancer::{self, Feature};
+use crate::model::certificates::{CERTIFICATES, Issuer, covers, hosts_without_tls, issuers};
+use crate::model::cluster::Other;
+use crate::model::exposure::Exposure;
+use crate::model::ingress::Ingress;
+use crate::model::{Inventory, Item};
+
+declare_rule! {
+    /// ## What it does
+    /// Reports an Ingress with a host that no entry of `spec.tls` names, and a Gateway whose routes
+    /// come in by HTTP listeners only. A wildcard names one label. An Ingress passes where TLS ends
+    /// before it: at a load balancer with a certificate, or by an annotation of its controller. It
+    /// does not apply to the Ingresses that cert-manager makes to prove a host.
+    ///
+    /// ## Why it matters
+    /// Passwords and cookies cross the network for everybody on the way to read and change.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: networking.k8s.io/v1
+    /// kind: Ingress
+    /// metadata: {name: web, namespace: shop}
+    /// spec:
+    ///   ingressClassName: public
+    ///   rules:
+    ///     - host: shop.example.com
+    ///       http:
+    ///         paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: networking.k8s.io/v1
+    /// kind: Ingress
+    /// metadata: {name: web, namespace: shop}
+    /// spec:
+    ///   ingressClassName: public
+    ///   tls: [{hosts: [shop.example.com], secretName: web-tls}]
+    ///   rules:
+    ///     - host: shop.example.com
+    ///       http:
+    ///         paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]
+    /// ```
+    ///
+    /// ## Fix
+    /// Unsafe with an issuer of cert-manager that is ready; where there are several, the issuer is
+    /// asked for. Creates a Certificate for the hosts, waits until it is ready, and only then adds
+    /// the hosts to `spec.tls`: a controller may redirect to HTTPS at once, and serves its own
+    /// self-signed certificate while the Secret is missing. Refused for wildcard hosts if the issuer
+    /// can't prove them by DNS. Manual without cert-manager, which is never installed, for routes
+    /// without a host, and for Gateways. Undo removes both.
+    ///
+    /// ## References
+    /// - <https://kubernetes.io/docs/concepts/services-networking/ingress/#tls>
+    /// - <https://cert-manager.io/docs/usage/certificate/>
+    /// - <https://cert-manager.io/docs/configuration/acme/>
+    id: "ingress-without-tls",
+    summary: "hosts served in plain HTTP",
+    severity: Severity::Medium,
+    priority: Priority::ShortTerm,
+    category: Category::NetworkSecurity,
+    fix: Some(Applicability::Unsafe),
+    impact: "Everybody on the way reads and changes what is sent.",
+    parameters: &[Parameter {
+        key: "issuer",
+        prompt: "issuer of the certificate, ClusterIssuer/NAME or Issuer/NAME",
+        kind: ParameterKind::Text("(ClusterIssuer|Issuer)/[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
+        default: None,
+    }],
+    next_stages: &[],
+    check: check,
+}
+
+fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+    let inventory = context.inventory;
+    let exposure = Exposure::of(inventory);
+    for ingress in inventory.ingresses.iter().filter(|ingress| inventory.scope.covers(ingress.namespace())) {
+        let hosts = hosts_without_tls(ingress);
+        if ingress.metadata.label("acme.cert-manager.io/http01-solver").is_some() {
+            verdicts.na(&ingress.subject);
+        } else if hosts.is_empty() || ends_before(inventory, &exposure, ingress) {
+            verdicts.pass(&ingress.subject);
+        } else {
+            verdicts.fail(finding(context, ingress, &hosts));
+        }
+    }
+    for gateway in inventory.other("gateways.gateway.networking.k8s.io") {
+        if inventory.scope.covers(gateway.namespace()) {
+            judge_gateway(context, verdicts, gateway);
+        }
+    }
+}
+
+/// True if TLS ends before the Ingress, or its controller has the certificate from elsewhere.
+fn ends_before(inventory: &Inventory, exposure: &Exposure, ingress: &Item<Ingress>) -> bool {
+    const KEYS: [&str; 6] = [
+        "nginx.ingress.kubernetes.io/ssl-passthrough",
+        "alb.ingress.kubernetes.io/certificate-arn",
+        "ingress.gcp.kubernetes.io/pre-shared-cert",
+        "networking.gke.io/managed-certificates",
+        "appgw.ingress.kubernetes.io/appgw-ssl-certificate",
+        "traefik.ingress.kubernetes.io/router.tls",
+    ];
+    let annotated = KEYS.iter().filter_map(|key| ingress.metadata.annotation(key)).any(|value| value != "false");
+    let class = ingress.class().unwrap_or("(none)");
+    let entry = exposure.entries.get(&format!("IngressClass/{class}"));
+    let fronts = entry.into_iter().flat_map(|entry| &entry.services);
+    annotated
+        || fronts
+            .filter_map(|s| inventory.services.get(s.namespace(), "Service", &s.name))
+            .any(|service| balancer::features(service).iter().any(|feature| matches!(feature, Feature::Tls(_))))
+}
+
+fn finding(context: &Context<'_>, ingress: &Item<Ingress>, hosts: &[&str]) -> crate::finding::Finding {
+    let shown: Vec<&str> = hosts.iter().map(|host| if host.is_empty() { "every host" } else { host }).collect();
+    let mut finding =
+        context.finding(ingress, format!("no TLS for {}", shown.join(", "))).at(Location::at("/spec/tls"));
+    for (at, rule) in ingress.spec.rules.iter().enumerate() {
+        let host = rule.host.as_deref().unwrap_or_default();
+        if hosts.contains(&host) {
+            let place = Location::at(format!("/spec/rules/{at}")).named(format!("rules/{host}"));
+            finding = finding.at(place).because(format!(
+                "spec.tls names no certificate for {}",
+                if host.is_empty() { "every host" } else { host }
+            ));
+        }
+    }
+    let found = issuers(context.inventory, ingress.namespace());
+    for issuer in &found {
+        let state = match issuer.ready {
+            Some(true) => "is ready",
+            Some(false) => "is not ready",
+            None => "is in the files; whether it is ready is not known",
+        };
+        finding = finding.because_of(&issuer.subject, format!("{} {state}", issuer.subject.short()));
+    }
+    finding.fix(fix(context, ingress, hosts, &found))
+}
+
+fn fix(context: &Context<'_>, ingress: &Item<Ingress>, hosts: &[&str], found: &[Issuer]) -> Fix {
+    let usable: Vec<&Issuer> = found.iter().filter(|issuer| issuer.ready != Some(false)).collect();
+    let title = format!("Add TLS to {}", ingress.subject.short());
+    if usable.is_empty() || hosts.contains(&"") {
+        let mut fix = Fix::new(title, Applicability::Manual);
+        fix = if hosts.contains(&"") {
+            fix.note("name the host in the rule first: a certificate is for hosts")
+        } else {
+            fix.note("there is no issuer of cert-manager that is ready; install one, or bring a Secret of type kubernetes.io/tls")
+                .note("start with the ACME staging endpoint: the limits of the production one last a week")
+        };
+        return fix.note("then name the hosts and the Secret in spec.tls");
+    }
+    let mut input = context.input(&ingress.subject, "issuer", usable.len() > 1);
+    let chosen = match (&input.value, usable.as_slice()) {
+        (None, [only]) => {
+            input.value = Some(only.subject.short());
+            Some(*only)
+        }
+        (Some(answer), all) => all.iter().find(|issuer| issuer.subject.short() == *answer).copied(),
+        (None, _) => None,
+    };
+    let names: Vec<String> = usable.iter().map(|issuer| issuer.subject.short()).collect();
+    let (answered, applicability) =
+        (input.value.clone(), if input.is_open() { Applicability::Input } else { Applicability::Unsafe });
+    let mut fix = Fix::new(title, applicability).ask(input).note(format!("issuers: {}", names.join(", ")));
+    if let Some(issuer) = chosen {
+        return build(fix, context.inventory, ingress, hosts, issuer);
+    }
+    if let Some(answer) = answered {
+        fix.refuse("issuer", format!("{answer} is not among the issuers that are ready"));
+    }
+    fix
+}
+
+fn build(mut fix: Fix, inventory: &Inventory, ingress: &Item<Ingress>, hosts: &[&str], issuer: &Issuer) -> Fix {
+    let namespace = ingress.namespace();
+    let taken = |name: &str| {
+        let named =
+            |object: &Other| object.metadata.name == name || object.at("/spec/secretName") == Some(&json!(name));
+        inventory.other(CERTIFICATES).any(|object| object.namespace() == namespace && named(object))
+            || ingress.spec.tls.iter().any(|tls| tls.secret_name.as_deref() == Some(name))
+    };
+    let name = free_name(&format!("{}-tls", ingress.name()), taken);
+    let issuer_ref = json!({"group": "cert-manager.io", "kind": issuer.subject.kind, "name": issuer.subject.name});
+    let spec = json!({"dnsNames": hosts, "issuerRef": issuer_ref, "secretName": name});
+    let create = Step::create("ingress-without-tls", "cert-manager.io/v1", "Certificate", namespace, &name, spec);
+    let certificate = create.object().clone();
+    let entry = json!({"hosts": hosts, "secretName": name});
+    let edit = if ingress.spec.tls.is_empty() {
+        Edit::set("/spec/tls", json!([entry]))
+    } else {
+        Edit::set("/spec/tls/-", entry)
+    };
+    fix = fix
+        .consequence("the controller may redirect HTTP to HTTPS for these hosts")
+        .step(create)
+        .step(Step::Wait { object: certificate, condition: "Ready".to_owned() })
+        .step(Step::patch(&ingress.subject, vec![edit]));
+    if issuer.acme {
+        fix = fix.consequence(format!("the names {} become public in certificate logs", hosts.join(", ")));
+    }
+    if issuer.ready.is_none() {
+        fix.demote(
+            Applicability::Unsafe,
+            "issuer",
+            format!("whether {} is ready is not in the files", issuer.subject.short()),
+        );
+    }
+    if hosts.iter().any(|host| host.starts_with("*.")) && !issuer.proves_wildcards {
+        fix.refuse("wildcard", format!("{} has no DNS solver, which a wildcard host needs", issuer.subject.short()));
+    } else if issuer.by_http {
+        fix = fix.note("the hosts must resolve to the entry point, with port 80 open, and network policies must let in the solver's pods (port 8089)");
+    }
+    fix
+}
+
+/// A Gateway fails if something is routed through it by an HTTP listener that no HTTPS listener
+/// stands beside for the same host.
+fn judge_gateway(context: &Context<'_>, verdicts: &mut Verdicts, gateway: &Item<Other>) {
+    let inventory = context.inventory;
+    let routed = inventory.other("httproutes.gateway.networking.k8s.io").any(|route| {
+        let parents = route.at("/spec/parentRefs").and_then(Value::as_array);
+        parents.into_iter().flatten().any(|parent| {
+            let text = |key: &str| parent.get(key).and_then(Value::as_str);
+            text("name") == Some(gateway.name())
+                && text("namespace").unwrap_or(route.namespace()) == gateway.namespace()
+        })
+    });
+    if !routed {
+        verdicts.na(&gateway.subject);
+        return;
+    }
+    let listeners = gateway.at("/spec/listeners").and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |listener: &Value, key: &str| listener.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let secure: Vec<String> = listeners
+        .iter()
+        .filter(|listener| matches!(text(listener, "protocol").as_str(), "HTTPS" | "TLS"))
+        .map(|listener| text(listener, "hostname"))
+        .collect();
+    let is_plain = |listener: &Value| {
+        let host = text(listener, "hostname");
+        let covered = secure.iter().any(String::is_empty) || covers(secure.iter().map(String::as_str), &host);
+        text(listener, "protocol") == "HTTP" && !covered && (!host.is_empty() || secure.is_empty())
+    };
+    let plain: Vec<usize> = (0..listeners.len()).filter(|at| is_plain(&listeners[*at])).collect();
+    if plain.is_empty() {
+        verdicts.pass(&gateway.subject);
+        return;
+    }
+    let mut finding = context.finding(gateway, "routes come in by HTTP listeners only");
+    for at in plain {
+        let name = text(&listeners[at], "name");
+        let place = Location::at(format!("/spec/listeners/{at}")).named(format!("listeners/{name}"));
+        finding = finding.at(place).because(format!("listener {name} speaks HTTP, and no HTTPS listener has its host"));
+    }
+    let fix = Fix::new(format!("Add an HTTPS listener to {}", gateway.subject.short()), Applicability::Manual)
+        .note("add a listener with protocol HTTPS and tls.certificateRefs, then redirect HTTP by an HTTPRoute filter");
+    verdicts.fail(finding.fix(fix));
+}

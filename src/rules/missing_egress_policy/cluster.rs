@@ -1,0 +1,150 @@
+//! What the cluster itself offers to call: DNS, the API server, endpoints.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::model::Inventory;
+use crate::model::isolation::{self, PodPort};
+use crate::model::network::EndpointSlice;
+use crate::model::number::IntOrString;
+use crate::model::plugin;
+use crate::model::references::References;
+use crate::model::workload::Workload;
+
+/// The address at which NodeLocal DNSCache listens on every node.
+pub(super) const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
+
+/// What is known of the whole inventory, computed once.
+pub(super) struct Known {
+    pub(super) references: References,
+    pub(super) is_cilium: bool,
+    pub(super) dns: Vec<Need>,
+    /// Service accounts with roles: namespace and name.
+    pub(super) bound: BTreeSet<(String, String)>,
+    pub(super) api_server: Vec<Need>,
+}
+
+impl Known {
+    pub(super) fn of(inventory: &Inventory) -> Self {
+        let mut bound = BTreeSet::new();
+        for binding in inventory.role_bindings.iter() {
+            for subject in binding.subjects.iter().filter(|subject| subject.kind == "ServiceAccount") {
+                let namespace = subject.namespace.as_deref().unwrap_or(binding.namespace());
+                bound.insert((namespace.to_owned(), subject.name.clone()));
+            }
+        }
+        Self {
+            references: References::of(inventory),
+            is_cilium: plugin::runs(inventory, plugin::CILIUM),
+            dns: dns(inventory),
+            bound,
+            api_server: endpoints(
+                inventory,
+                "default",
+                "kubernetes",
+                "the API server, for its service account's roles",
+            ),
+        }
+    }
+}
+
+/// Peers, ports, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Need {
+    pub(super) peers: Vec<Value>,
+    pub(super) ports: Vec<PodPort>,
+    pub(super) target: String,
+    pub(super) reason: String,
+}
+
+fn port(port: i64, protocol: &str) -> PodPort {
+    PodPort { port: IntOrString::Int(port), protocol: protocol.to_owned() }
+}
+
+pub(super) fn range(cidr: &str) -> Value {
+    json!({"ipBlock": {"cidr": cidr}})
+}
+
+pub(super) fn single(address: &str) -> String {
+    format!("{address}/{}", if address.contains(':') { 128 } else { 32 })
+}
+
+/// DNS: the pods behind the cluster's DNS Service on their own ports, or what is usual.
+fn dns(inventory: &Inventory) -> Vec<Need> {
+    let open_shift = inventory.services.get("openshift-dns", "Service", "dns-default");
+    let service = open_shift.or_else(|| inventory.services.get("kube-system", "Service", "kube-dns"));
+    let mut ports = BTreeSet::from([port(53, "UDP"), port(53, "TCP")]);
+    if let Some(service) = service {
+        let slices = slices_of(inventory, service.namespace(), service.name());
+        ports.extend(
+            slices.flat_map(|slice| slice.ports.iter().filter_map(slice_port)).filter(|port| !is_metrics(port)),
+        );
+        for workload in inventory.workloads_of(service) {
+            let dns = service.spec.ports.iter().filter(|port| port.port == 53);
+            ports.extend(dns.map(|port| isolation::pod_port(workload, port)));
+        }
+    }
+    let mut peer = json!({
+        "namespaceSelector": isolation::namespace_selector("kube-system"),
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    });
+    if open_shift.is_some() {
+        ports.extend([port(5353, "UDP"), port(5353, "TCP")]);
+        peer = json!({"namespaceSelector": isolation::namespace_selector("openshift-dns")});
+    } else if let Some(service) = service.filter(|service| service.has_selector()) {
+        peer["podSelector"] = json!({"matchLabels": service.spec.selector});
+    }
+    let mut peers = vec![peer];
+    let has_cache =
+        |workload: &Workload| workload.kind == "DaemonSet" && workload.metadata.name.starts_with("node-local-dns");
+    if inventory.workloads.within("kube-system").iter().any(|workload| has_cache(workload)) {
+        peers.push(range(NODE_LOCAL_DNS));
+    }
+    let reason = service.map_or("DNS, where it usually is".to_owned(), |service| format!("DNS ({})", service.subject));
+    vec![Need { peers, ports: ports.into_iter().collect(), target: "DNS".to_owned(), reason }]
+}
+
+/// A rule that lets pods call DNS.
+pub(crate) fn dns_rule(inventory: &Inventory) -> Value {
+    let need = dns(inventory).remove(0);
+    json!({"to": need.peers, "ports": need.ports.iter().map(PodPort::to_policy).collect::<Vec<_>>()})
+}
+
+fn is_metrics(port: &PodPort) -> bool {
+    !matches!(port.port, IntOrString::Int(53 | 1053 | 5353 | 8053))
+}
+
+fn slice_port(value: &Value) -> Option<PodPort> {
+    Some(port(value.get("port")?.as_i64()?, value.get("protocol").and_then(Value::as_str).unwrap_or("TCP")))
+}
+
+fn slices_of<'a>(
+    inventory: &'a Inventory,
+    namespace: &'a str,
+    service: &'a str,
+) -> impl Iterator<Item = &'a EndpointSlice> {
+    let slices = inventory.endpoint_slices.within(namespace).iter();
+    slices
+        .filter(move |slice| slice.metadata.label("kubernetes.io/service-name") == Some(service))
+        .map(|slice| &slice.body)
+}
+
+/// The addresses and ports behind a Service without selector.
+pub(super) fn endpoints(inventory: &Inventory, namespace: &str, service: &str, reason: &str) -> Vec<Need> {
+    let mut out = Vec::new();
+    for slice in slices_of(inventory, namespace, service) {
+        let peers: Vec<Value> =
+            slice.endpoints.iter().flat_map(|e| &e.addresses).map(|address| range(&single(address))).collect();
+        let ports: Vec<PodPort> = slice.ports.iter().filter_map(slice_port).collect();
+        if !peers.is_empty() {
+            out.push(Need {
+                peers,
+                ports,
+                target: format!("Service/{namespace}/{service}"),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,314 @@
+//! What a workload must be able to call, each with its reason.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::cluster::{Known, NODE_LOCAL_DNS, Need, endpoints, range, single};
+use crate::finding::Finding;
+use crate::fix::{Applicability, Fix};
+use crate::model::Item;
+use crate::model::isolation::{self, PodPort};
+use crate::model::network::Service;
+use crate::model::number::IntOrString;
+use crate::model::references::{Outside, Reference};
+use crate::model::selector::Selector;
+use crate::model::workload::Workload;
+use crate::rules::rule::Context;
+
+/// The metadata service of clouds.
+const METADATA: &str = "169.254.169.254/32";
+
+/// What one workload must be able to call, and what is asked.
+pub(super) struct Needs<'a> {
+    context: &'a Context<'a>,
+    known: &'a Known,
+    position: usize,
+    workload: &'a Item<Workload>,
+    list: Vec<Need>,
+    /// Guards: applicability, guard, sentence; `Manual` refuses.
+    guards: Vec<(Applicability, &'static str, String)>,
+    inputs: Vec<crate::fix::Input>,
+    /// Names outside the cluster, which no policy can hold.
+    names: Vec<Outside>,
+}
+
+impl<'a> Needs<'a> {
+    pub(super) fn of(context: &'a Context<'a>, known: &'a Known, position: usize) -> Self {
+        let workload = context.inventory.workloads.at(position);
+        let (list, guards, inputs, names) = (known.dns.clone(), Vec::new(), Vec::new(), Vec::new());
+        let mut needs = Self { context, known, position, workload, list, guards, inputs, names };
+        needs.dns();
+        for reference in known.references.of_client(position) {
+            needs.service(reference);
+        }
+        for outside in known.references.outside(position) {
+            needs.outside(outside);
+        }
+        needs.api_server();
+        needs.nodes();
+        needs.callees();
+        needs.external();
+        needs
+    }
+
+    fn dns(&mut self) {
+        let is_seen = self.list.iter().any(|need| need.reason.contains("Service/"));
+        if !is_seen {
+            let text = "the DNS Service was not read; kube-system with k8s-app=kube-dns is assumed";
+            self.guards.push((Applicability::Unsafe, "dns", text.to_owned()));
+        }
+        if self.known.is_cilium && self.list.iter().any(|need| need.peers.contains(&range(NODE_LOCAL_DNS))) {
+            self.guards.push((
+                Applicability::Manual,
+                "cilium",
+                "Cilium does not match ranges against the node-local DNS cache".to_owned(),
+            ));
+        }
+    }
+
+    fn service(&mut self, reference: &Reference) {
+        let inventory = self.context.inventory;
+        let service = inventory.services.at(reference.service);
+        let reason = format!("{} names {}", reference.reason, service.subject.short());
+        if !service.has_selector() {
+            let addresses = endpoints(inventory, service.namespace(), service.name(), &reason);
+            if addresses.is_empty() {
+                let text = format!("{} has no selector, and its endpoints were not read", service.subject.short());
+                self.guards.push((Applicability::Unsafe, "endpoints", text));
+            } else if self.known.is_cilium {
+                let text = format!("Cilium may not match ranges against the endpoints of {}", service.subject.short());
+                self.guards.push((Applicability::Manual, "cilium", text));
+            }
+            self.list.extend(addresses);
+            return;
+        }
+        let named = reference.port.map(IntOrString::Int);
+        let targets: Vec<&Workload> = inventory.workloads_of(service).map(|workload| &workload.body).collect();
+        let ports = match targets.as_slice() {
+            [] => isolation::ports_for(&Workload::default(), service, named.as_ref()),
+            some => merge(some.iter().flat_map(|target| isolation::ports_for(target, service, named.as_ref()))),
+        };
+        let target = service.subject.to_string();
+        self.list.push(Need { peers: vec![self.pods_behind(service)], ports, target, reason });
+    }
+
+    /// The pods that a Service selects.
+    fn pods_behind(&self, service: &Item<Service>) -> Value {
+        let selector = json!(Selector::labels(&service.spec.selector));
+        if service.namespace() == self.workload.namespace() {
+            return json!({"podSelector": selector});
+        }
+        json!({"namespaceSelector": isolation::namespace_selector(service.namespace()), "podSelector": selector})
+    }
+
+    fn outside(&mut self, outside: &Outside) {
+        let ports: Vec<PodPort> = outside.port.map(PodPort::tcp).into_iter().collect();
+        let labels: Vec<&str> = outside.host.split('.').collect();
+        if outside.host.parse::<std::net::IpAddr>().is_ok() {
+            let peers = vec![range(&single(&outside.host))];
+            self.list.push(Need { peers, ports, target: outside.host.clone(), reason: outside.reason.clone() });
+        } else if let [_, namespace, "svc", ..] = labels[..] {
+            let text = format!("{} was not read; every pod of its namespace may be called", outside.host);
+            self.guards.push((Applicability::Unsafe, "service", text));
+            let peers = vec![json!({"namespaceSelector": isolation::namespace_selector(namespace)})];
+            self.list.push(Need {
+                peers,
+                ports: Vec::new(),
+                target: outside.host.clone(),
+                reason: outside.reason.clone(),
+            });
+        } else {
+            self.names.push(outside.clone());
+        }
+    }
+
+    fn api_server(&mut self) {
+        let Some(template) = self.workload.template() else {
+            return;
+        };
+        let account = template.spec.service_account();
+        let key = (self.workload.namespace().to_owned(), account.to_owned());
+        let no_token = template.spec.automount_service_account_token == Some(false);
+        if no_token || !self.known.bound.contains(&key) {
+            return;
+        }
+        if self.known.is_cilium {
+            let text =
+                format!("ServiceAccount/{account} has roles; on Cilium the API server is the entity kube-apiserver");
+            self.guards.push((Applicability::Manual, "cilium", text));
+        }
+        if self.known.api_server.is_empty() {
+            self.answer(
+                "apiServer",
+                &format!("ServiceAccount/{account} has roles, and the API server's address was not read"),
+            );
+        } else {
+            self.list.extend(self.known.api_server.iter().cloned());
+        }
+    }
+
+    /// Agents on the node, which pods find through the node's address.
+    fn nodes(&mut self) {
+        let containers = self.workload.template().into_iter().flat_map(|template| &template.spec.containers);
+        let mut fields = containers.flat_map(|container| &container.env).filter(|variable| {
+            let field =
+                variable.value_from.as_ref().and_then(|from| from.field_ref.as_ref()?.get("fieldPath")?.as_str());
+            field == Some("status.hostIP")
+        });
+        let Some(variable) = fields.next() else {
+            return;
+        };
+        let reason = format!("env {} is the node's address", variable.name);
+        if self.known.is_cilium {
+            self.guards.push((
+                Applicability::Manual,
+                "cilium",
+                format!("{reason}; on Cilium nodes are the entity host"),
+            ));
+        }
+        let nodes = &self.context.inventory.nodes;
+        let addresses = nodes.iter().flat_map(|node| &node.status.addresses);
+        let internal = addresses.filter(|a| a.get("type").and_then(Value::as_str) == Some("InternalIP"));
+        let peers: Vec<Value> = internal.filter_map(|a| Some(range(&single(a.get("address")?.as_str()?)))).collect();
+        if peers.is_empty() {
+            self.answer("nodes", &format!("{reason}, and no node was read"));
+        } else {
+            self.list.push(Need { peers, ports: Vec::new(), target: "nodes".to_owned(), reason });
+        }
+    }
+
+    /// Services that only a Secret names.
+    fn callees(&mut self) {
+        let hidden = self.known.references.hidden(self.position);
+        let input = self.context.input(&self.workload.subject, "callees", !hidden.is_empty());
+        if !hidden.is_empty() {
+            let to = if input.value.is_none() { Applicability::Input } else { Applicability::Unsafe };
+            let text = format!("values in Secrets are not read, and may name what it calls: {}", hidden.join(", "));
+            self.guards.push((to, "callees", text));
+        }
+        if input.value.as_deref() == Some("namespace") {
+            let (target, reason) = ("every pod of the namespace".to_owned(), "callees=namespace".to_owned());
+            self.list.push(Need { peers: vec![json!({"podSelector": {}})], ports: Vec::new(), target, reason });
+        }
+        self.inputs.push(input);
+    }
+
+    fn external(&mut self) {
+        let names: Vec<&str> = self.names.iter().map(|outside| outside.host.as_str()).collect();
+        let seen = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+        let input = self.context.input(&self.workload.subject, "external", true);
+        match input.value.as_deref() {
+            None => {
+                let text = format!("a policy can't hold names, and code and Secrets are not read{seen}");
+                self.guards.push((Applicability::Input, "external", text));
+            }
+            Some("none") => {}
+            Some("any") => self.anywhere(),
+            Some(ranges) => self.ranges(ranges, "external"),
+        }
+        self.inputs.push(input);
+        self.inputs.push(self.context.input(&self.workload.subject, "clusterRanges", false));
+    }
+
+    /// The weak fallback: everywhere but the cluster and the metadata service, on the known ports.
+    fn anywhere(&mut self) {
+        let cluster = self.context.value(&self.workload.subject, "clusterRanges").unwrap_or_default();
+        let (six, four): (Vec<&str>, Vec<&str>) =
+            cluster.split(',').filter(|r| !r.is_empty()).partition(|r| r.contains(':'));
+        let four: Vec<&str> = [METADATA].into_iter().chain(four).collect();
+        let mut ports: Vec<PodPort> = merge(self.names.iter().filter_map(|outside| outside.port).map(PodPort::tcp));
+        if ports.is_empty() || self.names.iter().any(|outside| outside.port.is_none()) {
+            ports.clear();
+        }
+        let mut all = json!({"ipBlock": {"cidr": "::/0", "except": six}});
+        if six.is_empty() {
+            all = range("::/0");
+        }
+        let peers = vec![json!({"ipBlock": {"cidr": "0.0.0.0/0", "except": four}}), all];
+        let text = "external=any is weak: it opens these ports to every address outside the cluster";
+        self.guards.push((Applicability::Unsafe, "external", text.to_owned()));
+        self.list.push(Need { peers, ports, target: "any address".to_owned(), reason: "external=any".to_owned() });
+    }
+
+    /// `10.0.0.0/8:443,10.1.0.0/16`: the port follows the length of the prefix.
+    fn ranges(&mut self, text: &str, key: &str) {
+        for item in text.split(',') {
+            let Some((base, rest)) = item.rsplit_once('/') else {
+                continue;
+            };
+            let (length, named) =
+                rest.split_once(':').map_or((rest, None), |(length, port)| (length, port.parse().ok()));
+            let cidr = format!("{base}/{length}");
+            let ports = named.map(PodPort::tcp).into_iter().collect();
+            self.list.push(Need { peers: vec![range(&cidr)], ports, target: cidr, reason: format!("answer to {key}") });
+        }
+    }
+
+    /// A required question whose answer is a list of ranges.
+    fn answer(&mut self, key: &str, why: &str) {
+        let input = self.context.input(&self.workload.subject, key, true);
+        match input.value.clone() {
+            Some(ranges) => self.ranges(&ranges, key),
+            None => self.guards.push((Applicability::Input, "address", why.to_owned())),
+        }
+        self.inputs.push(input);
+    }
+
+    /// The rules of the policy, DNS first; what has the same ports shares one.
+    pub(super) fn rules(&self) -> Vec<Value> {
+        let mut rules: Vec<(&[PodPort], Vec<&Value>)> = Vec::new();
+        for need in &self.list {
+            let at = rules.iter().position(|(ports, _)| *ports == need.ports.as_slice());
+            let at = at.unwrap_or_else(|| {
+                rules.push((&need.ports, Vec::new()));
+                rules.len() - 1
+            });
+            for peer in &need.peers {
+                if !rules[at].1.contains(&peer) {
+                    rules[at].1.push(peer);
+                }
+            }
+        }
+        let show = |(ports, peers): (&[PodPort], Vec<&Value>)| {
+            let mut rule = json!({"to": peers});
+            if !ports.is_empty() {
+                rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
+            }
+            rule
+        };
+        rules.into_iter().map(show).collect()
+    }
+
+    /// The table of needs as evidence.
+    pub(super) fn evidence(&self, mut finding: Finding) -> Finding {
+        for need in &self.list {
+            let ports: Vec<String> = need.ports.iter().map(ToString::to_string).collect();
+            let ports = if ports.is_empty() { "all ports".to_owned() } else { ports.join(", ") };
+            finding = finding.because(format!("calls {} on {ports}: {}", need.target, need.reason));
+        }
+        for outside in &self.names {
+            let port = outside.port.map_or_else(String::new, |port| format!(":{port}"));
+            finding = finding
+                .because(format!("calls {}{port}, whose address is not known: {}", outside.host, outside.reason));
+        }
+        finding
+    }
+
+    /// Puts questions and guards on the fix.
+    pub(super) fn lower(&mut self, fix: &mut Fix) {
+        fix.inputs.append(&mut self.inputs);
+        self.guards.sort_by_key(|(to, guard, _)| (std::cmp::Reverse(*to), *guard));
+        self.guards.dedup();
+        for (to, guard, reason) in self.guards.drain(..) {
+            match to {
+                Applicability::Manual => fix.refuse(guard, reason),
+                _ => fix.demote(to, guard, reason),
+            }
+        }
+    }
+}
+
+fn merge(ports: impl Iterator<Item = PodPort>) -> Vec<PodPort> {
+    ports.collect::<BTreeSet<_>>().into_iter().collect()
+}

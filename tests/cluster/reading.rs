@@ -1,0 +1,146 @@
+//! Reading and trying: what the plugin does without the right, or the will, to write.
+
+use serde_json::Value;
+
+use crate::harness::{ControlPlane, Rule, TestNamespace};
+use crate::scene::{assert_no_secrets, deployment, pairs, report, writes};
+
+/// A Deployment of three ready pods, which lacks a budget.
+fn unprotected(prefix: &str) -> TestNamespace {
+    let ns = ControlPlane::full().namespace(prefix);
+    ns.apply(&deployment("web", 3));
+    ns.wait_for_rollout("web");
+    ns
+}
+
+/// No budget was made.
+#[track_caller]
+fn assert_unchanged(ns: &TestNamespace) {
+    let budgets = ns.get("policy/v1/poddisruptionbudgets");
+    assert_eq!(budgets["items"], serde_json::json!([]));
+}
+
+const SELECTED: &str = "--select=missing-pdb";
+
+#[test]
+fn a_server_dry_run_writes_nothing() {
+    let ns = unprotected("dry-server");
+    let fixed = ns.progrc(&["fix", "--dry-run=server", "-o", "json", SELECTED]).run().expect_code(0);
+    let report = report(&fixed);
+    assert_eq!((&report["applied"], &report["entry"]), (&serde_json::json!([]), &Value::Null));
+    let requests = ns.requests();
+    assert_eq!(writes(&requests), []);
+    let tried = requests.iter().filter(|request| request.uri.contains("dryRun=All"));
+    assert_eq!(tried.map(|request| request.code).collect::<Vec<_>>(), [Some(201)]);
+    assert_no_secrets(&requests);
+    assert_unchanged(&ns);
+    assert!(!ns.home().join("state").exists(), "a dry run has no journal entry");
+}
+
+#[test]
+fn a_client_dry_run_sends_no_write_at_all() {
+    let ns = unprotected("dry-client");
+    let fixed = ns.progrc(&["fix", "--dry-run=client", SELECTED]).run().expect_code(0);
+    assert!(fixed.stderr.contains("Create PodDisruptionBudget web-pdb"), "{}", fixed.stderr);
+    let requests = ns.requests();
+    assert!(requests.iter().all(|request| matches!(request.verb.as_str(), "get" | "list" | "watch")), "{requests:?}");
+    assert_unchanged(&ns);
+}
+
+#[test]
+fn without_a_terminal_somebody_has_to_say_yes() {
+    let ns = unprotected("consent");
+    for command in [&["fix", SELECTED][..], &["undo"]] {
+        let refused = ns.progrc(command).run().expect_code(2);
+        assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+    }
+    let requests = ns.requests();
+    assert_eq!(requests.iter().filter(|request| request.verb != "get" && request.verb != "list").count(), 0);
+    assert_unchanged(&ns);
+}
+
+const READ: &[&str] = &["get", "list", "watch"];
+
+/// Everything that an audit reads, and no Secrets.
+const AUDIT: &[Rule] = &[
+    Rule {
+        group: "",
+        resources: &[
+            "configmaps",
+            "limitranges",
+            "namespaces",
+            "nodes",
+            "persistentvolumeclaims",
+            "pods",
+            "replicationcontrollers",
+            "resourcequotas",
+            "serviceaccounts",
+            "services",
+        ],
+        verbs: READ,
+    },
+    Rule { group: "apps", resources: &["*"], verbs: READ },
+    Rule { group: "autoscaling", resources: &["*"], verbs: READ },
+    Rule { group: "batch", resources: &["*"], verbs: READ },
+    Rule { group: "discovery.k8s.io", resources: &["*"], verbs: READ },
+    Rule { group: "networking.k8s.io", resources: &["*"], verbs: READ },
+    Rule { group: "policy", resources: &["*"], verbs: READ },
+    Rule { group: "rbac.authorization.k8s.io", resources: &["*"], verbs: READ },
+    Rule { group: "admissionregistration.k8s.io", resources: &["*"], verbs: READ },
+    Rule { group: "apiregistration.k8s.io", resources: &["*"], verbs: READ },
+    Rule { group: "apiextensions.k8s.io", resources: &["*"], verbs: READ },
+];
+
+#[test]
+fn a_reader_learns_that_it_may_not_write() {
+    let ns = unprotected("reader");
+    let user = ControlPlane::full().user_with(AUDIT);
+    let audit = ns.progrc_as(&user, &["audit", "-o", "json", SELECTED]).run().expect_code(1);
+    let audit = report(&audit);
+    assert_eq!(audit["gaps"], serde_json::json!([]), "the role is all that an audit needs");
+
+    let fixed = ns.progrc_as(&user, &["fix", "--yes", "-o", "json", SELECTED]).run().expect_code(1);
+    let fixed = report(&fixed);
+    assert_eq!(fixed["applied"], serde_json::json!([]));
+    assert_eq!(pairs(&fixed["left"]), [("missing-pdb".to_owned(), "Deployment/web".to_owned())]);
+    let reason = fixed["left"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("forbidden") && reason.contains("poddisruptionbudgets"), "{reason}");
+    let requests = ns.requests_of(&user);
+    assert_eq!(writes(&requests), []);
+    assert_no_secrets(&requests);
+    assert_unchanged(&ns);
+    assert!(!ns.home().join("state").exists(), "nothing was written, so there is no journal entry");
+}
+
+#[test]
+fn a_reader_of_one_namespace_sees_it_with_gaps() {
+    let ns = unprotected("narrow");
+    let user = ns.user_with(AUDIT);
+    let audit = ns.progrc_as(&user, &["audit", "-o", "json"]).run().expect_code(1);
+    let audit = report(&audit);
+    let found = pairs(&audit["findings"]);
+    assert!(found.contains(&("missing-pdb".to_owned(), "Deployment/web".to_owned())), "{found:?}");
+    let gaps: Vec<String> = audit["gaps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gap| format!("{} {}", gap["kind"].as_str().unwrap(), gap["reason"].as_str().unwrap()))
+        .collect();
+    assert!(gaps.contains(&"nodes forbidden".to_owned()), "{gaps:?}");
+    assert!(!gaps.iter().any(|gap| gap.starts_with("pods")), "{gaps:?}");
+    assert!(audit["score"]["coverage"].as_f64().unwrap() < 1.0, "{}", audit["score"]);
+    assert_no_secrets(&ns.requests_of(&user));
+    ns.progrc_as(&user, &["audit", "--require-full"]).run().expect_code(2);
+}
+
+#[test]
+fn a_user_without_any_right_hears_so() {
+    let ns = unprotected("stranger");
+    let user = ControlPlane::full().spare_user();
+    let audit = ns.progrc_as(&user, &["audit", "-o", "json"]).run();
+    assert!(matches!(audit.code, Some(0 | 2)), "{audit:?}");
+    let said = format!("{}{}", audit.stdout, audit.stderr);
+    assert!(said.contains("forbidden"), "{said}");
+    assert_no_secrets(&ns.requests_of(&user));
+}

@@ -1,0 +1,195 @@
+//! Taking back: load balancers, foreign edits, and what the journal keeps for it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use kubectl_progrc::backend::journal::{Begin, Journal};
+use serde_json::{Value, json};
+
+use crate::harness::{ControlPlane, TestNamespace};
+use crate::scene::{
+    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, writes,
+};
+
+/// A web app that an Ingress routes to, and that has a load balancer of its own with every field
+/// that only a load balancer may have.
+const BALANCED: &str = "
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  labels: {app: web}
+  annotations:
+    service.beta.kubernetes.io/load-balancer-source-ranges: 198.51.100.0/24
+    example.com/note: stays
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: Local
+  loadBalancerSourceRanges: [198.51.100.0/24]
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  ingressClassName: nginx
+  rules:
+    - host: web.example.com
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}]}
+";
+
+#[test]
+fn a_load_balancer_goes_and_comes_back_but_for_its_address() {
+    entry_point();
+    let ns = ControlPlane::full().namespace("balancer");
+    ns.apply(&deployment("web", 2));
+    ns.apply(BALANCED);
+    ns.wait_for_rollout("web");
+    ns.patch("v1/services/web/status", &address("203.0.113.9"));
+    ns.patch("networking.k8s.io/v1/ingresses/web/status", &address(ENTRY_ADDRESS));
+    let written = || {
+        let service = ns.get("v1/services/web");
+        json!([service["metadata"]["labels"], service["metadata"]["annotations"], service["spec"]]).to_string()
+    };
+    let before = written();
+    assert!(before.contains("healthCheckNodePort"), "{before}");
+
+    let confirm = format!("--set=redundant-load-balancer.confirm={}/web", ns.name);
+    let batch = ["fix", "--yes", "--unsafe-fixes", "--select=redundant-load-balancer"];
+    let refused = ns.progrc(&batch).run().expect_code(0);
+    assert!(refused.stdout.contains("not re-created: only 198.51.100.0/24 may call it"), "{}", refused.stdout);
+    let batch = [&batch[..], &["--set=redundant-load-balancer.features=yes"]].concat();
+    let unconfirmed = ns.progrc(&batch).run().expect_code(0);
+    assert!(unconfirmed.stdout.contains("203.0.113.9 does not come back"), "{}", unconfirmed.stdout);
+    assert_eq!(writes(&ns.requests()), []);
+    let confirmed = [&batch[..], &[&confirm]].concat();
+    ns.progrc(&confirmed).run().expect_code(0);
+    let spec = &ns.get("v1/services/web")["spec"];
+    assert_eq!(spec["type"], "ClusterIP");
+    for gone in ["externalTrafficPolicy", "healthCheckNodePort", "loadBalancerSourceRanges"] {
+        assert!(spec[gone].is_null(), "{spec}");
+    }
+    assert!(spec["ports"][0]["nodePort"].is_null(), "{spec}");
+
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!(written(), before);
+    assert_eq!(ns.get("v1/services/web")["status"]["loadBalancer"], json!({}), "the address is lost");
+    assert_guarded(&ns.requests());
+}
+
+/// The journal's files, below the state directory of a namespace's home.
+fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let clusters = list(&ns.home().join("state/kubectl-progrc"));
+    clusters.iter().flat_map(|cluster| list(cluster)).filter(|path| path.extension().is_some()).collect()
+}
+
+#[test]
+fn the_journal_is_private_and_ahead_of_each_write() {
+    let ns = flagged("journal");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    let [file] = &journal_files(&ns)[..] else { panic!("one entry") };
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(file), mode(file.parent().unwrap())), (0o600, 0o700));
+    assert_eq!(mode(&ns.home().join("state/kubectl-progrc")), 0o700);
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(!text.contains("hunter2"), "{text}");
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = records.iter().map(|record| record["record"].as_str().unwrap()).collect();
+    assert_eq!(names, ["begin", "intent", "result", "intent", "result", "end"]);
+    let intents: Vec<&Value> = records.iter().filter(|record| record["record"] == "intent").collect();
+    let touched = intents.iter().map(|intent| format!("{} {}", intent["verb"], intent["object"]["kind"]));
+    assert_eq!(touched.collect::<Vec<_>>(), ["\"patch\" \"ConfigMap\"", "\"patch\" \"Deployment\""]);
+    assert_eq!(intents[0]["changes"][0]["before"], "true");
+    assert_eq!(records[0]["cluster"], ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]);
+    assert_eq!(writes(&ns.requests()).len(), intents.len());
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn without_a_journal_nothing_is_written() {
+    let ns = flagged("no-journal");
+    std::fs::write(ns.home().join("state"), "in the way").unwrap();
+    let failed = ns.progrc(FIX_FLAGS).run().expect_code(2);
+    assert!(failed.stderr.contains("kubectl-progrc"), "{}", failed.stderr);
+    assert_eq!(writes(&ns.requests()), []);
+    assert_eq!(ns.get("v1/configmaps/config")["data"]["ALLOW_UNKNOWN_API_PATHS"], "true");
+}
+
+#[test]
+fn a_foreign_edit_since_is_not_undone() {
+    let ns = flagged("foreign");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.patch("v1/configmaps/config", &json!({"data": {"ALLOW_UNKNOWN_API_PATHS": "maybe"}}));
+    let refused = ns.progrc(&["undo", "--yes", "-o", "json"]).run().expect_code(1);
+    let columns = "/data/ALLOW_UNKNOWN_API_PATHS: before \"true\" · we set \"false\" · now \"maybe\"";
+    assert!(refused.stderr.contains(columns), "{}", refused.stderr);
+    assert_eq!(ns.get("v1/configmaps/config")["data"]["ALLOW_UNKNOWN_API_PATHS"], "maybe");
+    let restarted = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+    assert_eq!(ns.get("apps/v1/deployments/web").pointer(restarted), None, "the rest is taken back");
+}
+
+#[test]
+fn an_undo_is_undone_by_its_id() {
+    let ns = flagged("redo");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    ns.progrc(&["undo", "--yes"]).run().expect_code(2);
+    let undo = history(&ns).1[0].clone();
+    ns.progrc(&["undo", "--yes", &undo]).run().expect_code(0);
+    assert_eq!(flag(&ns), "false");
+    let (states, ids) = history(&ns);
+    let state = |command: &str, status: &str| (command.to_owned(), status.to_owned());
+    assert_eq!(states, [state("undo", "done"), state("undo", "undone"), state("fix", "undone")]);
+    ns.progrc(&["undo", "--yes", &ids[0]]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn several_entries_are_undone_each_for_itself() {
+    let ns = flagged("several");
+    ns.apply(&deployment("other", 3));
+    ns.wait_for_rollout("other");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(0);
+    let (_, ids) = history(&ns);
+    ns.progrc(&["undo", "--yes", &ids[0], &ids[1]]).run().expect_code(0);
+    let states: Vec<String> =
+        history(&ns).0.into_iter().map(|(command, status)| format!("{command} {status}")).collect();
+    assert_eq!(states, ["undo done", "undo done", "fix undone", "fix undone"]);
+    assert_eq!(flag(&ns), "true");
+    ns.wait_for("policy/v1/poddisruptionbudgets", "none left", |list| list["items"] == json!([]));
+}
+
+#[test]
+fn one_step_leaves_the_rest_to_be_undone() {
+    let ns = flagged("step");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["undo", "--yes", "--step=1"]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    let restarted = || {
+        let at = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+        ns.get("apps/v1/deployments/web").pointer(at).is_some()
+    };
+    assert!(restarted());
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert!(!restarted());
+    ns.progrc(&["undo", "--yes"]).run().expect_code(2);
+}
+
+#[test]
+fn another_run_on_this_cluster_is_waited_for_by_the_user() {
+    let ns = flagged("lock");
+    let cluster = ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();
+    let other = Journal::new(&ns.home().join("state")).begin(&cluster, Begin::default()).unwrap();
+    let refused = ns.progrc(FIX_FLAGS).run().expect_code(2);
+    assert!(refused.stderr.contains("another run is changing this cluster"), "{}", refused.stderr);
+    assert_eq!(writes(&ns.requests()), []);
+    drop(other);
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+}
