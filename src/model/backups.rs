@@ -132,7 +132,7 @@ impl Backups {
             match &job.tool {
                 Some(tool) => return Cover::By(format!("{} runs {tool}", workload.subject)),
                 None => {
-                    maybe = Cover::Maybe(format!("{} may back it up: what it runs can't be seen", workload.subject))
+                    maybe = Cover::Maybe(format!("{} may back it up: what it runs can't be seen", workload.subject));
                 }
             }
         }
@@ -199,8 +199,8 @@ fn archives(workload: &Item<Workload>, engine: Engine) -> Option<String> {
         let words = container.command.iter().chain(&container.args).map(String::as_str);
         let line: Vec<&str> = [container.image_path()].into_iter().chain(words).collect();
         let line = line.join("\n");
-        let tools = TOOLS.iter().filter(|(of, _)| of.is_none_or(|of| of == engine));
-        if let Some(found) = tools.filter_map(|(_, tool)| tool.captures(&line)).next() {
+        let mut tools = TOOLS.iter().filter(|(of, _)| of.is_none_or(|of| of == engine));
+        if let Some(found) = tools.find_map(|(_, tool)| tool.captures(&line)) {
             return Some(format!("container {} of {name} runs {}", container.name, &found[1]));
         }
     }
@@ -237,9 +237,8 @@ pub fn of_resource(inventory: &Inventory, cluster: &Item<Other>) -> Option<Strin
         "MariaDB" => ["backups.k8s.mariadb.com", "physicalbackups.k8s.mariadb.com"]
             .into_iter()
             .find_map(|resource| scheduled(inventory, cluster, resource, "/spec/mariaDbRef/name")),
-        "PerconaServerMongoDB" if off("/spec/backup/enabled") => None,
+        "PerconaServerMongoDB" | "PerconaServerMySQL" if off("/spec/backup/enabled") => None,
         "PerconaServerMongoDB" => ["/spec/backup/tasks", "/spec/backup/pitr/enabled"].into_iter().find_map(told),
-        "PerconaServerMySQL" if off("/spec/backup/enabled") => None,
         _ => told("/spec/backup/schedule"),
     }
 }

@@ -115,9 +115,10 @@ fn locate(inventory: &Inventory, namespace: &str, host: &str) -> Option<Place> {
     let labels: Vec<&str> = host.split('.').collect();
     let service = match labels[..] {
         [name] => inventory.services.get(namespace, "Service", name),
-        [name, space] | [name, space, "svc", ..] => inventory.services.get(space, "Service", name),
-        // A pod of a StatefulSet behind its headless Service.
-        [_, name, space, "svc", ..] => inventory.services.get(space, "Service", name),
+        // With one label more: a pod of a StatefulSet behind its headless Service.
+        [name, space] | [name, space, "svc", ..] | [_, name, space, "svc", ..] => {
+            inventory.services.get(space, "Service", name)
+        }
         _ => None,
     };
     if let Some(service) = service {

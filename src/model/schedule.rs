@@ -131,8 +131,8 @@ impl Fields {
 fn values(field: &str, least: i8, most: i8, names: &[&str], base: i8) -> Option<Vec<i8>> {
     let number = |text: &str| {
         let lower = text.to_ascii_lowercase();
-        let named = names.iter().position(|name| *name == lower);
-        let value = match named {
+        let found = names.iter().position(|name| *name == lower);
+        let value = match found {
             Some(at) => i8::try_from(at).ok()? + base,
             None => text.parse().ok()?,
         };
@@ -141,12 +141,12 @@ fn values(field: &str, least: i8, most: i8, names: &[&str], base: i8) -> Option<
     let mut out = Vec::new();
     for part in field.split(',') {
         let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-        let stepped = step.is_some();
+        let open_ended = step.is_some();
         let step: i8 = step.map_or(Some(1), |step| step.parse().ok().filter(|step| *step > 0))?;
         let (from, to) = match range.split_once('-') {
             _ if matches!(range, "*" | "?") => (least, if most == 7 { 6 } else { most }),
             Some((from, to)) => (number(from)?, number(to)?),
-            None => (number(range)?, if stepped { most } else { number(range)? }),
+            None => (number(range)?, if open_ended { most } else { number(range)? }),
         };
         out.extend((from..=to).step_by(usize::try_from(step).ok()?));
     }

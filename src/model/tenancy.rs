@@ -13,13 +13,13 @@ fn normal(key: &str) -> String {
     let mut out = String::new();
     let mut lower = false;
     for c in key.chars() {
-        if !c.is_ascii_alphanumeric() {
-            out.push('_');
-        } else {
+        if c.is_ascii_alphanumeric() {
             if c.is_ascii_uppercase() && lower {
                 out.push('_');
             }
             out.push(c.to_ascii_uppercase());
+        } else {
+            out.push('_');
         }
         lower = c.is_ascii_lowercase() || c.is_ascii_digit();
     }

@@ -105,7 +105,11 @@ impl Fault {
 enum State {
     Fresh,
     Open(String),
-    Stale(Fault),
+    Stale(Box<Fault>),
+}
+
+fn stale(fault: Fault) -> State {
+    State::Stale(Box::new(fault))
 }
 
 fn tell<T: Projection>(context: &Context<'_>, verdicts: &mut Verdicts, item: &Item<T>, state: State) {
@@ -113,7 +117,7 @@ fn tell<T: Projection>(context: &Context<'_>, verdicts: &mut Verdicts, item: &It
         State::Fresh => verdicts.pass(&item.subject),
         State::Open(reason) => super::vouch::leave_open(context, verdicts, &item.subject, reason),
         State::Stale(fault) => {
-            super::vouch::settle(context, verdicts, &item.subject, None, || finding(context, item, fault));
+            super::vouch::settle(context, verdicts, &item.subject, None, || finding(context, item, *fault));
         }
     }
 }
@@ -149,7 +153,7 @@ fn age(now: Timestamp, plan: &str, last: Option<Timestamp>, since: Option<Timest
     let periods = format!("two periods of `{plan}` are {}", span(limit));
     let current = last.map(|last| last.to_string().into());
     let location = Location::at(at).values(current, None);
-    State::Stale(match last {
+    stale(match last {
         Some(last) => Fault::new(format!("last succeeded {} ago", span(age)), location)
             .because(format!("its last success was at {last}"))
             .because(periods),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Fault, State, age, tell};
+use super::{Fault, State, age, stale, tell};
 use crate::finding::Location;
 use crate::model::cluster::Other;
 use crate::model::{Inventory, Item, volumes};
@@ -84,11 +84,11 @@ fn newest_backups(inventory: &Inventory) -> BTreeMap<(&str, &str), &Item<Other>>
 fn schedule(inventory: &Inventory, item: &Item<Other>, backup: Option<&Item<Other>>) -> State {
     if item.at("/spec/paused").and_then(Value::as_bool) == Some(true) {
         let at = Location::at("/spec/paused").values(Some(true.into()), Some(false.into()));
-        return State::Stale(Fault::new("is paused and makes no backups", at));
+        return stale(Fault::new("is paused and makes no backups", at));
     }
     if text(item, "/status/phase") == Some("FailedValidation") {
         let at = Location::at("/status/phase").values(item.at("/status/phase").cloned(), None);
-        return State::Stale(Fault::new("was refused by Velero", at));
+        return stale(Fault::new("was refused by Velero", at));
     }
     if let Some(backup) = backup {
         let phase = text(backup, "/status/phase").unwrap_or_default();
@@ -97,7 +97,7 @@ fn schedule(inventory: &Inventory, item: &Item<Other>, backup: Option<&Item<Othe
             let at = at.values(backup.at("/status/phase").cloned(), None);
             let why = text(backup, "/status/failureReason").map(|why| format!(": {why}")).unwrap_or_default();
             let because = format!("{} ended as {phase}{why}", backup.subject);
-            return State::Stale(Fault::new("its last backup failed", at).because(because));
+            return stale(Fault::new("its last backup failed", at).because(because));
         }
     }
     let last = time(item, "/status/lastBackup");
@@ -114,7 +114,7 @@ fn location(item: &Item<Other>) -> State {
         Some(phase) => {
             let at = Location::at("/status/phase").values(Some(phase.into()), None);
             let fault = Fault::new("is not available: backups can't be stored", at);
-            State::Stale(match text(item, "/status/message") {
+            stale(match text(item, "/status/message") {
                 Some(message) => fault.because(message),
                 None => fault,
             })
@@ -126,7 +126,7 @@ fn location(item: &Item<Other>) -> State {
 fn planned(inventory: &Inventory, item: &Item<Other>) -> State {
     if item.at("/spec/suspend").and_then(Value::as_bool) == Some(true) {
         let at = Location::at("/spec/suspend").values(Some(true.into()), Some(false.into()));
-        return State::Stale(Fault::new("is suspended and makes no backups", at));
+        return stale(Fault::new("is suspended and makes no backups", at));
     }
     let last = time(item, "/status/lastScheduleTime").or(time(item, "/status/lastCheckTime"));
     if last.is_none() && !inventory.is_live() {
@@ -152,5 +152,5 @@ fn cluster(item: &Item<Other>) -> Option<State> {
     let index = conditions.iter().position(|other| field(other, "type") == kind).unwrap_or_default();
     let at = Location::at(format!("/status/conditions/{index}")).named(format!("/status/conditions/{kind}"));
     let what = if kind == "LastBackupSucceeded" { "its last backup failed" } else { "it does not archive" };
-    Some(State::Stale(Fault::new(what, at).because(format!("{kind} is False: {}", field(failed, "message")))))
+    Some(stale(Fault::new(what, at).because(format!("{kind} is False: {}", field(failed, "message")))))
 }

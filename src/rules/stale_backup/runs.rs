@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fault, State, age, tell};
+use super::{Fault, State, age, stale, tell};
 use crate::finding::Location;
 use crate::model::backups::Backups;
 use crate::model::workload::Workload;
@@ -40,7 +40,7 @@ fn last_jobs(inventory: &Inventory) -> BTreeMap<&str, &Item<Workload>> {
 fn state(inventory: &Inventory, workload: &Item<Workload>, run: Option<&Item<Workload>>) -> State {
     if workload.spec.suspend == Some(true) {
         let at = Location::at("/spec/suspend").values(Some(true.into()), Some(false.into()));
-        return State::Stale(Fault::new("is suspended and makes no backups", at));
+        return stale(Fault::new("is suspended and makes no backups", at));
     }
     if !inventory.is_live() {
         return State::Open("whether it runs and succeeds does not show in files".to_owned());
@@ -57,14 +57,10 @@ fn state(inventory: &Inventory, workload: &Item<Workload>, run: Option<&Item<Wor
         return aged;
     };
     let because = format!("{} failed: {} {}", job.subject.short(), condition.reason, condition.message);
-    match aged {
-        State::Stale(fault) => State::Stale(fault.because(because.trim())),
-        _ => {
-            let index = job.status.conditions.iter().position(|other| other.kind == "Failed").unwrap_or_default();
-            let at = Location::at(format!("/status/conditions/{index}")).of(&job.subject);
-            State::Stale(
-                Fault::new("its last run failed", at.named("/status/conditions/Failed")).because(because.trim()),
-            )
-        }
+    if let State::Stale(fault) = aged {
+        return stale(fault.because(because.trim()));
     }
+    let index = job.status.conditions.iter().position(|other| other.kind == "Failed").unwrap_or_default();
+    let at = Location::at(format!("/status/conditions/{index}")).of(&job.subject).named("/status/conditions/Failed");
+    stale(Fault::new("its last run failed", at).because(because.trim()))
 }
