@@ -71,7 +71,7 @@ declare_rule! {
     ///
     /// ## Fix
     /// Manual. Credentials, retention, encryption and a place outside the cluster are decisions.
-    /// `kubectl progrc emit missing-db-backup` prints a CronJob with placeholders for a database that
+    /// The example above shows a CronJob for a database that
     /// runs in the cluster. For a database outside, switch the provider's backups on and attest them.
     ///
     /// ## References
