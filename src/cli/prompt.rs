@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use dialoguer::theme::{SimpleTheme, Theme};
+
 use super::error::{CliError, code};
 use super::ui::{Ui, leave, safe};
 use crate::fix::Input;
@@ -149,7 +151,9 @@ pub fn choose(ui: &Ui, interrupt: &Interrupt, can_edit: bool) -> Result<Choice, 
 
 /// Asks a yes-or-no question; no is the default.
 pub fn confirm(ui: &Ui, interrupt: &Interrupt, text: &str) -> Result<bool, CliError> {
-    let answer = read(ui, interrupt, &format!("{text} [y,N]"))?;
+    let mut question = String::new();
+    SimpleTheme.format_confirm_prompt(&mut question, text, Some(false)).expect("a String takes text");
+    let answer = read(ui, interrupt, question.trim_end())?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
@@ -158,12 +162,16 @@ pub fn ask(ui: &Ui, interrupt: &Interrupt, input: &Input) -> Result<Option<Strin
     let pattern = input.pattern.as_ref().and_then(|p| regex::Regex::new(&format!("^(?:{p})$")).ok());
     let default = input.value.clone().or_else(|| input.default.clone()).unwrap_or_default();
     let otherwise = match (default.is_empty(), input.required) {
-        (false, _) => format!(" [{}]", safe(&default)),
-        (true, true) => " (empty leaves this finding)".to_owned(),
-        (true, false) => " (empty for none)".to_owned(),
+        (false, _) => "",
+        (true, true) => " (empty leaves this finding)",
+        (true, false) => " (empty for none)",
     };
+    let (text, shown) = (format!("{}{otherwise}", safe(&input.prompt)), safe(&default));
+    let mut question = String::new();
+    let shown = Some(shown.as_str()).filter(|shown| !shown.is_empty());
+    SimpleTheme.format_input_prompt(&mut question, &text, shown).expect("a String takes text");
     loop {
-        let answer = read(ui, interrupt, &format!("{}{otherwise}:", safe(&input.prompt)))?;
+        let answer = read(ui, interrupt, question.trim_end())?;
         let answer = if answer.is_empty() { default.clone() } else { answer };
         match &pattern {
             _ if answer.is_empty() => return Ok(None),

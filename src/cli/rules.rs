@@ -10,6 +10,9 @@ use crate::report::text::{Line, Role};
 use crate::rules::rule::Rule;
 use crate::rules::{RULES, find};
 
+/// The columns for which manuals are written.
+const WIDEST: usize = 100;
+
 /// The flags of `rules`.
 #[derive(Debug, Args)]
 pub struct RulesArgs {
@@ -94,7 +97,7 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
         ),
         Line::blank(),
     ];
-    lines.extend(manual(rule.manual));
+    lines.extend(manual(rule.manual, shell.ui.width().is_some_and(|columns| columns < WIDEST)));
     if !rule.parameters.is_empty() {
         lines.extend([Line::blank(), Line::of(Role::Heading, "KEYS OF --set AND OF THE CONFIGURATION")]);
     }
@@ -106,22 +109,27 @@ pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
         );
     }
     let columns = shell.ui.width().unwrap_or(usize::MAX);
-    shell.ui.lines(&lines.into_iter().flat_map(|line| line.wrap(columns, 2)).collect::<Vec<_>>());
+    shell.ui.lines(&lines.into_iter().flat_map(|line| line.wrap(columns, 0)).collect::<Vec<_>>());
     Ok(code::DONE)
 }
 
-/// A manual's Markdown for the eye: headings in capitals, examples indented.
-fn manual(text: &str) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut in_example = false;
+/// A manual's Markdown for the eye: headings in capitals, examples indented. With `joined` a
+/// paragraph is one line, to be broken where the terminal ends.
+fn manual(text: &str, joined: bool) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let (mut in_example, mut in_paragraph) = (false, false);
     for line in text.lines() {
         let line = line.strip_prefix(' ').unwrap_or(line);
+        let goes_on = in_paragraph && joined;
+        in_paragraph = !in_example && !line.is_empty() && !line.starts_with("```") && !line.starts_with("## ");
         if line.starts_with("```") {
             in_example = !in_example;
         } else if in_example {
             lines.push(Line::of(Role::Plain, &format!("  {line}")));
         } else if let Some(heading) = line.strip_prefix("## ") {
             lines.push(Line::of(Role::Heading, &heading.to_uppercase()));
+        } else if let Some(last) = lines.last_mut().filter(|_| goes_on && in_paragraph && !line.starts_with("- ")) {
+            last.push(Role::Plain, &format!(" {}", line.trim_start()));
         } else {
             lines.push(Line::of(Role::Plain, line));
         }

@@ -162,9 +162,12 @@ impl Session {
 fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
     let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
     let user = configuration::user_directory(variable, env.home.as_deref());
+    // A kustomization is a directory of manifests too.
+    let mut manifests = what.filename.clone();
+    manifests.extend(what.kustomize.iter().map(|dir| dir.display().to_string()));
     Ok(configuration::find(&configuration::Search {
         named: what.config.as_deref(),
-        manifests: &what.filename,
+        manifests: &manifests,
         working_directory: &crate::backend::files::working_directory(),
         user_directory: user.as_deref(),
     })?)

@@ -89,10 +89,10 @@ impl Ui {
 
     /// Prints data as it is, without what could drive a terminal.
     pub fn data(&self, text: &str) {
-        self.out_text(&escape_data(text));
+        Self::out_text(&escape_data(text));
     }
 
-    fn out_text(&self, text: &str) {
+    fn out_text(text: &str) {
         let mut out = std::io::stdout().lock();
         // A reader that went away has read enough.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -101,7 +101,7 @@ impl Ui {
     /// Prints lines of a report to standard output.
     pub fn lines(&self, lines: &[Line]) {
         let text: String = lines.iter().map(|line| paint(line, self.out_color) + "\n").collect();
-        self.out_text(&text);
+        Self::out_text(&text);
     }
 
     /// Prints lines to standard error, whatever `-q` says: they belong to a question.

@@ -198,6 +198,11 @@ static SERVER: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a constant pattern")
 });
 
+/// True for an image that serves a database and is none: an exporter, a pooler, a backup tool.
+pub fn is_companion(container: &Container) -> bool {
+    container.image_name().to_ascii_lowercase().split(['-', '_', '.']).any(|word| COMPANIONS.contains(&word))
+}
+
 /// The system that an image runs, if it is a database.
 pub fn engine_of_image(container: &Container) -> Option<Engine> {
     let path = container.image_path().to_ascii_lowercase();
@@ -234,8 +239,7 @@ fn engine_of_word(word: &str) -> Option<Engine> {
 
 /// The system that the variables and ports of a container tell of.
 fn engine_of_signs(container: &Container) -> Option<Engine> {
-    let companion = |word: &str| COMPANIONS.contains(&word);
-    if container.image_name().split(['-', '_', '.']).any(companion) {
+    if is_companion(container) {
         return None;
     }
     let listens = |number: i64| container.ports.iter().any(|port| port.container_port == number);

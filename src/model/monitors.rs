@@ -190,6 +190,11 @@ fn reading_of(inventory: &Inventory, kind: &str, meta: &Meta) -> Reading {
     }
 }
 
+/// True if nobody reads objects of this kind, and it can be seen that nobody does.
+pub fn is_unread(inventory: &Inventory, kind: &str) -> bool {
+    reading_of(inventory, kind, &Meta::default()) == Reading::Nobody(Vec::new())
+}
+
 /// A reader that takes monitors from a namespace, and the labels with which it takes one; else why
 /// none does. `base` are labels that the monitor has anyhow.
 pub fn labels_for(

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::container::Container;
 use super::evidence;
 use super::inventory::Inventory;
 use super::store::Item;
@@ -151,8 +152,8 @@ pub const LOG_KINDS: [&str; 5] = [
     "loggings.logging.banzaicloud.io",
 ];
 
-/// The image by which a workload plays a role.
-pub fn image_of(workload: &Workload, role: Role) -> Option<&str> {
+/// True if the image of a container plays a role.
+pub fn plays(container: &Container, role: Role) -> bool {
     let pattern = match role {
         Role::Dashboards => &DASHBOARDS,
         Role::Logs => &LOGS,
@@ -161,8 +162,13 @@ pub fn image_of(workload: &Workload, role: Role) -> Option<&str> {
         Role::Tracer => &TRACER,
         Role::Vendor => &VENDOR,
     };
+    pattern.is_match(container.image_path())
+}
+
+/// The image by which a workload plays a role.
+pub fn image_of(workload: &Workload, role: Role) -> Option<&str> {
     let mut containers = workload.template()?.spec.serving_containers();
-    containers.find(|container| pattern.is_match(container.image_path())).map(|container| container.image.as_str())
+    containers.find(|container| plays(container, role)).map(|container| container.image.as_str())
 }
 
 /// The first running program with a role, and its image.

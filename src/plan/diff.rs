@@ -45,6 +45,9 @@ impl Line {
 pub fn objects(before: Option<&Value>, after: Option<&Value>) -> Vec<Line> {
     let (mut before, mut after) = (before.cloned(), after.cloned());
     mask_both(&mut before, &mut after);
+    if let (Some(before), Some(after)) = (&mut before, &mut after) {
+        elide_unasked(before, after);
+    }
     texts(&before.as_ref().map(yaml).unwrap_or_default(), &after.as_ref().map(yaml).unwrap_or_default())
 }
 
@@ -89,6 +92,46 @@ pub fn yaml(value: &Value) -> String {
         object.shift_remove("status");
     }
     serde_saphyr::to_string(&value).unwrap_or_default()
+}
+
+/// What stands in place of a value that nobody asked about.
+const ELIDED: &str = "…";
+
+/// Takes the values of settings that stay as they are out of both sides: the other keys of a
+/// ConfigMap, and the other variables of a container, are nobody's business here.
+fn elide_unasked(before: &mut Value, after: &mut Value) {
+    if before.get("kind").and_then(Value::as_str) == Some("ConfigMap")
+        && let (Some(Value::Object(old)), Some(Value::Object(new))) = (before.get_mut("data"), after.get_mut("data"))
+    {
+        for (key, value) in old.iter_mut() {
+            if let Some(same) = new.get_mut(key).filter(|other| *other == value) {
+                *same = Value::from(ELIDED);
+                *value = Value::from(ELIDED);
+            }
+        }
+    }
+    elide_variables(before, after);
+}
+
+fn elide_variables(before: &mut Value, after: &mut Value) {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            let is_variable = old.contains_key("name") && old.get("name") == new.get("name");
+            for (key, value) in old.iter_mut() {
+                let Some(other) = new.get_mut(key) else { continue };
+                if is_variable && key == "value" && value == other && value.is_string() {
+                    *value = Value::from(ELIDED);
+                    *other = Value::from(ELIDED);
+                } else {
+                    elide_variables(value, other);
+                }
+            }
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            old.iter_mut().zip(new).for_each(|(old, new)| elide_variables(old, new));
+        }
+        _ => {}
+    }
 }
 
 /// Masks both sides; where a masked value changed, the new one says so.
@@ -138,6 +181,16 @@ mod tests {
         let marked: Vec<&str> =
             lines.iter().flat_map(|line| &line.pieces).filter(|(m, _)| *m).map(|(_, t)| t.as_str()).collect();
         assert!(!marked.is_empty());
+    }
+
+    #[test]
+    fn settings_that_stay_are_not_printed() {
+        let map = |flag: &str| json!({"kind": "ConfigMap", "data": {"FLAG": flag, "INTERNAL": "quiet"}});
+        let text = shown(&map("true"), &map("false"));
+        assert!(text.contains("FLAG") && !text.contains("quiet"), "{text}");
+        let pod = |flag: &str| json!({"env": [{"name": "FLAG", "value": flag}, {"name": "OTHER", "value": "quiet"}]});
+        let text = shown(&pod("true"), &pod("false"));
+        assert!(text.contains("true") && !text.contains("quiet"), "{text}");
     }
 
     #[test]

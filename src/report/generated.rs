@@ -11,8 +11,8 @@ use crate::rules::RULES;
 /// Every generated file: its path in the repository, and its text. Sorted by path.
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![
-        ("docs/schemas/audit-report.json".to_owned(), json(&super::audit::schema())),
         ("docs/rules/README.md".to_owned(), index()),
+        ("docs/schemas/audit-report.json".to_owned(), json(&super::audit::schema())),
         ("docs/schemas/baseline.json".to_owned(), json(&baseline::schema())),
         ("docs/schemas/config.json".to_owned(), json(&config::schema(RULES))),
     ];

@@ -80,11 +80,12 @@ declare_rule! {
     /// Input: the path, since nothing is probed blindly, and the port where the Service has several.
     /// Creates a ServiceMonitor with the labels that a Prometheus selects, a selector of the
     /// Service's labels, and the name of its port. Labels that change with each release, such as
-    /// `helm.sh/chart`, are left out of the selector. Where no Prometheus was read, the labels are
-    /// asked for. The fix is refused if no port has a name, the Service has no labels, no Prometheus
-    /// takes monitors of the namespace, the server has no such kind, or a monitor targets the
-    /// workload already and has to be mended. A network policy of the pods must admit Prometheus.
-    /// Undo deletes the ServiceMonitor.
+    /// `helm.sh/chart`, are left out of the selector. Where no Prometheus was read, the labels
+    /// are an answer too. The fix is refused if no port has a name, the Service has no labels, no Prometheus
+    /// takes monitors of the namespace, the server has no such kind or nobody who reads it, a monitor
+    /// targets the workload already and has to be mended, or the fix of another workload behind the
+    /// same Service reads its pods too. A network policy of the pods must admit Prometheus. Undo deletes
+    /// the ServiceMonitor.
     ///
     /// ## References
     /// - <https://prometheus-operator.dev/docs/developer/getting-started/>
@@ -117,7 +118,7 @@ declare_rule! {
             default: None,
         },
     ],
-    next_stages: &[],
+    next_stages: &["missing-metrics-scrape", "monitor-not-selected"],
     check: check,
 }
 
@@ -140,16 +141,22 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
                 _ => None,
             });
             let unseen = unseen.or_else(|| evidence::gap(inventory, &lists));
-            let found = || finding(context, position, scraped.effects(position));
+            let found = || finding(context, position, &scraped);
             vouch::settle(context, verdicts, &workload.subject, unseen, found);
         }
     }
 }
 
-fn finding(context: &Context<'_>, position: usize, effects: &[Effect]) -> Finding {
-    let inventory = context.inventory;
+fn finding(context: &Context<'_>, position: usize, scraped: &Scraped) -> Finding {
+    let (inventory, effects) = (context.inventory, scraped.effects(position));
     let workload = inventory.workloads.at(position);
-    let mut finding = context.finding(workload, "serves requests, and nobody reads its metrics");
+    let missed = effects.iter().any(|effect| matches!(effect, Effect::Misses(..)));
+    let message = if missed {
+        "serves requests, and its monitor reads nothing"
+    } else {
+        "serves requests, and nobody reads its metrics"
+    };
+    let mut finding = context.finding(workload, message);
     finding = finding.at(Location::at(workload.template_pointer()));
     for service in inventory.services_of(position) {
         finding = finding.because_of(&service.subject, format!("{} sends requests to it", service.subject.short()));
@@ -160,5 +167,5 @@ fn finding(context: &Context<'_>, position: usize, effects: &[Effect]) -> Findin
             finding = finding.because_of(monitor, format!("{monitor} targets it and reads nothing: {reason}"));
         }
     }
-    finding.fix(monitor::fix(context, position, effects))
+    finding.fix(monitor::fix(context, position, scraped))
 }

@@ -65,15 +65,14 @@ const NAME: &str = "v1beta1.metrics.k8s.io";
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
-    match inventory.api_services.get("", "APIService", NAME) {
-        Some(service) => match unavailable(context, service) {
-            None => verdicts.pass(&cluster),
-            Some(reason) => vouch::settle(context, verdicts, &cluster, None, || broken(context, service, &reason)),
-        },
-        None => {
-            let unseen = evidence::unseen_anywhere(inventory, &["apiservices"]);
-            vouch::settle(context, verdicts, &cluster, unseen, || absent(context));
-        }
+    let Some(service) = inventory.api_services.get("", "APIService", NAME) else {
+        let unseen = evidence::unseen_anywhere(inventory, &["apiservices"]);
+        vouch::settle(context, verdicts, &cluster, unseen, || absent(context));
+        return;
+    };
+    match unavailable(context, service) {
+        None => verdicts.pass(&cluster),
+        Some(reason) => vouch::settle(context, verdicts, &cluster, None, || broken(context, service, &reason)),
     }
 }
 

@@ -21,11 +21,14 @@ macro_rules! registry {
 }
 
 registry! {
+    bare_pod,
     broken_ingress_route,
     broken_network_policy,
     certificate_not_ready,
     conflicting_pdb,
+    database_in_app_pod,
     dev_storage_endpoint,
+    ephemeral_database,
     hpa_cannot_scale,
     ingress_without_tls,
     insecure_flag,
@@ -33,7 +36,9 @@ registry! {
     misconfigured_hpa,
     missing_alerting,
     missing_dashboards,
+    missing_db_backup,
     missing_default_deny,
+    missing_dr_drill,
     missing_egress_policy,
     missing_ingress_policy,
     missing_limit_range,
@@ -61,8 +66,13 @@ registry! {
     replicas_pinned_with_hpa,
     rollout_without_capacity,
     single_replica,
+    stale_backup,
     unbounded_db_pool,
+    undeclared_tenant_model,
     unneeded_service_account_token,
+    unprotected_object_storage,
+    unprotected_volume,
+    workload_in_default_namespace,
 }
 
 pub use development::{is_development, is_development_service};

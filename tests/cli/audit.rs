@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::run::{Ended, Home, ended_with, example};
 
 /// `audit -f` of the example, with more words.
-fn audit(words: &[&str]) -> Ended {
+pub(crate) fn audit(words: &[&str]) -> Ended {
     let example = example();
     let all: Vec<&str> = ["audit", "-f", &example].iter().chain(words).copied().collect();
     Home::new().run(&all)
@@ -167,7 +167,7 @@ fn standard_input_and_kustomizations_are_manifests_too() {
     let piped = ended_with(&mut home.progrc(&["audit", "-f", "-", "-o", "name"]), &text).code(1);
     assert!(piped.stdout.contains("deployment.apps/progrc-backend"), "{}", piped.stdout);
 
-    let built = home.run(&["audit", "-k", &example(), "-o", "json"]).code(1).json();
+    let built = home.run(&["audit", "-k", &example(), "--complete", "-o", "json"]).code(1).json();
     assert_eq!(rules(&built), rules(&audit(&["-o", "json"]).json()));
     home.run(&["audit", "-k", "none"]).refusal(&["none"]);
     home.run(&["audit", "-k", &example(), "-f", "x"]).refusal(&["--kustomize", "--filename"]);

@@ -76,6 +76,14 @@ fn explain_prints_a_manual() {
 }
 
 #[test]
+fn manuals_fit_a_narrow_terminal() {
+    for rule in RULES {
+        let out = ended(Home::new().progrc(&["explain", rule.id]).env("COLUMNS", "40")).code(0).stdout;
+        assert!(out.lines().all(|line| line.chars().count() <= 40), "{out}");
+    }
+}
+
+#[test]
 fn every_command_that_is_printed_exists() {
     let home = Home::new();
     let example = example();

@@ -6,6 +6,7 @@
 
 mod run;
 mod audit;
+mod golden;
 mod terminal;
 mod commands;
 mod completion;

@@ -170,14 +170,19 @@ spec: {selector: {app: a}, ports: [{port: 80, targetPort: http}]}
 ",
     );
     let mut talk = Talk::start(&ns, &["fix", "--select", "missing-readiness-probe", "--wait=false"]);
-    let before = talk.hear("]: ");
+    let before = talk.hear("finding): ");
     assert!(before.contains("missing-readiness-probe") && !before.contains("server dry run"), "{before}");
     talk.say("no slash");
-    assert!(talk.hear("]: ").contains("`no slash` does not match"));
+    assert!(talk.hear("finding): ").contains("`no slash` does not match"));
     talk.say("/ready");
     assert!(talk.hear(QUESTION).contains("path: /ready"));
     talk.say("n");
     talk.end(1);
+
+    let mut talk = Talk::start(&ns, &["fix", "--select", "missing-readiness-probe"]);
+    talk.hear("finding): ");
+    talk.say("");
+    assert!(talk.end(1).contains("its questions were not answered"));
 }
 
 #[test]
@@ -295,19 +300,19 @@ fn undo_asks_and_no_is_the_default() {
     ns.progrc(&["fix", "--select", "missing-pdb", "--yes"]).run().expect_code(0);
     for answer in ["", "n"] {
         let mut talk = Talk::start(&ns, &["undo"]);
-        assert!(talk.hear("Take these changes back? [y,N] ").contains("a-pdb"));
+        assert!(talk.hear("Take these changes back? [y/N] ").contains("a-pdb"));
         talk.say(answer);
         talk.end(1);
         assert_eq!(budgets(&ns), ["a-pdb"]);
     }
     let mut talk = Talk::start(&ns, &["undo"]);
-    talk.hear("[y,N] ");
+    talk.hear("[y/N] ");
     talk.0.send_control('c').expect("the terminal is open");
     talk.end(130);
     assert_eq!(budgets(&ns), ["a-pdb"]);
 
     let mut talk = Talk::start(&ns, &["undo"]);
-    talk.hear("[y,N] ");
+    talk.hear("[y/N] ");
     talk.say("y");
     assert!(talk.end(0).contains("1 change taken back"));
     assert_eq!(budgets(&ns).len(), 0);

@@ -21,8 +21,8 @@ fn a_rollout_that_fails_needs_a_look_and_is_taken_back() {
 #[track_caller]
 fn assert_is_taken_back(ns: &TestNamespace, ended: &Finished, status: &str) {
     let said = format!("{}{}", ended.stdout, ended.stderr);
-    let (states, ids) = history(ns);
-    assert_eq!(states[0], ("fix".to_owned(), status.to_owned()), "{said}");
+    let (runs, ids) = history(ns);
+    assert_eq!(runs[0], ("fix".to_owned(), status.to_owned()), "{said}");
     assert!(said.contains(&format!("kubectl progrc undo {}", ids[0])), "{said}");
     assert_eq!(flag(ns), "false");
     ns.progrc(&["undo", "--yes"]).run().expect_code(0);

@@ -214,7 +214,8 @@ fn heading(run: &Run<'_>, finding: &Finding, fix: &Fix, (index, total): (usize, 
     ];
     lines.extend(finding.evidence.iter().map(|evidence| Line::of(Role::Dim, &format!("  {}", evidence.text))));
     lines.push(Line::blank());
-    run.shell.ui.ask_lines(&lines);
+    let columns = run.shell.ui.width().unwrap_or(usize::MAX);
+    run.shell.ui.ask_lines(&lines.into_iter().flat_map(|line| line.wrap(columns, 2)).collect::<Vec<_>>());
 }
 
 fn capital(text: &str) -> String {

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::fix::{Applicability, Fix, Input, RULE_LABEL, Step, free_name};
 use crate::model::monitors::{self, SERVICE_MONITORS};
 use crate::model::network::Service;
-use crate::model::scraped::Effect;
+use crate::model::scraped::{Effect, Scraped};
 use crate::model::selector::{Labels, Selector};
 use crate::model::{Inventory, Item, Subject};
 use crate::rules::rule::Context;
@@ -25,12 +25,12 @@ struct Plan<'a> {
 }
 
 /// The fix of a workload.
-pub(super) fn fix(context: &Context<'_>, position: usize, effects: &[Effect]) -> Fix {
+pub(super) fn fix(context: &Context<'_>, position: usize, scraped: &Scraped) -> Fix {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
     let kind = kind(inventory);
     let mut fix = Fix::new(format!("Create a {kind} for {}", workload.subject.short()), Applicability::Input);
-    if let Some((guard, reason)) = obstacle(inventory, kind, effects) {
+    if let Some((guard, reason)) = obstacle(inventory, kind, scraped.effects(position)) {
         fix.refuse(guard, reason);
         return fix;
     }
@@ -41,6 +41,11 @@ pub(super) fn fix(context: &Context<'_>, position: usize, effects: &[Effect]) ->
             return fix;
         }
     };
+    if let Some(first) = first_behind(inventory, plan.service, scraped).filter(|first| *first != &workload.subject) {
+        let (first, service) = (first.short(), plan.service.subject.short());
+        fix.refuse("same-service", format!("the fix of {first} reads its pods too: they share {service}"));
+        return fix;
+    }
     let path = context.input(&workload.subject, "path", true);
     let port = port(context, &workload.subject, &plan);
     fix = fix.ask(path.clone()).ask(port.clone());
@@ -86,6 +91,9 @@ fn obstacle(inventory: &Inventory, kind: &str, effects: &[Effect]) -> Option<(&'
         let text = "the server has no ServiceMonitor: install the Prometheus operator, or annotate the pods for the scraper that is there";
         return Some(("operator", text.to_owned()));
     }
+    if inventory.is_live() && monitors::is_unread(inventory, kind) {
+        return Some(("prometheus", format!("nobody reads a {kind} here: install a Prometheus first")));
+    }
     None
 }
 
@@ -116,6 +124,16 @@ fn plan(inventory: &Inventory, position: usize) -> Result<Plan<'_>, (&'static st
     plans.into_iter().next().ok_or(("service-labels", text))
 }
 
+/// The first workload behind a Service whose metrics nobody reads: one monitor is enough for all.
+fn first_behind<'a>(inventory: &'a Inventory, service: &Item<Service>, scraped: &Scraped) -> Option<&'a Subject> {
+    let mut unread = inventory.workloads_of(service).filter(|workload| {
+        let subject = &workload.subject;
+        let position = inventory.workloads.position(subject.namespace(), &subject.kind, &subject.name);
+        !workload.is_idle() && position.is_some_and(|position| scraped.how(inventory, position).is_none())
+    });
+    unread.next().map(|workload| &workload.subject)
+}
+
 /// The question for the port, answered where only one can be meant.
 fn port(context: &Context<'_>, workload: &Subject, plan: &Plan<'_>) -> Input {
     let mut input = context.input(workload, "port", true);
@@ -140,13 +158,12 @@ fn labels(context: &Context<'_>, workload: &Subject, kind: &str, fix: &mut Fix) 
     let inventory = context.inventory;
     let none = monitors::readers_of(inventory, kind).next().is_none();
     if none {
-        let input = context.input(workload, "labels", true);
-        fix.inputs.push(input.clone());
-        fix.notes.push("no Prometheus was read whose selector would tell the labels".to_owned());
-        let pairs = input.value.as_deref().map(|text| text.split(',').filter_map(|pair| pair.split_once('=')));
-        return pairs.map_or(Labelled::Open, |pairs| {
-            Labelled::Known(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
-        });
+        let input = context.input(workload, "labels", false);
+        let answer = input.value.clone().unwrap_or_default();
+        fix.inputs.push(input);
+        fix.notes.push("no Prometheus was read whose selector would tell the labels that it wants".to_owned());
+        let pairs = answer.split(',').filter_map(|pair| pair.split_once('='));
+        return Labelled::Known(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
     }
     match monitors::labels_for(inventory, kind, workload.namespace(), &own_labels()) {
         Ok((reader, labels)) => {

@@ -23,6 +23,19 @@ pub(crate) struct Invocation {
     stdin: String,
 }
 
+/// A directory of its own with a link to the plugin: beside the binary cargo keeps files that kubectl
+/// takes for plugins too.
+fn linked_plugin(home: &Path) -> PathBuf {
+    let directory = home.join("plugins");
+    std::fs::create_dir_all(&directory).expect("the home of a test can be written");
+    let link = directory.join("kubectl-progrc");
+    if !link.exists() {
+        // Another program of the same test may be linking at this moment.
+        let _ = std::os::unix::fs::symlink(PLUGIN, &link);
+    }
+    directory
+}
+
 /// How a program ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Finished {
@@ -47,11 +60,11 @@ impl Invocation {
     }
 
     fn new(program: PathBuf, kubeconfig: &Path, home: &Path, args: &[&str]) -> Self {
-        let plugin = Path::new(PLUGIN).parent().expect("a binary is in a directory");
+        let plugin = linked_plugin(home);
         let kubectl = assets::binary("kubectl");
         let tools = kubectl.parent().expect("a binary is in a directory");
         let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(Path::new);
-        let path = std::env::join_paths([plugin, tools].into_iter().chain(system));
+        let path = std::env::join_paths([plugin.as_path(), tools].into_iter().chain(system));
         Self {
             program,
             args: args.iter().map(OsString::from).collect(),
