@@ -15,6 +15,7 @@ use super::Shell;
 use super::args::{self, Args as Root};
 use super::error::{CliError, code};
 use super::generate::completion;
+use crate::backend::cluster::connect;
 use crate::backend::files;
 use crate::backend::journal::Journal;
 use crate::finding::{Category, Severity};
@@ -22,6 +23,8 @@ use crate::rules::RULES;
 
 /// The program that kubectl asks.
 const SHIM: &str = "kubectl_complete-progrc";
+/// How long a shell waits for names from a cluster.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 const SHIM_TEXT: &str = include_str!("../../completions/kubectl_complete-progrc");
 
 /// The flags of `completion`.
@@ -168,4 +171,50 @@ pub fn entries() -> ArgValueCandidates {
             .map(|entry| CompletionCandidate::new(entry.begin.id.clone()).help(Some(describe(&entry).into())))
             .collect()
     })
+}
+
+/// Contexts of the kubeconfig.
+pub fn contexts() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(|names| names.contexts))
+}
+
+/// Clusters of the kubeconfig.
+pub fn clusters() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(|names| names.clusters))
+}
+
+/// Users of the kubeconfig.
+pub fn users() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(|names| names.users))
+}
+
+/// Namespaces of the cluster, if it answers within a second; a shell does not wait for longer.
+pub fn namespaces() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        read_namespaces().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+fn named(pick: fn(connect::Names) -> Vec<String>) -> Vec<CompletionCandidate> {
+    let names = connect::names(&connect::ConnectOptions::default(), &args::environment()).unwrap_or_default();
+    pick(names).into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn read_namespaces() -> Option<Vec<String>> {
+    // Nobody can answer a credential plugin's question here.
+    let env = connect::Environment { stdin_is_terminal: false, ..args::environment() };
+    let runtime = super::session::runtime().ok()?;
+    let reading = async {
+        let options = connect::ConnectOptions { request_timeout: Some(PATIENCE), ..connect::ConnectOptions::default() };
+        let connection = connect::connect(&options, &env).await.ok()?;
+        let mut body = Vec::new();
+        let head = connection.read_into("/api/v1/namespaces?limit=500", &mut body).await.ok()?;
+        let list: serde_json::Value = serde_json::from_slice(&body).ok().filter(|_| head.status == 200)?;
+        let name = |item: &serde_json::Value| Some(item.pointer("/metadata/name")?.as_str()?.to_owned());
+        Some(list.get("items")?.as_array()?.iter().filter_map(name).collect())
+    };
+    let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, reading).await.ok().flatten() });
+    // What still hangs must not hold the answer back.
+    runtime.shutdown_background();
+    names
 }

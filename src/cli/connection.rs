@@ -18,19 +18,19 @@ pub struct ConnectionArgs {
     pub kubeconfig: Option<PathBuf>,
 
     /// Name of the kubeconfig context to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = super::completion::contexts())]
     pub context: Option<String>,
 
     /// Name of the kubeconfig cluster to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = super::completion::clusters())]
     pub cluster: Option<String>,
 
     /// Name of the kubeconfig user to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = super::completion::users())]
     pub user: Option<String>,
 
     /// Namespace; that of the context unless given
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", add = super::completion::namespaces())]
     pub namespace: Option<String>,
 
     /// Address and port of the Kubernetes API server

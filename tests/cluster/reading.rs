@@ -144,3 +144,12 @@ fn a_user_without_any_right_hears_so() {
     assert!(said.contains("forbidden"), "{said}");
     assert_no_secrets(&ns.requests_of(&user));
 }
+
+#[test]
+fn names_of_the_cluster_and_of_its_kubeconfig_are_completed() {
+    let ns = ControlPlane::bare().namespace("complete");
+    let offered = |words: &[&str]| ns.progrc(&[&["__complete", "audit"], words].concat()).run().expect_code(0).stdout;
+    let namespaces = offered(&["-n", ""]);
+    assert!(namespaces.lines().any(|line| line == ns.name) && namespaces.ends_with(":4\n"), "{namespaces}");
+    assert!(offered(&["--context", ""]).lines().any(|line| line == "test"));
+}
