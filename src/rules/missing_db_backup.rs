@@ -70,9 +70,9 @@ declare_rule! {
     /// ```
     ///
     /// ## Fix
-    /// Manual. Credentials, retention, encryption and a place outside the cluster are decisions.
-    /// `kubectl progrc emit missing-db-backup` prints a CronJob with placeholders for a database that
-    /// runs in the cluster. For a database outside, switch the provider's backups on and attest them.
+    /// Manual. Credentials, retention, encryption and a place outside the cluster are decisions. For a
+    /// database that runs in the cluster the fix shows a CronJob with placeholders, which is never
+    /// applied. For a database outside, switch the provider's backups on and attest them.
     ///
     /// ## References
     /// - <https://www.postgresql.org/docs/current/backup.html>
