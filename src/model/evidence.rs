@@ -26,6 +26,12 @@ pub fn gap(inventory: &Inventory, resources: &[&str]) -> Option<String> {
     Some(format!("{} not readable in {}: {}", gap.kind, gap.scope, gap.reason))
 }
 
+/// True for a pod of its own that has run to its end, or is leaving.
+pub fn has_ended(inventory: &Inventory, workload: &Item<Workload>) -> bool {
+    let pod = || inventory.pods.get(workload.namespace(), "Pod", workload.name());
+    workload.kind == "Pod" && pod().is_some_and(|pod| !pod.is_active())
+}
+
 /// The top-level workloads of all namespaces that are not at zero, suspended or ended.
 pub fn running(inventory: &Inventory) -> impl Iterator<Item = (usize, &Item<Workload>)> {
     let all = inventory.workloads.iter().enumerate().map(|(position, workload)| (position, &**workload));

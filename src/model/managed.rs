@@ -1,5 +1,6 @@
 //! Databases outside the cluster, as the variables of workloads name them.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -57,8 +58,21 @@ pub enum Place {
     Hidden,
 }
 
+/// The addresses of Services in the cluster.
+#[derive(Debug, Default)]
+pub struct Addresses {
+    known: BTreeSet<String>,
+}
+
+impl Addresses {
+    /// Gathers them once.
+    pub fn of(inventory: &Inventory) -> Self {
+        Self { known: inventory.services.iter().filter_map(|service| service.spec.cluster_ip.clone()).collect() }
+    }
+}
+
 /// The databases outside its cluster that a workload calls, and those that can't be told.
-pub fn uses(inventory: &Inventory, workload: &Item<Workload>) -> Vec<Use> {
+pub fn uses(inventory: &Inventory, addresses: &Addresses, workload: &Item<Workload>) -> Vec<Use> {
     let Some(template) = workload.template() else {
         return Vec::new();
     };
@@ -74,7 +88,7 @@ pub fn uses(inventory: &Inventory, workload: &Item<Workload>) -> Vec<Use> {
             out.push(Use { place: Place::Outside(name.clone()), variable: format!("image {name}"), holder });
         }
         for variable in environment::effective(inventory, workload, place).into_values() {
-            if let Some(place) = place_of(inventory, workload.namespace(), &variable) {
+            if let Some(place) = place_of(inventory, addresses, workload.namespace(), &variable) {
                 let holder = (variable.holder, variable.pointer);
                 out.push(Use { place, variable: variable.name, holder });
             }
@@ -83,13 +97,13 @@ pub fn uses(inventory: &Inventory, workload: &Item<Workload>) -> Vec<Use> {
     out
 }
 
-fn place_of(inventory: &Inventory, namespace: &str, variable: &Variable) -> Option<Place> {
+fn place_of(inventory: &Inventory, addresses: &Addresses, namespace: &str, variable: &Variable) -> Option<Place> {
     let is_key = HOST_KEY.is_match(&variable.name);
     match &variable.value {
         Value::Secret if is_key => Some(Place::Hidden),
         Value::Text(text) => {
             let host = host(text.trim(), is_key)?;
-            locate(inventory, namespace, &host)
+            locate(inventory, addresses, namespace, &host)
         }
         _ => None,
     }
@@ -108,7 +122,7 @@ fn host(text: &str, is_key: bool) -> Option<String> {
 }
 
 /// Where a host is; `None` if it is in the pod, or a Service that leads to pods.
-fn locate(inventory: &Inventory, namespace: &str, host: &str) -> Option<Place> {
+fn locate(inventory: &Inventory, addresses: &Addresses, namespace: &str, host: &str) -> Option<Place> {
     if host == "localhost" || host.starts_with("127.") {
         return None;
     }
@@ -128,8 +142,7 @@ fn locate(inventory: &Inventory, namespace: &str, host: &str) -> Option<Place> {
             _ => Some(Place::Outside(host.to_owned())),
         };
     }
-    let is_address = host.parse::<std::net::IpAddr>().is_ok();
-    if is_address && inventory.services.iter().any(|service| service.spec.cluster_ip.as_deref() == Some(host)) {
+    if addresses.known.contains(host) {
         return None;
     }
     let of_cluster = labels.len() == 1 || labels.get(2) == Some(&"svc") || labels.get(3) == Some(&"svc");
@@ -155,7 +168,10 @@ mod tests {
             inventory.add("v1", "Service", service, None).unwrap();
         }
         let inventory = inventory.finish();
-        uses(&inventory, inventory.workloads.at(0)).into_iter().map(|found| found.place).collect()
+        uses(&inventory, &Addresses::of(&inventory), inventory.workloads.at(0))
+            .into_iter()
+            .map(|found| found.place)
+            .collect()
     }
 
     #[test]

@@ -164,35 +164,50 @@ pub fn readers_of<'a>(inventory: &'a Inventory, kind: &'a str) -> impl Iterator<
     resources.into_iter().flat_map(|resource| inventory.other(resource)).map(|item| &**item).filter(fits)
 }
 
-/// Whether anybody reads a monitor or a rule.
-pub fn reading(inventory: &Inventory, item: &Item<Other>) -> Reading {
-    reading_of(inventory, &item.kind, &item.metadata)
+/// Who reads what, with what is gathered once for all objects.
+#[derive(Debug)]
+pub struct Readers<'a> {
+    inventory: &'a Inventory,
+    /// A program that reads monitors by a configuration of its own.
+    other: Option<String>,
 }
 
-fn reading_of(inventory: &Inventory, kind: &str, meta: &Meta) -> Reading {
-    let (mut reasons, mut unseen) = (Vec::new(), None);
-    for reader in readers_of(inventory, kind) {
-        match takes(inventory, reader, sort_of(kind), meta.namespace(), &meta.labels) {
-            Ok(()) => return Reading::By(reader.subject.clone()),
-            Err(Miss::No(reason)) => reasons.push(reason),
-            Err(Miss::Unseen(reason)) => unseen = Some(reason),
+impl<'a> Readers<'a> {
+    /// Looks for programs that read monitors without a resource of an operator.
+    pub fn of(inventory: &'a Inventory) -> Self {
+        Self { inventory, other: other_reader(inventory) }
+    }
+
+    /// Whether anybody reads a monitor or a rule.
+    pub fn reading(&self, item: &Item<Other>) -> Reading {
+        self.reading_of(&item.kind, &item.metadata)
+    }
+
+    /// True if nobody reads objects of this kind, and it can be seen that nobody does.
+    pub fn is_unread(&self, kind: &str) -> bool {
+        self.reading_of(kind, &Meta::default()) == Reading::Nobody(Vec::new())
+    }
+
+    fn reading_of(&self, kind: &str, meta: &Meta) -> Reading {
+        let (mut reasons, mut unseen) = (Vec::new(), None);
+        for reader in readers_of(self.inventory, kind) {
+            match takes(self.inventory, reader, sort_of(kind), meta.namespace(), &meta.labels) {
+                Ok(()) => return Reading::By(reader.subject.clone()),
+                Err(Miss::No(reason)) => reasons.push(reason),
+                Err(Miss::Unseen(reason)) => unseen = Some(reason),
+            }
+        }
+        let resources = if sort_of(kind) == "rule" { RULE_READERS } else { READERS };
+        let hidden = if reasons.is_empty() {
+            evidence::unseen_anywhere(self.inventory, &resources).or_else(|| self.other.clone())
+        } else {
+            evidence::gap(self.inventory, &resources)
+        };
+        match unseen.or(hidden) {
+            Some(reason) => Reading::Unseen(reason),
+            None => Reading::Nobody(reasons),
         }
     }
-    let resources = if sort_of(kind) == "rule" { RULE_READERS } else { READERS };
-    let hidden = if reasons.is_empty() {
-        evidence::unseen_anywhere(inventory, &resources).or_else(|| other_reader(inventory))
-    } else {
-        evidence::gap(inventory, &resources)
-    };
-    match unseen.or(hidden) {
-        Some(reason) => Reading::Unseen(reason),
-        None => Reading::Nobody(reasons),
-    }
-}
-
-/// True if nobody reads objects of this kind, and it can be seen that nobody does.
-pub fn is_unread(inventory: &Inventory, kind: &str) -> bool {
-    reading_of(inventory, kind, &Meta::default()) == Reading::Nobody(Vec::new())
 }
 
 /// A reader that takes monitors from a namespace, and the labels with which it takes one; else why
@@ -227,7 +242,7 @@ fn other_reader(inventory: &Inventory) -> Option<String> {
     let collector = inventory.other("opentelemetrycollectors.opentelemetry.io").find(|item| allocator(item));
     let name = match collector {
         Some(collector) => collector.subject.to_string(),
-        None => observability::program(inventory, Role::Scraper)?.0.subject.to_string(),
+        None => observability::program(inventory, Role::Allocator)?.0.subject.to_string(),
     };
     Some(format!("{name} may read it by a configuration of its own"))
 }
@@ -253,22 +268,36 @@ impl Targets {
     /// The positions of the Services that a monitor selects.
     pub fn services(&self, inventory: &Inventory, monitor: &Item<Other>) -> Vec<usize> {
         let selector = selector_at(monitor, "/spec/selector").unwrap_or_default();
-        let namespaces = namespaces(monitor);
+        match namespaces(monitor) {
+            None => self.select(inventory, &selector, None, 0..inventory.services.len()),
+            Some(names) => names.into_iter().flat_map(|name| self.within(inventory, name, &selector)).collect(),
+        }
+    }
+
+    /// The positions of the Services of a namespace with labels that a selector matches.
+    pub fn within(&self, inventory: &Inventory, namespace: &str, selector: &Selector) -> Vec<usize> {
+        self.select(inventory, selector, Some(namespace), in_namespace(inventory, namespace))
+    }
+
+    fn select(
+        &self,
+        inventory: &Inventory,
+        selector: &Selector,
+        namespace: Option<&str>,
+        all: std::ops::Range<usize>,
+    ) -> Vec<usize> {
         let matches = |position: &usize| {
             let service = inventory.services.at(*position);
-            let inside = namespaces.as_ref().is_none_or(|names| names.contains(&service.namespace()));
+            let inside = namespace.is_none_or(|name| name == service.namespace());
             inside && selector.matches(&service.metadata.labels)
         };
-        let lists = selector
-            .match_labels
-            .iter()
-            .map(|(key, value)| self.by_label.get(&(key.clone(), value.clone())).map_or(&[][..], Vec::as_slice));
-        if let Some(candidates) = lists.min_by_key(|list| list.len()) {
-            return candidates.iter().copied().filter(|position| matches(position)).collect();
-        }
-        match &namespaces {
-            None => (0..inventory.services.len()).filter(matches).collect(),
-            Some(names) => names.iter().flat_map(|name| in_namespace(inventory, name)).filter(matches).collect(),
+        let lists = selector.match_labels.iter().map(|(key, value)| {
+            let term = (key.clone(), value.clone());
+            self.by_label.get(&term).map_or(&[][..], Vec::as_slice)
+        });
+        match lists.min_by_key(|list| list.len()).filter(|list| list.len() < all.len()) {
+            Some(candidates) => candidates.iter().copied().filter(matches).collect(),
+            None => all.filter(matches).collect(),
         }
     }
 }

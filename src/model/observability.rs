@@ -25,6 +25,8 @@ pub enum Role {
     Alerts,
     /// Reads metrics of other programs.
     Scraper,
+    /// Reads monitors and rules of the Prometheus operator without a resource that says which.
+    Allocator,
     /// Traces programs without their help.
     Tracer,
     /// Belongs to a vendor's service, where dashboards and alerts are.
@@ -84,6 +86,8 @@ static SCRAPER: LazyLock<Regex> = LazyLock::new(|| {
         "(?:[a-z0-9]+-)*(?:opentelemetry-collector|otel-collector|otelcol)(?:-[a-z0-9-]+)?",
     ])
 });
+static ALLOCATOR: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&["alloy", "grafana/agent", "grafana-agent", "target-allocator"]));
 static TRACER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&[
         "beyla(?:-k8s-cache)?",
@@ -159,6 +163,7 @@ pub fn plays(container: &Container, role: Role) -> bool {
         Role::Logs => &LOGS,
         Role::Alerts => &ALERTS,
         Role::Scraper => &SCRAPER,
+        Role::Allocator => &ALLOCATOR,
         Role::Tracer => &TRACER,
         Role::Vendor => &VENDOR,
     };

@@ -3,7 +3,7 @@
 use super::cluster::Other;
 use super::evidence;
 use super::inventory::Inventory;
-use super::monitors::{self, POD_MONITORS, Reading, SERVICE_MONITORS, Targets};
+use super::monitors::{self, POD_MONITORS, Readers, Reading, SERVICE_MONITORS, Targets};
 use super::object::{Meta, Subject};
 use super::observability::{self, Role};
 use super::references::References;
@@ -33,20 +33,27 @@ pub enum Effect {
 }
 
 /// The monitors of all workloads.
-#[derive(Debug, Default)]
-pub struct Scraped {
+#[derive(Debug)]
+pub struct Scraped<'a> {
+    /// Who reads monitors.
+    pub readers: Readers<'a>,
+    /// The Services by label.
+    pub targets: Targets,
     effects: Vec<Vec<Effect>>,
     named: Vec<bool>,
 }
 
-impl Scraped {
+impl<'a> Scraped<'a> {
     /// Reads every monitor once, and the files of scrapers that name Services.
-    pub fn of(inventory: &Inventory) -> Self {
-        let mut out =
-            Self { effects: vec![Vec::new(); inventory.workloads.len()], named: vec![false; inventory.services.len()] };
-        let targets = Targets::of(inventory);
+    pub fn of(inventory: &'a Inventory) -> Self {
+        let mut out = Self {
+            readers: Readers::of(inventory),
+            targets: Targets::of(inventory),
+            effects: vec![Vec::new(); inventory.workloads.len()],
+            named: vec![false; inventory.services.len()],
+        };
         for monitor in SERVICE_MONITORS.into_iter().flat_map(|resource| inventory.other(resource)) {
-            out.add_services(inventory, &targets, monitor);
+            out.add_services(inventory, monitor);
         }
         for monitor in POD_MONITORS.into_iter().flat_map(|resource| inventory.other(resource)) {
             out.add_pods(inventory, monitor);
@@ -85,9 +92,9 @@ impl Scraped {
         })
     }
 
-    fn add_services(&mut self, inventory: &Inventory, targets: &Targets, monitor: &Item<Other>) {
-        let reading = monitors::reading(inventory, monitor);
-        for at in targets.services(inventory, monitor) {
+    fn add_services(&mut self, inventory: &Inventory, monitor: &Item<Other>) {
+        let reading = self.readers.reading(monitor);
+        for at in self.targets.services(inventory, monitor) {
             let service = inventory.services.at(at);
             let fits = monitors::endpoints(monitor).any(|(_, endpoint)| monitors::reads(service, endpoint));
             let effect = if fits {
@@ -107,7 +114,7 @@ impl Scraped {
     }
 
     fn add_pods(&mut self, inventory: &Inventory, monitor: &Item<Other>) {
-        let reading = monitors::reading(inventory, monitor);
+        let reading = self.readers.reading(monitor);
         for position in monitors::pods_of(inventory, monitor) {
             let workload = inventory.workloads.at(position);
             let fits = monitors::endpoints(monitor)

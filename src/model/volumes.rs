@@ -1,6 +1,6 @@
 //! Claims and what saves their data: Velero, K8up, VolSync, SnapScheduler, Longhorn, snapshots.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::SignedDuration;
 use regex::Regex;
@@ -54,11 +54,10 @@ pub fn claims<'a>(inventory: &'a Inventory, workload: &'a Item<Workload>) -> Vec
     for (index, template) in workload.spec.volume_claim_templates.iter().enumerate() {
         let Some(name) = template.pointer("/metadata/name").and_then(Value::as_str) else { continue };
         let base = format!("{name}-{}-", workload.name());
-        let read = inventory
-            .volume_claims
-            .within(namespace)
-            .iter()
-            .filter(|claim| claim.name().strip_prefix(&base).is_some_and(|rest| rest.parse::<u32>().is_ok()));
+        let all = inventory.volume_claims.within(namespace);
+        let start = all.partition_point(|claim| claim.name() < base.as_str());
+        let read = all[start..].iter().take_while(|claim| claim.name().starts_with(&base));
+        let read = read.filter(|claim| claim.name()[base.len()..].parse::<u32>().is_ok());
         let before = out.len();
         out.extend(read.map(|item| existing(item, name, Some(index))));
         if out.len() == before && !inventory.is_live() {
@@ -107,27 +106,31 @@ pub fn saved_by(inventory: &Inventory, claim: &Claim<'_>, pods: Option<&Meta>) -
     let annotation = |key: &str| claim.item.and_then(|item| item.metadata.annotation(key));
     let velero = || inventory.other(LISTS[0]).find(|schedule| velero(schedule, claim, pods));
     let k8up = || {
-        let here = inventory.other(LISTS[1]).filter(|item| item.namespace() == claim.namespace);
-        let mut plans = here.filter(|item| item.at("/spec/backup/schedule").is_some());
+        let mut plans = here(inventory, LISTS[1], claim).filter(|item| item.at("/spec/backup/schedule").is_some());
         plans.next().filter(|_| annotation("k8up.io/backup") != Some("false"))
     };
     let volsync = || {
-        inventory.other(LISTS[2]).find(|item| {
+        here(inventory, LISTS[2], claim).find(|item| {
             let same = item.at("/spec/sourcePVC").and_then(Value::as_str) == Some(claim.name.as_str());
-            same && item.namespace() == claim.namespace && item.at("/spec/trigger/schedule").is_some()
+            same && item.at("/spec/trigger/schedule").is_some()
         })
     };
     let snapshots = || {
-        inventory.other(LISTS[3]).find(|item| {
+        here(inventory, LISTS[3], claim).find(|item| {
             let selector = item.at("/spec/claimSelector").and_then(|value| serde_json::from_value(value.clone()).ok());
             let selector: Selector = selector.unwrap_or_default();
             let on = item.at("/spec/disabled").and_then(Value::as_bool) != Some(true);
-            on && item.namespace() == claim.namespace && selector.matches(&claim.labels)
+            on && selector.matches(&claim.labels)
         })
     };
     let longhorn = || inventory.other(LISTS[4]).find(|job| longhorn(job, claim));
     let found = velero().or_else(k8up).or_else(volsync).or_else(snapshots).or_else(longhorn);
     found.map(|item| item.subject.to_string()).or_else(|| recent_snapshots(inventory, claim))
+}
+
+/// The objects of a list in the namespace of a claim.
+fn here<'a>(inventory: &'a Inventory, list: &str, claim: &Claim<'_>) -> impl Iterator<Item = &'a Arc<Item<Other>>> {
+    inventory.others.get(list).map_or(&[][..], |store| store.within(claim.namespace)).iter()
 }
 
 /// A backup product whose rules are not read.
@@ -233,9 +236,7 @@ fn longhorn(job: &Item<Other>, claim: &Claim<'_>) -> bool {
 
 /// Two ready snapshots of a claim, the newest at most a week old: somebody takes them regularly.
 fn recent_snapshots(inventory: &Inventory, claim: &Claim<'_>) -> Option<String> {
-    let mut made: Vec<jiff::Timestamp> = inventory
-        .other(LISTS[5])
-        .filter(|item| item.namespace() == claim.namespace)
+    let mut made: Vec<jiff::Timestamp> = here(inventory, LISTS[5], claim)
         .filter(|item| item.at("/status/readyToUse").and_then(Value::as_bool) == Some(true))
         .filter(|item| {
             let source = item.at("/spec/source/persistentVolumeClaimName").and_then(Value::as_str);

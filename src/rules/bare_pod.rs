@@ -3,6 +3,7 @@
 use super::rule::{Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
+use crate::model::evidence;
 
 declare_rule! {
     /// ## What it does
@@ -59,7 +60,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         let has = |key: &str| workload.metadata.annotations.contains_key(key);
         let pod = inventory.pods.get(workload.namespace(), "Pod", workload.name()).filter(|_| workload.kind == "Pod");
         let leaves = workload.is_idle() || has("helm.sh/hook") || has("kubernetes.io/config.mirror");
-        if leaves || pod.is_some_and(|pod| !pod.is_active()) {
+        if leaves || evidence::has_ended(inventory, workload) {
             verdicts.na(&workload.subject);
         } else if workload.kind == "Pod" {
             let node = pod.and_then(|pod| pod.spec.node_name.as_deref());

@@ -10,6 +10,7 @@ use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::model::Item;
 use crate::model::container::Container;
 use crate::model::databases;
+use crate::model::evidence;
 use crate::model::object::pointer;
 use crate::model::observability::{self, Role};
 use crate::model::workload::Workload;
@@ -127,8 +128,9 @@ const HELPERS: [&str; 33] = [
 ];
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
-    for (_, workload) in context.inventory.audited_workloads() {
-        if workload.is_idle() {
+    let inventory = context.inventory;
+    for (_, workload) in inventory.audited_workloads() {
+        if workload.is_idle() || evidence::has_ended(inventory, workload) {
             verdicts.na(&workload.subject);
             continue;
         }

@@ -11,6 +11,7 @@ use crate::model::Item;
 use crate::model::allowance;
 use crate::model::data_place::{self, Place};
 use crate::model::databases::{self, Running};
+use crate::model::evidence;
 use crate::model::workload::Workload;
 
 declare_rule! {
@@ -84,7 +85,9 @@ declare_rule! {
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let mut with_database = BTreeSet::new();
-    for (_, workload) in inventory.audited_workloads().filter(|(_, workload)| !workload.is_idle()) {
+    for (_, workload) in
+        inventory.audited_workloads().filter(|(_, w)| !w.is_idle() && !evidence::has_ended(inventory, w))
+    {
         let Some(running) = databases::running(workload) else { continue };
         with_database.insert(workload.namespace());
         let place = data_place::place(workload, &running);

@@ -9,7 +9,7 @@ use crate::finding::{Category, Finding, Priority, Severity};
 use crate::fix::Applicability;
 use crate::model::cluster::Other;
 use crate::model::evidence;
-use crate::model::monitors::{self, RULE_READERS, RULES, Reading};
+use crate::model::monitors::{RULE_READERS, RULES, Readers, Reading};
 use crate::model::observability::{self, Role, VENDOR_KINDS};
 use crate::model::{Inventory, Item};
 
@@ -118,13 +118,14 @@ fn rules(inventory: &Inventory) -> Rules {
     if by_files(inventory) {
         return Rules::Read;
     }
+    let readers = Readers::of(inventory);
     let (mut reasons, mut unseen) = (Vec::new(), None);
     for rule in RULES.into_iter().flat_map(|resource| inventory.other(resource)) {
         if !alerts(rule) {
             reasons.push(format!("{} records only", rule.subject));
             continue;
         }
-        match monitors::reading(inventory, rule) {
+        match readers.reading(rule) {
             Reading::By(_) => return Rules::Read,
             Reading::Unseen(reason) => unseen = unseen.or(Some(format!("{}: {reason}", rule.subject))),
             Reading::Nobody(misses) => {

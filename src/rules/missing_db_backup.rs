@@ -70,9 +70,9 @@ declare_rule! {
     /// ```
     ///
     /// ## Fix
-    /// Manual. Credentials, retention, encryption and a place outside the cluster are decisions.
-    /// The example above shows a CronJob for a database that
-    /// runs in the cluster. For a database outside, switch the provider's backups on and attest them.
+    /// Manual. Credentials, retention, encryption and a place outside the cluster are decisions. For a
+    /// database that runs in the cluster the fix shows a CronJob with placeholders, which is never
+    /// applied. For a database outside, switch the provider's backups on and attest them.
     ///
     /// ## References
     /// - <https://www.postgresql.org/docs/current/backup.html>
@@ -96,9 +96,9 @@ const HOMES: [&str; 3] = ["deployments", "statefulsets", "configmaps"];
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let backups = crate::model::backups::Backups::of(inventory);
+    let gathered = survey::Evidence::of(inventory);
     for namespace in survey::namespaces(inventory) {
-        let states = survey::states(inventory, &backups, &namespace.name);
+        let states = survey::states(inventory, &gathered, &namespace.name);
         let homes = HOMES.into_iter().chain(databases::operated_lists());
         let hidden = homes.into_iter().find_map(|list| inventory.unseen(list, &namespace.name));
         let unsaved: Vec<&Unsaved> = states.iter().filter_map(State::unsaved).collect();

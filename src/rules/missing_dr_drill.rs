@@ -15,7 +15,7 @@ declare_rule! {
     /// ## What it does
     /// Reports a cluster without a sign of a restore in the last 90 days: a Restore of Velero that
     /// completed, or an attestation. In manifests the absence is unknown, unless they are declared
-    /// complete. A restore by hand can't be seen: attest it with its date.
+    /// complete, and so it is where no workload may be read. A restore by hand can't be seen: attest it with its date.
     ///
     /// ## Why it matters
     /// A backup that nobody has restored is a hope. Missing permissions, lost keys and forgotten
@@ -73,9 +73,15 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     if newest.as_ref().is_some_and(recent) {
         verdicts.pass(&cluster);
     } else {
-        let unseen = evidence::unseen_anywhere(inventory, &[RESTORES]);
+        let unseen = evidence::unseen_anywhere(inventory, &[RESTORES]).or_else(|| nothing_seen(inventory));
         vouch::settle(context, verdicts, &cluster, unseen, || finding(context, newest));
     }
+}
+
+/// Why it is not known whether there is anything to restore.
+fn nothing_seen(inventory: &Inventory) -> Option<String> {
+    let none = inventory.audited_workloads().next().is_none();
+    evidence::gap(inventory, &evidence::PROGRAMS).filter(|_| none)
 }
 
 /// The completed restore that ended last.

@@ -129,7 +129,11 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     for (position, workload) in inventory.audited_workloads() {
         let serves = inventory.services_of(position).next().is_some();
         let hidden = inventory.unseen("services", workload.namespace()).filter(|_| !serves);
-        if workload.is_idle() || super::is_development(context, workload) || !serves && hidden.is_none() {
+        if workload.is_idle()
+            || evidence::has_ended(inventory, workload)
+            || super::is_development(context, workload)
+            || !serves && hidden.is_none()
+        {
             verdicts.na(&workload.subject);
         } else if let Some(reason) = hidden {
             verdicts.unknown(&workload.subject, reason);
@@ -147,7 +151,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
 }
 
-fn finding(context: &Context<'_>, position: usize, scraped: &Scraped) -> Finding {
+fn finding(context: &Context<'_>, position: usize, scraped: &Scraped<'_>) -> Finding {
     let (inventory, effects) = (context.inventory, scraped.effects(position));
     let workload = inventory.workloads.at(position);
     let missed = effects.iter().any(|effect| matches!(effect, Effect::Misses(..)));

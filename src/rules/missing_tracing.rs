@@ -8,7 +8,7 @@ use crate::fix::Applicability;
 use crate::model::databases;
 use crate::model::observability::{self, Role};
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item, telemetry};
+use crate::model::{Inventory, Item, evidence, telemetry};
 
 declare_rule! {
     /// ## What it does
@@ -93,6 +93,7 @@ fn applies(context: &Context<'_>, workload: &Item<Workload>) -> bool {
         .any(|role| observability::image_of(workload, role).is_some() && is_alone(workload));
     serves
         && !workload.is_idle()
+        && !evidence::has_ended(context.inventory, workload)
         && !observes
         && databases::running(workload).is_none()
         && !super::is_development(context, workload)

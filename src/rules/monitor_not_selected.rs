@@ -7,7 +7,7 @@ use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
 use crate::model::cluster::Other;
-use crate::model::monitors::{self, POD_MONITORS, Reading, SERVICE_MONITORS, Targets};
+use crate::model::monitors::{self, POD_MONITORS, Readers, Reading, SERVICE_MONITORS, Targets};
 use crate::model::object::pointer;
 use crate::model::{Inventory, Item, scraped};
 
@@ -97,7 +97,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let targets = Targets::of(inventory);
+    let (targets, readers) = (Targets::of(inventory), Readers::of(inventory));
     let all = SERVICE_MONITORS.into_iter().chain(POD_MONITORS).flat_map(|resource| inventory.other(resource));
     for monitor in all.filter(|monitor| inventory.scope.covers(monitor.namespace())) {
         let ports = if SERVICE_MONITORS.iter().any(|name| is_of(monitor, name)) {
@@ -105,7 +105,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else {
             pod_ports(inventory, monitor)
         };
-        let reading = monitors::reading(inventory, monitor);
+        let reading = readers.reading(monitor);
         match (&reading, &ports) {
             (Reading::Nobody(_), _) | (_, Ports::Wrong(..)) => {
                 verdicts.fail(finding(context, monitor, &reading, &ports));

@@ -90,6 +90,7 @@ declare_rule! {
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let backups = Backups::of(inventory);
+    let product = volumes::other_product(inventory);
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
     for (position, workload) in inventory.audited_workloads() {
         let running = databases::running(workload);
@@ -104,7 +105,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         let cover = running.map_or(Cover::None, |running| backups.of_workload(inventory, position, running.engine));
         for claim in volumes::claims(inventory, workload) {
             if seen.insert((claim.namespace.to_owned(), claim.name.clone())) {
-                judge(context, verdicts, &claim, Some(workload), &cover);
+                judge(context, verdicts, &claim, Some(workload), (&cover, product.as_ref()));
             }
         }
     }
@@ -114,7 +115,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         let Some((cluster, _)) = owner else { continue };
         if seen.insert((claim.namespace().to_owned(), claim.name().to_owned())) {
             let cover = backups::of_resource(inventory, cluster).map_or(Cover::None, Cover::By);
-            judge(context, verdicts, &volumes::claim(claim), None, &cover);
+            judge(context, verdicts, &volumes::claim(claim), None, (&cover, product.as_ref()));
         }
     }
 }
@@ -136,7 +137,7 @@ fn judge(
     verdicts: &mut Verdicts,
     claim: &Claim<'_>,
     workload: Option<&Item<Workload>>,
-    cover: &Cover,
+    (cover, product): (&Cover, Option<&String>),
 ) {
     let inventory = context.inventory;
     let subject = subject_of(claim);
@@ -147,7 +148,7 @@ fn judge(
     } else if matches!(cover, Cover::By(_)) || volumes::saved_by(inventory, claim, pods).is_some() {
         verdicts.pass(&subject);
     } else {
-        let unseen = unseen(inventory, cover);
+        let unseen = unseen(inventory, cover).or_else(|| product.cloned());
         vouch::settle(context, verdicts, &subject, unseen, || finding(context, claim, &subject, workload));
     }
 }
@@ -158,7 +159,7 @@ fn unseen(inventory: &Inventory, cover: &Cover) -> Option<String> {
         _ => None,
     };
     let lists: Vec<&str> = LISTS.into_iter().chain(["cronjobs"]).collect();
-    evidence::unseen_anywhere(inventory, &lists).or(maybe).or_else(|| volumes::other_product(inventory))
+    evidence::unseen_anywhere(inventory, &lists).or(maybe)
 }
 
 fn finding(context: &Context<'_>, claim: &Claim<'_>, subject: &Subject, workload: Option<&Item<Workload>>) -> Finding {

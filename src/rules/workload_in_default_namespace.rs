@@ -3,6 +3,7 @@
 use super::rule::{Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
+use crate::model::evidence;
 
 declare_rule! {
     /// ## What it does
@@ -61,7 +62,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     for (_, workload) in inventory.audited_workloads() {
         let unplaced = workload.origin.is_some_and(|origin| inventory.unplaced.contains(&origin));
-        if workload.is_idle() {
+        if workload.is_idle() || evidence::has_ended(inventory, workload) {
             verdicts.na(&workload.subject);
         } else if unplaced {
             let reason = "the manifest leaves its namespace out: whoever applies it decides";

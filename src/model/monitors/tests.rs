@@ -29,7 +29,7 @@ fn inventory(reader: &Value) -> Inventory {
 fn read(reader: &Value) -> Reading {
     let inventory = inventory(reader);
     let monitor = inventory.other(SERVICE_MONITORS[0]).next().unwrap();
-    reading(&inventory, monitor)
+    Readers::of(&inventory).reading(monitor)
 }
 
 fn prometheus(spec: &Value) -> Value {
@@ -62,7 +62,7 @@ fn without_a_reader_files_say_nothing() {
     let mut whole = inventory(&json!({}));
     whole.world = World::Manifests { complete: true };
     let monitor = whole.other(SERVICE_MONITORS[0]).next().unwrap();
-    assert_eq!(reading(&whole, monitor), Reading::Nobody(Vec::new()));
+    assert_eq!(Readers::of(&whole).reading(monitor), Reading::Nobody(Vec::new()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::finding::Location;
 use crate::model::allowance::active_workloads;
 use crate::model::backups::{self, Backups, Cover};
 use crate::model::databases::{self, Engine};
-use crate::model::managed::{self, Place, Use};
+use crate::model::managed::{self, Addresses, Place, Use};
 use crate::model::object::pointer;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item, Subject, volumes};
@@ -48,6 +48,22 @@ impl State {
     }
 }
 
+/// What is gathered once for all databases.
+pub(super) struct Evidence {
+    backups: Backups,
+    /// A backup product whose rules are not read.
+    product: Option<String>,
+    /// The addresses of Services.
+    addresses: Addresses,
+}
+
+impl Evidence {
+    pub(super) fn of(inventory: &Inventory) -> Self {
+        let product = volumes::other_product(inventory);
+        Self { backups: Backups::of(inventory), product, addresses: Addresses::of(inventory) }
+    }
+}
+
 /// The audited namespaces that have workloads, or databases that an operator keeps.
 pub(super) fn namespaces(inventory: &Inventory) -> Vec<Subject> {
     let mut names: BTreeSet<String> = inventory.audited_namespaces().iter().map(|n| n.name.clone()).collect();
@@ -57,11 +73,11 @@ pub(super) fn namespaces(inventory: &Inventory) -> Vec<Subject> {
 }
 
 /// The databases of a namespace: those that run in it, those of operators, those outside.
-pub(super) fn states(inventory: &Inventory, backups: &Backups, namespace: &str) -> Vec<State> {
+pub(super) fn states(inventory: &Inventory, found: &Evidence, namespace: &str) -> Vec<State> {
     let mut out = Vec::new();
     let clusters: Vec<_> = databases::operated(inventory, namespace).collect();
     for (cluster, engine) in &clusters {
-        out.push(of_operator(inventory, backups, cluster, *engine));
+        out.push(of_operator(inventory, found, cluster, *engine));
     }
     for (position, workload) in active_workloads(inventory, namespace) {
         let Some(running) = databases::running(workload) else { continue };
@@ -81,20 +97,21 @@ pub(super) fn states(inventory: &Inventory, backups: &Backups, namespace: &str) 
             inferred: running.inferred,
             runs: Some((position, running.engine)),
         };
-        let cover = backups.of_workload(inventory, position, running.engine);
-        out.push(judge(inventory, cover, || saved_claims(inventory, workload), unsaved));
+        let cover = found.backups.of_workload(inventory, position, running.engine);
+        out.push(judge(found, cover, || saved_claims(inventory, workload), unsaved));
     }
     let inside = !out.is_empty();
-    out.extend(outside(inventory, backups, namespace, inside));
+    out.extend(outside(inventory, found, namespace, inside));
     out
 }
 
-fn judge(inventory: &Inventory, cover: Cover, claims: impl Fn() -> bool, unsaved: Unsaved) -> State {
-    match cover {
-        Cover::By(_) => State::Saved,
+fn judge(found: &Evidence, cover: Cover, claims: impl Fn() -> bool, unsaved: Unsaved) -> State {
+    match (cover, &found.product) {
+        (Cover::By(_), _) => State::Saved,
         _ if claims() => State::Saved,
-        Cover::Maybe(reason) => State::Open(reason),
-        Cover::None => volumes::other_product(inventory).map_or_else(|| State::Unsaved(Box::new(unsaved)), State::Open),
+        (Cover::Maybe(reason), _) => State::Open(reason),
+        (Cover::None, Some(product)) => State::Open(product.clone()),
+        (Cover::None, None) => State::Unsaved(Box::new(unsaved)),
     }
 }
 
@@ -107,12 +124,12 @@ fn saved_claims(inventory: &Inventory, workload: &Item<Workload>) -> bool {
 
 fn of_operator(
     inventory: &Inventory,
-    backups: &Backups,
+    found: &Evidence,
     cluster: &Item<crate::model::cluster::Other>,
     engine: Engine,
 ) -> State {
     let cover = backups::of_resource(inventory, cluster)
-        .map_or_else(|| backups.of_namespace(inventory, cluster.namespace(), Some(engine)), Cover::By);
+        .map_or_else(|| found.backups.of_namespace(inventory, cluster.namespace(), Some(engine)), Cover::By);
     let claims = || {
         let all = inventory.volume_claims.within(cluster.namespace()).iter();
         let mut own = all.filter(|claim| databases::belongs_to(&claim.metadata, cluster)).peekable();
@@ -125,15 +142,15 @@ fn of_operator(
         inferred: false,
         runs: None,
     };
-    judge(inventory, cover, claims, unsaved)
+    judge(found, cover, claims, unsaved)
 }
 
 /// Databases outside the cluster. One in a Secret is taken for the one inside, if there is one.
-fn outside(inventory: &Inventory, backups: &Backups, namespace: &str, inside: bool) -> Vec<State> {
+fn outside(inventory: &Inventory, evidence: &Evidence, namespace: &str, inside: bool) -> Vec<State> {
     let mut hosts: BTreeMap<String, Use> = BTreeMap::new();
     let (mut hidden, mut nowhere) = (None, None);
     for (_, workload) in active_workloads(inventory, namespace) {
-        for found in managed::uses(inventory, workload) {
+        for found in managed::uses(inventory, &evidence.addresses, workload) {
             match &found.place {
                 Place::Outside(host) => {
                     hosts.entry(host.clone()).or_insert(found);
@@ -146,7 +163,7 @@ fn outside(inventory: &Inventory, backups: &Backups, namespace: &str, inside: bo
             }
         }
     }
-    let saved = matches!(backups.of_namespace(inventory, namespace, None), Cover::By(_));
+    let saved = matches!(evidence.backups.of_namespace(inventory, namespace, None), Cover::By(_));
     let mut out: Vec<State> = nowhere.map(State::Open).into_iter().collect();
     for (host, found) in &hosts {
         let name = format!("the database at {host}");

@@ -25,12 +25,12 @@ struct Plan<'a> {
 }
 
 /// The fix of a workload.
-pub(super) fn fix(context: &Context<'_>, position: usize, scraped: &Scraped) -> Fix {
+pub(super) fn fix(context: &Context<'_>, position: usize, scraped: &Scraped<'_>) -> Fix {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
     let kind = kind(inventory);
     let mut fix = Fix::new(format!("Create a {kind} for {}", workload.subject.short()), Applicability::Input);
-    if let Some((guard, reason)) = obstacle(inventory, kind, scraped.effects(position)) {
+    if let Some((guard, reason)) = obstacle(inventory, kind, position, scraped) {
         fix.refuse(guard, reason);
         return fix;
     }
@@ -62,7 +62,7 @@ pub(super) fn fix(context: &Context<'_>, position: usize, scraped: &Scraped) -> 
         return fix;
     }
     fix.applicability = Applicability::Unsafe;
-    build(inventory, position, &plan, fix, (kind, &path, &port, &labels))
+    build(inventory, (position, scraped), &plan, fix, (kind, &path, &port, &labels))
 }
 
 /// The kind of monitor that somebody reads.
@@ -79,8 +79,13 @@ fn kind(inventory: &Inventory) -> &'static str {
 }
 
 /// Why no monitor should be made.
-fn obstacle(inventory: &Inventory, kind: &str, effects: &[Effect]) -> Option<(&'static str, String)> {
-    if let Some(monitor) = effects.iter().find_map(|effect| match effect {
+fn obstacle(
+    inventory: &Inventory,
+    kind: &str,
+    position: usize,
+    scraped: &Scraped<'_>,
+) -> Option<(&'static str, String)> {
+    if let Some(monitor) = scraped.effects(position).iter().find_map(|effect| match effect {
         Effect::Misses(monitor, _) => Some(monitor),
         _ => None,
     }) {
@@ -91,7 +96,7 @@ fn obstacle(inventory: &Inventory, kind: &str, effects: &[Effect]) -> Option<(&'
         let text = "the server has no ServiceMonitor: install the Prometheus operator, or annotate the pods for the scraper that is there";
         return Some(("operator", text.to_owned()));
     }
-    if inventory.is_live() && monitors::is_unread(inventory, kind) {
+    if inventory.is_live() && scraped.readers.is_unread(kind) {
         return Some(("prometheus", format!("nobody reads a {kind} here: install a Prometheus first")));
     }
     None
@@ -125,7 +130,7 @@ fn plan(inventory: &Inventory, position: usize) -> Result<Plan<'_>, (&'static st
 }
 
 /// The first workload behind a Service whose metrics nobody reads: one monitor is enough for all.
-fn first_behind<'a>(inventory: &'a Inventory, service: &Item<Service>, scraped: &Scraped) -> Option<&'a Subject> {
+fn first_behind<'a>(inventory: &'a Inventory, service: &Item<Service>, scraped: &Scraped<'_>) -> Option<&'a Subject> {
     let mut unread = inventory.workloads_of(service).filter(|workload| {
         let subject = &workload.subject;
         let position = inventory.workloads.position(subject.namespace(), &subject.kind, &subject.name);
@@ -187,7 +192,7 @@ fn own_labels() -> Labels {
 
 fn build(
     inventory: &Inventory,
-    position: usize,
+    (position, scraped): (usize, &Scraped<'_>),
     plan: &Plan<'_>,
     mut fix: Fix,
     (kind, path, port, labels): (&str, &str, &str, &Labels),
@@ -212,8 +217,9 @@ fn build(
     fix = fix.note(format!("selector {}: labels of {service}", selector.text()));
     fix = fix.note(format!("port {port}: a port of {service} has this name"));
     fix = fix.consequence(format!("every pod behind {service} is asked for {path} again and again"));
-    for other in inventory.services.within(namespace) {
-        if other.name() != plan.service.name() && selector.matches(&other.metadata.labels) {
+    for at in scraped.targets.within(inventory, namespace, &selector) {
+        let other = inventory.services.at(at);
+        if other.name() != plan.service.name() {
             fix = fix.consequence(format!("{} has the same labels and is read too", other.subject.short()));
         }
     }
