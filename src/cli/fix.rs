@@ -8,6 +8,7 @@ use super::Shell;
 use super::args::{WhatArgs, duration};
 use super::error::{CliError, code};
 use super::session::{Origin, Session, offered, runtime};
+use crate::backend::change::Purpose;
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Input};
 use crate::plan::order;
@@ -178,6 +179,11 @@ impl Left {
     pub fn new(finding: &Finding, reason: impl Into<String>, counts: bool) -> Self {
         Self { finding: finding.clone(), reason: reason.into(), counts }
     }
+}
+
+/// What the requests of a fix are for, as the journal keeps it.
+fn purpose_of(finding: &Finding, fix: &Fix) -> Purpose {
+    Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() }
 }
 
 /// Why a fix is not offered at all; `None` if it is.

@@ -175,8 +175,7 @@ fn write(run: &mut Run<'_>, step: &StepEntry, left: &mut Vec<String>) -> Result<
     let purpose =
         Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
     if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
-        let failure = run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default();
-        left.push(format!("{name}: {failure}"));
+        left.push(format!("{name}: {}", run.last_failure()));
     }
     Ok(())
 }

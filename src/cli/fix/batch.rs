@@ -1,8 +1,7 @@
 //! Batch mode: every fix that the flags allow, in order, restarts put together.
 
 use super::run::Run;
-use super::{DryRun, FixArgs, Left, is_allowed, is_confirmed, not_offered};
-use crate::backend::change::Purpose;
+use super::{DryRun, FixArgs, Left, is_allowed, is_confirmed, not_offered, purpose_of};
 use crate::cli::error::CliError;
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
@@ -85,10 +84,8 @@ fn apply(run: &mut Run<'_>, finding: &Finding, fix: &Fix, steps: &[Step]) -> Res
         Ok(prepared) => prepared,
         Err(refusal) => return Ok(Some(refusal.reasons.join("; "))),
     };
-    let purpose =
-        Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() };
-    let whole = run.apply(&purpose, &finding.object, &prepared)?;
-    Ok((!whole).then(|| run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default()))
+    let whole = run.apply(&purpose_of(finding, fix), &finding.object, &prepared)?;
+    Ok((!whole).then(|| run.last_failure()))
 }
 
 /// Restarts each workload once, one after another.

@@ -1,8 +1,8 @@
 //! One finding at a time at a prompt.
 
 use super::run::Run;
-use super::{Left, not_offered};
-use crate::backend::change::{Prepared, Purpose};
+use super::{Left, not_offered, purpose_of};
+use crate::backend::change::Prepared;
 use crate::cli::error::CliError;
 use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
@@ -105,7 +105,7 @@ fn one(
                 if choice == Choice::All {
                     standing.all.push((finding.rule, fix.applicability));
                 }
-                return apply(run, session, finding, &fix, &prepared);
+                return apply(run, finding, &fix, &prepared);
             }
             Choice::No => return Ok(Turn::Left("answered no".to_owned())),
             Choice::Drop => {
@@ -128,13 +128,7 @@ fn refused(fix: &Fix) -> Option<String> {
     Some(format!("  refused ({}): {}", lowered.guard, lowered.reason))
 }
 
-fn apply(
-    run: &mut Run<'_>,
-    session: &mut Session,
-    finding: &Finding,
-    fix: &Fix,
-    prepared: &[Prepared],
-) -> Result<Turn, CliError> {
+fn apply(run: &mut Run<'_>, finding: &Finding, fix: &Fix, prepared: &[Prepared]) -> Result<Turn, CliError> {
     let ui = &run.shell.ui;
     if let Some(lost) = &fix.irreversible {
         let (name, path) = (&finding.object.name, finding.object.path());
@@ -142,15 +136,8 @@ fn apply(
             return Ok(Turn::Left("not confirmed by name".to_owned()));
         }
     }
-    let purpose =
-        Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() };
-    let whole = run.apply(&purpose, &finding.object, prepared)?;
-    let _ = session;
-    if whole {
-        return Ok(Turn::Applied);
-    }
-    let failure = run.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default();
-    Ok(Turn::Left(failure))
+    let whole = run.apply(&purpose_of(finding, fix), &finding.object, prepared)?;
+    Ok(if whole { Turn::Applied } else { Turn::Left(run.last_failure()) })
 }
 
 /// The questions that are not confirmations by name: those come after the diff.

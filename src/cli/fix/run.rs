@@ -112,6 +112,11 @@ impl<'a> Run<'a> {
         Ok(out)
     }
 
+    /// Why the last fix is not whole; empty if it is.
+    pub fn last_failure(&self) -> String {
+        self.settled.last().and_then(|settled| settled.failure.clone()).unwrap_or_default()
+    }
+
     /// Sends prepared steps in order and waits for the rollouts they start. Stops at the first
     /// that is not carried out.
     pub fn apply(&mut self, purpose: &Purpose, object: &Subject, prepared: &[Prepared]) -> Result<bool, CliError> {
