@@ -10,10 +10,12 @@ use super::cluster::connect::Connection;
 use super::cluster::objects::{self, GetError};
 use super::cluster::write::{self, Answer, Options, Write};
 use super::journal::{Intent, JournalError, Outcome, Record, StepResult, Verb, Writer};
+use super::ownership;
 use crate::fix::{CHANGE_ID, Edit, RESTARTED_AT, Step};
 use crate::model::ObjectRef;
 use crate::model::object::{LAST_APPLIED, pointer};
 use crate::plan::change::{self, Change};
+use crate::plan::owners::HandBack;
 use crate::plan::patch::{self, PatchError};
 
 /// A step that the server has tried.
@@ -31,6 +33,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// True if pods are replaced, which has to be waited for.
     pub rolls_out: bool,
+    /// Who is to own its fields afterwards: for a change that is taken back.
+    pub hand_back: Option<HandBack>,
 }
 
 /// A step can't be done.
@@ -148,7 +152,7 @@ pub async fn dry_run(
     };
     let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
     let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
-    Ok(Prepared { write, before, after, changes, warnings, rolls_out })
+    Ok(Prepared { write, before, after, changes, warnings, rolls_out, hand_back: None })
 }
 
 /// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
@@ -179,7 +183,8 @@ pub struct Purpose {
     pub irreversible: Option<String>,
 }
 
-/// Journals the intent, sends the request and journals what became of it.
+/// Journals the intent, sends the request and journals what became of it. Fields that are taken back
+/// are handed back to their owners.
 pub async fn commit(
     connection: &Connection,
     journal: &mut Writer,
@@ -188,10 +193,19 @@ pub async fn commit(
     prepared: &Prepared,
     options: &Options,
 ) -> Result<StepResult, JournalError> {
-    journal.write(&Record::Intent(intent(step, purpose, prepared)))?;
+    let owners = ownership::owners(connection, prepared).await;
+    let intent = Intent { owners, ..intent(step, purpose, prepared) };
+    journal.write(&Record::Intent(intent.clone()))?;
     let answer = write::send(connection, &prepared.write, options, false).await;
-    let result = result(step, prepared, answer);
-    journal.write(&Record::Result(result.clone()))?;
+    let mut result = result(step, prepared, answer);
+    journal.write(&Record::Result(result.clone())).map_err(|error| JournalError::Unanswered(Box::new(error)))?;
+    if result.outcome == Outcome::Applied
+        && let Some(back) = &prepared.hand_back
+    {
+        result.kept = ownership::hand_back(connection, &intent.object, back, options).await.err();
+        let failure = result.kept.clone();
+        journal.write(&Record::HandedBack { step, failure, time: jiff::Timestamp::now() })?;
+    }
     Ok(result)
 }
 
@@ -216,6 +230,8 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
         subresource,
         changes: prepared.changes.clone(),
         derived: derived(prepared),
+        owners: Vec::new(),
+        hand_back: prepared.hand_back.clone(),
         change_id: change_id.map(str::to_owned),
         written: prepared.after.as_ref().filter(|_| made).map(written),
         manifest,

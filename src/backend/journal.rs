@@ -59,6 +59,9 @@ pub enum JournalError {
     /// The run of the entry has not ended.
     #[error("the run of journal entry {0} has not ended")]
     Running(String),
+    /// A request was sent, and its answer is not in the journal.
+    #[error("failed to journal the answer to a request")]
+    Unanswered(#[source] Box<JournalError>),
     /// Another run is writing.
     #[error("another run is changing this cluster ({0})")]
     Locked(String),
@@ -186,3 +189,6 @@ fn prune(folder: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod manifests;
 pub mod journal;
 pub mod snapshot;
+pub mod ownership;
 pub mod change;
 pub mod recover;
 pub mod undo;

@@ -131,7 +131,7 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
         return Ok(left);
     }
     if let Some(open) = &open {
-        open.write(&journal(run.shell)?)?;
+        run.runtime.block_on(open.write(&journal(run.shell)?, &run.connection))?;
     }
     if planned.is_empty() && left.is_empty() {
         // Nothing to take back is as good as taken back, and the journal has to know.
@@ -216,6 +216,10 @@ fn write(
         Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
     if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[back])? {
         left.push(format!("{name}: {}", run.last_failure()));
+    }
+    let answers = run.settled.last().map(|settled| settled.results.as_slice()).unwrap_or_default();
+    for why in answers.iter().filter_map(|(_, result)| result.kept.as_ref()) {
+        left.push(format!("{name}: the value is back, but the ownership of the fields stays with us: {why}"));
     }
     Ok(())
 }

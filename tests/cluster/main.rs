@@ -6,6 +6,8 @@
 mod core_loop;
 mod harness;
 mod harness_test;
+mod journal;
+mod ownership;
 mod reading;
 mod recover;
 mod scene;
