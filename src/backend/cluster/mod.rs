@@ -6,6 +6,7 @@ pub mod resources;
 pub mod list;
 pub mod discover;
 pub mod load;
+pub mod refresh;
 pub mod objects;
 pub mod write;
 pub mod rollout;
