@@ -7,6 +7,7 @@
 mod run;
 mod audit;
 mod golden;
+mod init;
 mod terminal;
 mod commands;
 mod completion;
