@@ -13,4 +13,5 @@ mod commands;
 mod completion;
 mod flags;
 mod manifests;
+mod planted;
 mod cluster;

@@ -12,4 +12,5 @@ mod scene;
 mod undo;
 mod waiting;
 mod writes;
+mod planted;
 mod prompts;
