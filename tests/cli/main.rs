@@ -6,6 +6,7 @@
 
 mod run;
 mod audit;
+mod bad_input;
 mod golden;
 mod init;
 mod terminal;
