@@ -29,6 +29,9 @@ const DEFINITIONS: [(&str, &str, &str, &str, &str); 12] = [
     ("velero.io", "v1", "Schedule", "schedules", "Namespaced"),
 ];
 
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n\
+                       spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n";
+
 /// A namespace on the bare plane, which has the definitions.
 fn namespace(prefix: &str) -> TestNamespace {
     static MADE: OnceLock<()> = OnceLock::new();
@@ -163,6 +166,7 @@ fn unknown(audit: &Value) -> Vec<&str> {
 fn a_forbidden_list_is_unknown_and_never_absent() {
     let ns = namespace("forbidden");
     ns.apply(&deployment("web", 2));
+    ns.apply(SERVICE);
     let user = ControlPlane::bare().user_with(AUDIT);
     let ended = ns.progrc_as(&user, &["audit", "-o", "json", "--fail-on", "never"]).run().expect_code(0);
     let audit = report(&ended);
@@ -171,7 +175,7 @@ fn a_forbidden_list_is_unknown_and_never_absent() {
         assert!(gaps.contains(&&json!(format!("{plural}.{group}"))), "{plural}: {gaps:?}");
     }
     let unknown = unknown(&audit);
-    for rule in ["certificate-not-ready", "missing-metrics-scrape"] {
+    for rule in ["certificate-not-ready", "missing-metrics-scrape", "monitor-not-selected", "stale-backup"] {
         assert!(unknown.contains(&rule), "{rule}: {unknown:?}");
     }
     for subject in ["certificate-not-ready", "monitor-not-selected", "stale-backup"] {
