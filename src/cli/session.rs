@@ -99,11 +99,7 @@ impl Session {
         }
         let settings = settings_of(what, &config)?;
         let skip = found.iter().map(|file| std::path::PathBuf::from(&file.name)).collect();
-        let (origin, inventory) = if what.filename.is_empty() && what.kustomize.is_none() {
-            runtime.block_on(from_cluster(what, connection, env, &config, ui))?
-        } else {
-            from_manifests(what, connection, env, &config, skip, ui)?
-        };
+        let (origin, inventory) = read(what, connection, env, &config, skip, ui, runtime)?;
         let rules = config.rules(RULES);
         let audit = audit::run_configured(&inventory, &settings, &config, &rules);
         audit.warnings.iter().for_each(|warning| ui.warn(warning));
@@ -184,7 +180,25 @@ impl Session {
     }
 }
 
-fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
+/// Reads the objects that the flags name: from a cluster, or from manifests without those files.
+pub fn read(
+    what: &WhatArgs,
+    connection: &ConnectionArgs,
+    env: &Environment,
+    config: &Config,
+    skip: Vec<std::path::PathBuf>,
+    ui: &Ui,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<(Origin, Inventory), CliError> {
+    if what.filename.is_empty() && what.kustomize.is_none() {
+        runtime.block_on(from_cluster(what, connection, env, config, ui))
+    } else {
+        from_manifests(what, connection, env, config, skip, ui)
+    }
+}
+
+/// The configuration that a command with these flags reads.
+pub fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
     let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
     let user = configuration::user_directory(variable, env.home.as_deref());
     // A kustomization is a directory of manifests too.

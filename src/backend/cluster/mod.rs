@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod answer;
 pub mod resources;
+pub mod rights;
 pub mod list;
 pub mod discover;
 pub mod load;
