@@ -6,6 +6,7 @@
 mod core_loop;
 mod harness;
 mod harness_test;
+mod preflight;
 mod reading;
 mod scene;
 mod undo;
