@@ -263,7 +263,7 @@ fn from_manifests(
         skip,
     };
     let read = manifests::read(&options, &mut std::io::stdin());
-    let manifests = read.map_err(|error| {
+    let mut manifests = read.map_err(|error| {
         let mut cli = CliError::of(&error).hint(error.hint().unwrap_or_default());
         if let manifests::ReadError::NoObjects { problems } = &error {
             cli.causes.extend(problems.iter().map(ToString::to_string));
@@ -288,7 +288,7 @@ fn from_manifests(
     let mut scope = namespace.map_or_else(Scope::default, Scope::only);
     scope.system.clone_from(&config.system_namespaces);
     let complete = what.complete || config.complete;
-    let (inventory, bad) = snapshot::of(&manifests, scope, complete, args.namespace.as_deref());
+    let (inventory, bad) = snapshot::of(&mut manifests, scope, complete, args.namespace.as_deref());
     bad.iter().for_each(|message| ui.warn(message));
     Ok((Origin::Manifests(manifests), inventory))
 }
