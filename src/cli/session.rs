@@ -56,6 +56,13 @@ pub struct Session {
     pub elapsed: Duration,
 }
 
+/// How long a snapshot is good enough to offer fixes from.
+const FRESH_SECONDS: i64 = 15 * 60;
+
+fn is_old(taken_at: jiff::Timestamp, now: jiff::Timestamp) -> bool {
+    now.as_second() - taken_at.as_second() > FRESH_SECONDS
+}
+
 /// The runtime of everything that talks to a server.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
@@ -172,6 +179,20 @@ impl Session {
     /// The findings that count.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.audit.findings.iter().filter(|finding| self.keeps(finding))
+    }
+
+    /// True if the objects were read so long ago that a fix may rest on another world.
+    pub fn is_old(&self, now: jiff::Timestamp) -> bool {
+        is_old(self.inventory.taken_at, now)
+    }
+
+    /// Reads all objects again and runs the rules on them.
+    pub fn read_again(&mut self, runtime: &tokio::runtime::Runtime) -> Result<(), CliError> {
+        let Origin::Cluster { connection, identity } = &self.origin else { return Ok(()) };
+        let load = load::load(connection, identity, &self.inventory.scope);
+        self.inventory = runtime.block_on(load).map_err(|error| unreachable(&error))?;
+        self.judge_again();
+        Ok(())
     }
 
     /// Runs the rules again, after an answer or on fresh objects.
@@ -299,4 +320,18 @@ fn from_manifests(
     let (inventory, bad) = snapshot::of(&mut manifests, scope, complete, args.namespace.as_deref());
     bad.iter().for_each(|message| ui.warn(message));
     Ok((Origin::Manifests(manifests), inventory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_good_for_a_quarter_of_an_hour() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let taken_at = at("2026-01-01T12:00:00Z");
+        assert!(!is_old(taken_at, at("2026-01-01T12:15:00Z")));
+        assert!(is_old(taken_at, at("2026-01-01T12:15:01Z")));
+        assert!(!is_old(taken_at, at("2026-01-01T11:00:00Z")), "a clock that was put back");
+    }
 }

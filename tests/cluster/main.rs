@@ -7,6 +7,7 @@ mod core_loop;
 mod custom;
 mod harness;
 mod harness_test;
+mod preflight;
 mod reading;
 mod roles;
 mod scene;

@@ -9,5 +9,7 @@ pub mod discover;
 pub mod load;
 pub mod refresh;
 pub mod objects;
+pub mod access;
 pub mod write;
+pub mod condition;
 pub mod rollout;
