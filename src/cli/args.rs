@@ -52,6 +52,10 @@ pub enum Command {
     Recover(super::recover::RecoverArgs),
     /// List what was changed, newest first
     History(super::history::HistoryArgs),
+    /// Write a commented .progrc.yaml from what is there
+    Init(super::init::InitArgs),
+    /// Print the least roles for a use, without Secrets
+    Rbac(super::rbac::RbacArgs),
     /// List the rules
     Rules(super::rules::RulesArgs),
     /// Print the manual of a rule

@@ -4,14 +4,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
 mod core_loop;
+mod custom;
 mod harness;
 mod harness_test;
 mod journal;
 mod ownership;
+mod preflight;
 mod reading;
 mod recover;
+mod roles;
 mod scene;
 mod undo;
 mod waiting;
 mod writes;
+mod planted;
 mod prompts;
