@@ -46,6 +46,8 @@ pub enum Command {
     Diff(super::diff::DiffArgs),
     /// Fix findings, one by one or in batch
     Fix(super::fix::FixArgs),
+    /// Print fixes for Git, or as a script, instead of writing
+    Emit(super::emit::EmitArgs),
     /// Take changes back
     Undo(super::undo::UndoArgs),
     /// List what was changed, newest first

@@ -190,11 +190,21 @@ fn purpose_of(finding: &Finding, fix: &Fix) -> Purpose {
 pub fn not_offered(finding: &Finding) -> Option<String> {
     let Some(fix) = offered(finding) else { return Some("there is no fix for a machine".to_owned()) };
     if let Some(refused) = fix.lowered_by.iter().find(|lowered| lowered.refuses) {
-        return Some(format!("refused ({}): {}", refused.guard, refused.reason));
+        return Some(format!("refused ({}): {}{}", refused.guard, refused.reason, instead(finding, fix)));
     }
     if fix.applicability == Applicability::Manual {
         let why = fix.lowered_by.first().map_or_else(|| fix.title.clone(), |lowered| lowered.reason.clone());
-        return Some(format!("manual: {why}"));
+        return Some(format!("manual: {why}{}", instead(finding, fix)));
     }
     None
+}
+
+/// The command that prints a fix for the source of objects that somebody else keeps.
+fn instead(finding: &Finding, fix: &Fix) -> String {
+    let owned = !fix.lowered_by.is_empty() && fix.lowered_by.iter().all(|lowered| lowered.guard == "ownership");
+    if !owned || fix.steps.is_empty() {
+        return String::new();
+    }
+    let namespace = finding.object.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+    format!("; `kubectl progrc emit {}{namespace}` prints the change", finding.rule)
 }

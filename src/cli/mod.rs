@@ -14,6 +14,7 @@ pub mod audit;
 pub mod diff;
 pub mod prompt;
 pub mod fix;
+pub mod emit;
 pub mod undo;
 pub mod generate;
 
@@ -69,6 +70,7 @@ fn run(command: Option<Command>, shell: &Shell) -> Result<u8, CliError> {
         Some(Command::Audit(args)) => audit::run(&args, shell),
         Some(Command::Diff(args)) => diff::run(&args, shell),
         Some(Command::Fix(args)) => fix::run(&args, shell),
+        Some(Command::Emit(args)) => emit::run(&args, shell),
         Some(Command::Undo(args)) => undo::run(&args, shell),
         Some(Command::History(args)) => history::run(&args, shell),
         Some(Command::Rules(args)) => rules::list(&args, shell),

@@ -8,5 +8,8 @@ pub mod simulate;
 pub mod outlook;
 pub mod diff;
 pub mod order;
+pub mod hidden;
+pub mod draft;
+pub mod emit;
 
 pub use patch::{Guarded, PatchError};

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
 mod core_loop;
+mod emit;
 mod harness;
 mod harness_test;
 mod reading;
