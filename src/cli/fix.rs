@@ -18,9 +18,10 @@ mod interactive;
 mod run;
 mod summary;
 
-pub use interactive::step_diff;
+pub use batch::run as run_batch;
+pub use interactive::{preview, step_diff};
 pub use run::{Run, Settled, kubectl_name};
-pub use summary::{count, settled_json};
+pub use summary::{count, finish, settled_json};
 
 /// The flags of `fix`.
 #[derive(Debug, Args)]
@@ -153,7 +154,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
 }
 
 /// Context, server and namespaces, before anything is asked.
-fn announce(shell: &Shell, session: &Session) {
+pub fn announce(shell: &Shell, session: &Session) {
     let Origin::Cluster { connection, .. } = &session.origin else { return };
     let context = connection.context.as_deref().unwrap_or("in-cluster");
     let scope = match &session.inventory.scope.namespaces {

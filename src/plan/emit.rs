@@ -108,7 +108,15 @@ pub fn for_source<'a>(offers: &[Offer<'a>], originals: &Originals, inventory: &I
     let mut out = Emission::default();
     for offer in offers {
         match drafts.fix(&seen::pin(&offer.fix.steps, inventory)) {
-            Ok(steps) => out.parts.push(Part { head: head(offer), steps }),
+            Ok(steps) => {
+                let mut head = head(offer);
+                head.truncate(1);
+                head.extend(offer.fix.steps.iter().filter_map(restarted).map(|workload| {
+                    let kind = workload.kind.to_lowercase();
+                    format!("afterwards: kubectl rollout restart -n {} {kind}/{}", workload.namespace(), workload.name)
+                }));
+                out.parts.push(Part { head, steps });
+            }
             Err(why) => out.left.push((offer.finding, why)),
         }
     }
@@ -147,7 +155,8 @@ pub fn touched(parts: &[Part]) -> Vec<Touched> {
             let touched = &mut out[place];
             touched.after = after;
             touched.operations.extend(operations);
-            touched.head.extend(part.head.first().filter(|line| !touched.head.contains(line)).cloned());
+            let news: Vec<String> = part.head.iter().filter(|line| !touched.head.contains(line)).cloned().collect();
+            touched.head.extend(news);
         }
     }
     out

@@ -11,5 +11,6 @@ pub mod order;
 pub mod hidden;
 pub mod draft;
 pub mod emit;
+pub mod file;
 
 pub use patch::{Guarded, PatchError};

@@ -11,6 +11,7 @@ pub mod table;
 pub mod name;
 pub mod actions;
 pub mod manual;
+pub mod plan;
 pub mod generated;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{FIX_FLAGS, deployment, flag, flagged, pairs, report};
+use crate::scene::{FIX_FLAGS, deployment, flag, flagged, flagged_and_bare, pairs, report};
 
 /// What people wrote in an object, without the name of its namespace, and without what says when.
 fn written(ns: &TestNamespace, path: &str) -> Value {
@@ -30,17 +30,9 @@ fn written(ns: &TestNamespace, path: &str) -> Value {
 
 const SELECT: &str = "--select=insecure-flag,missing-pdb";
 
-/// A flag, who reads it, and pods without a budget.
-fn scene(prefix: &str) -> TestNamespace {
-    let ns = flagged(prefix);
-    ns.apply(&deployment("many", 3));
-    ns.wait_for_rollout("many");
-    ns
-}
-
 #[test]
 fn the_script_does_what_fix_does() {
-    let (fixed, scripted) = (scene("emit-fix"), scene("emit-script"));
+    let (fixed, scripted) = (flagged_and_bare("emit-fix"), flagged_and_bare("emit-script"));
     fixed.progrc(&["fix", "--yes", "--unsafe-fixes", SELECT]).run().expect_code(0);
 
     let script = scripted.progrc(&["emit", "--format=kubectl", SELECT]).run().expect_code(0).stdout;
@@ -143,7 +135,7 @@ fn what_argo_cd_applies_is_changed_in_its_repository() {
 
 #[test]
 fn whole_objects_can_be_applied_and_show_no_secret() {
-    let ns = scene("emit-whole");
+    let ns = flagged_and_bare("emit-whole");
     let printed = ns.progrc(&["emit", "--format=manifest", SELECT]).run().expect_code(0);
     assert!(printed.stderr.contains("it holds values that may not be shown"), "{}", printed.stderr);
     for hidden in ["hunter2", "uid:", "resourceVersion", "managedFields", "status:"] {

@@ -6,6 +6,7 @@
 mod core_loop;
 mod emit;
 mod harness;
+mod plan;
 mod harness_test;
 mod reading;
 mod scene;

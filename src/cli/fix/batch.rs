@@ -10,12 +10,7 @@ use crate::model::Subject;
 use crate::plan::{order, seen};
 
 /// Applies, or tries, every fix that the flags allow.
-pub(super) fn run(
-    args: &FixArgs,
-    run: &mut Run<'_>,
-    session: &Session,
-    selected: &[Finding],
-) -> Result<Vec<Left>, CliError> {
+pub fn run(args: &FixArgs, run: &mut Run<'_>, session: &Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut chosen = Vec::new();
     for finding in selected {

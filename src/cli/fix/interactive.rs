@@ -211,7 +211,7 @@ fn capital(text: &str) -> String {
 }
 
 /// The diffs of the steps and one line for each thing that one should know.
-fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
+pub fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
     let mut lines = Vec::new();
     for step in prepared {
         lines.extend(step_diff(step));
