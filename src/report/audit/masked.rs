@@ -7,7 +7,7 @@ use crate::fix::{Action, Edit};
 use crate::model::mask;
 use crate::plan::patch::{Guarded, parent_of};
 
-pub(super) use crate::plan::hidden::masked as value;
+pub(super) use crate::plan::hidden::{key, masked as value, under};
 
 /// A text of a rule: it may quote the cluster.
 pub(super) fn text(text: &str) -> String {
