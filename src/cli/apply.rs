@@ -12,7 +12,7 @@ use clap::Args;
 use super::Shell;
 use super::args::{WhatArgs, duration};
 use super::error::{CliError, code};
-use super::fix::{DryRun, FixArgs, Left, Run, WriteArgs, announce, finish, not_offered, preview, run_batch};
+use super::fix::{DryRun, FixArgs, Left, Run, WriteArgs, announce, finish, not_offered, rehearsal, run_batch};
 use super::plan::{planned, read};
 use super::prompt;
 use super::session::{Origin, Session, connect, offered, runtime};
@@ -73,13 +73,14 @@ pub fn run(args: &ApplyArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     check_cluster(&plan, shell, &runtime)?;
     let mut fix = fix_args(args, &plan);
-    let session = Session::open(&fix.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
+    let mut session = Session::open(&fix.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
     let Origin::Cluster { connection, identity } = &session.origin else {
         return Err(CliError::new("apply needs a cluster"));
     };
+    let (connection, identity) = (connection.clone(), identity.clone());
     announce(shell, &session);
     let (mut chosen, mut left) = judge(&plan, shell, &session, &runtime)?;
-    let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.command = "apply";
     run.namespaces.clone_from(&plan.metadata.namespaces);
     if !args.write.yes && args.write.dry_run == DryRun::None && !chosen.is_empty() {
@@ -93,7 +94,7 @@ pub fn run(args: &ApplyArgs, shell: &Shell) -> Result<u8, CliError> {
             Err(error) => return Err(error),
         }
     }
-    match run_batch(&fix, &mut run, &session, &chosen) {
+    match run_batch(&fix, &mut run, &mut session, &chosen) {
         // All of a plan was asked for.
         Ok(rest) => left.extend(rest.into_iter().map(|left| Left { counts: true, ..left })),
         Err(error) => return Err(run.close_after(error)),
@@ -209,6 +210,7 @@ fn fix_args(args: &ApplyArgs, plan: &Plan) -> FixArgs {
         unsafe_fixes: args.unsafe_fixes,
         keep_going: args.keep_going,
         output: args.output.clone(),
+        as_planned: true,
     }
 }
 
@@ -305,13 +307,7 @@ fn ask(run: &Run<'_>, chosen: &mut Vec<Finding>, left: &mut Vec<Left>) -> Result
     for (index, finding) in chosen.iter().enumerate() {
         let Some(fix) = offered(finding) else { continue };
         let mut lines = report::plan::head(index + 1, finding);
-        match run.prepare(&fix.steps) {
-            Ok(prepared) => lines.extend(preview(fix, &prepared)),
-            Err(refusal) => {
-                let why = format!("  server dry run: refused: {}", refusal.reasons.join("; "));
-                lines.push(crate::report::text::Line::of(crate::report::text::Role::Medium, &why));
-            }
-        }
+        lines.extend(rehearsal(run, fix));
         ui.ask_lines(&lines);
     }
     let question = match chosen.len() {

@@ -46,7 +46,7 @@ struct Shown {
 pub fn run(args: &DiffArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let mut shown = Vec::new();
     for finding in session.findings() {
         let Some(fix) = offered(finding).filter(|_| not_offered(finding).is_none()) else { continue };

@@ -58,7 +58,7 @@ pub fn run(args: &EmitArgs, shell: &Shell) -> Result<u8, CliError> {
     let what = selected(args)?;
     let runtime = runtime()?;
     let mut session = Session::open(&what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let (mut offers, mut left) = (Vec::new(), Vec::new());
     for finding in session.findings() {
         match emittable(finding, args.format) {

@@ -15,11 +15,13 @@ use crate::plan::order;
 
 mod batch;
 mod interactive;
+mod portions;
+pub mod preflight;
 mod run;
 mod summary;
 
 pub use batch::run as run_batch;
-pub use interactive::{preview, step_diff};
+pub use interactive::{rehearsal, step_diff};
 pub use run::{Run, Settled, kubectl_name};
 pub use summary::{count, finish, settled_json};
 
@@ -41,6 +43,9 @@ pub struct FixArgs {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"], help_heading = "Output")]
     pub output: Option<String>,
+    /// Nothing but what the selected fixes are, even if a rule would make another by now
+    #[arg(skip)]
+    pub as_planned: bool,
 }
 
 /// How changes are written.
@@ -87,6 +92,11 @@ impl WriteArgs {
         }
     }
 
+    /// How long rollouts and conditions are waited for; `None` if not at all.
+    pub fn patience(&self) -> Option<Duration> {
+        self.wait.then_some(self.timeout)
+    }
+
     /// Refuses to begin without somebody to ask.
     pub fn check_consent(&self, shell: &Shell) -> Result<(), CliError> {
         if self.yes || self.dry_run != DryRun::None || shell.ui.is_interactive() {
@@ -128,18 +138,19 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     args.write.check_consent(shell)?;
     let runtime = runtime()?;
     let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let Origin::Cluster { connection, identity } = &session.origin else {
         return Err(CliError::new("fix needs a cluster"));
     };
+    let (connection, identity) = (connection.clone(), identity.clone());
     announce(shell, &session);
-    let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.namespaces = session.inventory.scope.namespaces.iter().flatten().cloned().collect();
     let selected: Vec<Finding> = session.findings().cloned().collect();
     let outcome = if args.write.yes || args.write.dry_run != DryRun::None {
-        batch::run(args, &mut run, &session, &selected)
+        batch::run(args, &mut run, &mut session, &selected)
     } else {
-        interactive::run(&mut run, &mut session, &selected)
+        interactive::run(args, &mut run, &mut session, &selected)
     };
     let left = match outcome {
         Ok(left) => left,

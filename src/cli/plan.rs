@@ -45,7 +45,7 @@ pub fn run(args: &PlanArgs, shell: &Shell) -> Result<u8, CliError> {
     }
     let runtime = runtime()?;
     let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let plan = make(args, shell, &session, &runtime)?;
     match &args.out {
         None => {

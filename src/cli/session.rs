@@ -55,6 +55,9 @@ pub struct Session {
     pub elapsed: std::time::Duration,
 }
 
+/// How long a snapshot is good enough to offer fixes from.
+const FRESH_SECONDS: i64 = 15 * 60;
+
 /// The runtime of everything that talks to a server.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
@@ -156,6 +159,21 @@ impl Session {
     /// The findings that count.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.audit.findings.iter().filter(|finding| self.keeps(finding))
+    }
+
+    /// True if the objects were read so long ago that a fix may rest on another world.
+    pub fn is_old(&self, now: jiff::Timestamp) -> bool {
+        let age = now.as_second() - self.inventory.taken_at.as_second();
+        age > FRESH_SECONDS
+    }
+
+    /// Reads all objects again and runs the rules on them.
+    pub fn read_again(&mut self, runtime: &tokio::runtime::Runtime) -> Result<(), CliError> {
+        let Origin::Cluster { connection, identity } = &self.origin else { return Ok(()) };
+        let load = load::load(connection, identity, &self.inventory.scope);
+        self.inventory = runtime.block_on(load).map_err(|error| unreachable(&error))?;
+        self.judge_again();
+        Ok(())
     }
 
     /// Runs the rules again, after an answer or on fresh objects.

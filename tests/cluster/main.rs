@@ -8,6 +8,7 @@ mod emit;
 mod harness;
 mod plan;
 mod harness_test;
+mod preflight;
 mod reading;
 mod scene;
 mod undo;

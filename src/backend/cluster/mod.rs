@@ -7,5 +7,7 @@ pub mod list;
 pub mod discover;
 pub mod load;
 pub mod objects;
+pub mod access;
 pub mod write;
+pub mod condition;
 pub mod rollout;
