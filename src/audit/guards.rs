@@ -102,7 +102,8 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
 }
 
 /// A rolling restart starts new pods beside the old ones: a quota, a volume or the nodes may have no
-/// room for them. Where no old pod may go before, it would never end.
+/// room for them. Room may still come, so that this is said and lowers; a volume that one pod may
+/// mount never has any.
 fn guard_surge(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload>) {
     let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
     let Some(template) = workload.template().filter(|_| inventory.is_live() && surge > 0) else { return };
@@ -110,8 +111,8 @@ fn guard_surge(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload>) 
     let name = workload.subject.short();
     let begins = format!("a restart of {name} starts a new pod before an old one ends");
     if let Some(reason) = capacity::quota_shortage(inventory, workload.namespace(), &template.spec, 1) {
-        let reason = format!("{begins}, and {reason}");
-        if stuck { fix.refuse("quota", reason) } else { fix.demote(Applicability::Unsafe, "quota", reason) }
+        let end = if stuck { ": it would not end" } else { "" };
+        fix.demote(Applicability::Unsafe, "quota", format!("{begins}, and {reason}{end}"));
     }
     for obstacle in capacity::obstacles(inventory, workload, workload.replicas() + 1) {
         let reason = format!("{begins}, and {}", obstacle.reason);

@@ -256,7 +256,9 @@ pub fn portions(steps: &[Step]) -> Vec<Vec<Step>> {
         let touched = |earlier: &Step| {
             let (object, other) = (step.object(), earlier.object());
             let home = matches!(earlier, Step::Create { .. }) && other.kind == "Namespace";
-            earlier.writes() && (other.same(object) || (home && object.namespace() == other.name))
+            // A restart beside the patch of its template is for the case that the patch is done already.
+            let spare = matches!(step, Step::Restart { .. }) && rolls_out(earlier);
+            earlier.writes() && ((other.same(object) && !spare) || (home && object.namespace() == other.name))
         };
         let begins = matches!(step, Step::Wait { .. }) && current.iter().any(Step::writes);
         if begins || current.iter().any(touched) {

@@ -1,8 +1,9 @@
 //! What happens before a write: rights, fresh objects, the order of a batch, one rollout for all.
 
+use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, Rule, TestNamespace};
+use crate::harness::{ControlPlane, Rule, TestNamespace, WAIT, wait_until};
 use crate::scene::{assert_guarded, deployment, flag, flagged, pairs, path_of, report, writes};
 
 /// May read everything; what else stands beside it.
@@ -146,15 +147,19 @@ fn a_failed_rollout_stops_the_batch_unless_it_may_go_on() {
 }
 
 #[test]
-fn a_restart_without_room_is_refused_before_its_value_changes() {
+fn a_restart_without_room_is_said_before_anything_changes() {
     let ns = flagged("no-room");
     ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: 1}}}");
     ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["pods"] == "1");
-    let command = ["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag", "-o", "json"];
-    let fixed = report(&ns.progrc(&command).run().expect_code(0));
-    let reason = fixed["left"][0]["reason"].as_str().unwrap();
-    assert!(reason.contains("ResourceQuota/q allows 1 pods, 1 is used and 1 more is needed"), "{reason}");
-    assert_eq!(writes(&ns.requests()), []);
+    let audit = report(&ns.progrc(&["audit", "-o", "json", "--select=insecure-flag"]).run().expect_code(1));
+    let lowered = &audit["findings"][0]["fixes"][0]["loweredBy"][0];
+    assert_eq!(lowered["guard"], "quota");
+    let reason = lowered["reason"].as_str().unwrap();
+    assert!(reason.contains("a new pod before an old one ends"), "{reason}");
+    assert!(
+        reason.contains("ResourceQuota/q allows 1 pods, 1 is used and 1 more is needed: it would not end"),
+        "{reason}"
+    );
 }
 
 /// What a fix may send besides the lists and the discovery of an audit.
@@ -179,4 +184,41 @@ fn one_flag_costs_few_requests() {
     assert!(own.len() <= MOST_REQUESTS, "{} requests: {own:#?}", own.len());
     assert!(own.iter().filter(|it| it.starts_with("patch")).count() == 5, "two dry runs more than writes: {own:#?}");
     assert_eq!(flag(&ns), json!("false"));
+}
+
+/// A webhook that an old server let say that it has side effects; nothing answers it.
+fn webhook(ns: &TestNamespace) -> String {
+    let name = format!("effects.{}.example.com", ns.name);
+    let hook = json!({
+        "name": name, "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Ignore",
+        "matchPolicy": "Equivalent", "sideEffects": "Some", "timeoutSeconds": 1, "admissionReviewVersions": ["v1"],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}}, "objectSelector": {},
+        "rules": [{"apiGroups": ["policy"], "apiVersions": ["v1"], "operations": ["CREATE"],
+                   "resources": ["poddisruptionbudgets"], "scope": "*"}],
+    });
+    let object = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": ns.name, "uid": ns.name, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "webhooks": [hook],
+    });
+    ControlPlane::bare().store(&format!("validatingwebhookconfigurations/{}", ns.name), &object);
+    let probe = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "probe"},
+                       "spec": {"maxUnavailable": 1}});
+    wait_until(WAIT, "the webhook is known", || {
+        let tried = ns.request(Method::POST, "policy/v1/poddisruptionbudgets?dryRun=All", Some(&probe));
+        if tried.code == 400 { Ok(()) } else { Err(tried.body.to_string()) }
+    });
+    name
+}
+
+#[test]
+fn a_webhook_without_dry_runs_is_named_and_can_be_allowed() {
+    let ns = scene("side-effects");
+    let hook = webhook(&ns);
+    let refused = ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(1);
+    let said = format!("admission webhook \"{hook}\" does not support dry run");
+    assert!(refused.stdout.contains(&said) && refused.stdout.contains("--allow-no-dry-run"), "{}", refused.stdout);
+    assert_eq!(writes(&ns.requests()), []);
+    ns.progrc(&["fix", "--yes", "--select=missing-pdb", "--allow-no-dry-run"]).run().expect_code(0);
+    assert_eq!(writes(&ns.requests()).len(), 2);
 }

@@ -10,10 +10,10 @@ use crate::scene::{FIX_FLAGS, flag, flagged, history, report};
 #[test]
 fn a_rollout_that_fails_needs_a_look_and_is_taken_back() {
     let ns = flagged("rollout");
-    ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {requests.memory: 1Gi}}}");
-    ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["requests.memory"].is_string());
+    ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: 1}}}");
+    ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["pods"] == "1");
     let failed = ns.progrc(FIX_FLAGS).run().expect_code(3);
-    assert!(failed.stdout.contains("must specify"), "{}", failed.stdout);
+    assert!(failed.stdout.contains("exceeded quota"), "{}", failed.stdout);
     assert_is_taken_back(&ns, &failed, "partial");
 }
 

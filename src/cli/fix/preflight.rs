@@ -108,19 +108,22 @@ pub fn read<'s>(
     let (raw, lists) =
         run.runtime.block_on(async { (read_places(run, places).await, read_lists(run, collections).await) });
     let mut inventory = std::mem::take(&mut session.inventory);
-    for ((version, kind, namespace), list) in lists {
-        inventory.remove_within(&version, &kind, namespace.as_deref().unwrap_or_default());
-        inventory.absorb(&list);
-    }
+    inventory.retain(|object| {
+        let listed = |((version, kind, namespace), _): &(Collection, Inventory)| {
+            object.kind == *kind && object.namespace == *namespace && same_group(&object.api_version, version)
+        };
+        let read = |(_, place, part, answer): &ReadPlace| part.is_none() && answer.is_ok() && place.same(object);
+        !lists.iter().any(listed) && !raw.iter().any(read)
+    });
+    lists.into_iter().for_each(|(_, list)| inventory.absorb(list));
     let mut fresh = Fresh::default();
     for (key, object, part, answer) in raw {
-        if part.is_none() {
-            put(&mut inventory, &object, answer.as_ref());
+        if let (None, Ok(Some(value))) = (&part, &answer) {
+            // What the audit could read, the server still serves in that shape.
+            let _ = inventory.add(&object.api_version, &object.kind, value, None);
         }
-        let answer = answer
-            .map_err(Refusal::from)
-            .and_then(|found| found.ok_or_else(|| Refusal::from(GetError::NotFound(object.to_string()))));
-        fresh.raw.insert(key, answer);
+        let missing = || Refusal::from(GetError::NotFound(object.to_string()));
+        fresh.raw.insert(key, answer.map_err(Refusal::from).and_then(|found| found.ok_or_else(missing)));
     }
     session.inventory = inventory.finish();
     fresh
@@ -153,14 +156,9 @@ async fn read_lists(run: &Run<'_>, wanted: BTreeSet<Collection>) -> Vec<(Collect
     lists.buffered(PARALLEL).filter_map(|list| async move { list }).collect().await
 }
 
-/// Replaces an object; one that can't be read or has another shape stays as the audit saw it.
-fn put(inventory: &mut Inventory, object: &ObjectRef, answer: Result<&Option<Value>, &GetError>) {
-    let Ok(found) = answer else { return };
-    inventory.remove(object);
-    if let Some(value) = found {
-        // What the audit could read, the server still serves in that shape.
-        let _ = inventory.add(&object.api_version, &object.kind, value, None);
-    }
+fn same_group(one: &str, other: &str) -> bool {
+    let group = |version: &str| version.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+    group(one) == group(other)
 }
 
 /// What has become of a finding.

@@ -36,18 +36,6 @@ impl Inventory {
         self.others.values_mut().for_each(|store| store.retain(&stays));
     }
 
-    /// Takes out all objects of a kind in a namespace. [`Inventory::finish`] must follow.
-    pub fn remove_within(&mut self, api_version: &str, kind: &str, namespace: &str) {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let mut found = Vec::new();
-        each_meta(self, |subject, _| {
-            if subject.kind == kind && subject.group() == group && subject.namespace() == namespace {
-                found.push(subject.clone());
-            }
-        });
-        found.iter().for_each(|subject| self.remove(subject));
-    }
-
     /// The metadata of an object, wherever it is.
     pub fn meta(&self, subject: &ObjectRef) -> Option<&Meta> {
         let (namespace, kind, name) = (subject.namespace(), subject.kind.as_str(), subject.name.as_str());

@@ -109,4 +109,6 @@ fn what_needs_an_earlier_step_is_tried_after_it() {
     let steps = [create.clone(), wait.clone(), ingress.clone(), again.clone()];
     assert_eq!(portions(&steps), [vec![create], vec![wait, ingress.clone()], vec![again]]);
     assert_eq!(portions(std::slice::from_ref(&ingress)), [[ingress]]);
+    let rollout = [patch("Deployment", "web", "/spec/template/spec/x", "1"), restart("web")];
+    assert_eq!(portions(&rollout), [rollout]);
 }
