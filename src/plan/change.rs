@@ -20,7 +20,10 @@ const PARTS: [&str; 5] = ["/metadata/labels", "/metadata/annotations", "/spec", 
 const LAST_APPLIED_POINTER: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
 
 /// Fields that the server writes by itself whenever an object changes.
-const SERVER_OWNED: [&str; 1] = ["/metadata/annotations/deployment.kubernetes.io~1revision"];
+const SERVER_OWNED: [&str; 2] = [
+    "/metadata/annotations/deployment.kubernetes.io~1revision",
+    "/metadata/annotations/deprecated.daemonset.template.generation",
+];
 
 /// One field before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -213,6 +216,12 @@ mod tests {
         let changes = between(&json!({"data": {"A": "1"}}), &json!({"data": {"A": "2"}}));
         let error = undo_patch(&changes, &json!({"data": {"A": "3"}})).unwrap_err();
         assert_eq!(error.to_string(), "/data/A is \"3\", not \"2\"");
+    }
+
+    #[test]
+    fn counters_of_the_server_are_not_changes() {
+        let object = |generation: &str| json!({"metadata": {"annotations": {"deprecated.daemonset.template.generation": generation}}});
+        assert_eq!(between(&object("1"), &object("2")), []);
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(crate) fn apiserver(scratch: &Scratch, ports: Ports) -> Process {
         "--service-account-issuer=https://kubernetes.default.svc".into(),
         "--service-cluster-ip-range=10.96.0.0/16".into(),
         "--endpoint-reconciler-type=none".into(),
+        "--allow-privileged=true".into(),
         format!("--audit-policy-file={}", file("audit-policy.yaml")),
         format!("--audit-log-path={}", file("audit.log")),
         "--audit-log-mode=blocking-strict".into(),
