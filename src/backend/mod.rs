@@ -5,6 +5,7 @@ pub mod manifests;
 pub mod journal;
 pub mod snapshot;
 pub mod change;
+pub mod recover;
 pub mod undo;
 pub mod files;
 pub mod configuration;

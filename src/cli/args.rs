@@ -48,6 +48,8 @@ pub enum Command {
     Fix(super::fix::FixArgs),
     /// Take changes back
     Undo(super::undo::UndoArgs),
+    /// Settle what a crash has left open
+    Recover(super::recover::RecoverArgs),
     /// List what was changed, newest first
     History(super::history::HistoryArgs),
     /// List the rules

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod diff;
 pub mod prompt;
 pub mod fix;
+pub mod recover;
 pub mod undo;
 pub mod generate;
 
@@ -70,6 +71,7 @@ fn run(command: Option<Command>, shell: &Shell) -> Result<u8, CliError> {
         Some(Command::Diff(args)) => diff::run(&args, shell),
         Some(Command::Fix(args)) => fix::run(&args, shell),
         Some(Command::Undo(args)) => undo::run(&args, shell),
+        Some(Command::Recover(args)) => recover::run(&args, shell),
         Some(Command::History(args)) => history::run(&args, shell),
         Some(Command::Rules(args)) => rules::list(&args, shell),
         Some(Command::Explain(args)) => rules::explain(&args, shell),

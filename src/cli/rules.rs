@@ -79,16 +79,18 @@ fn table(headers: bool, columns: Option<usize>) -> Vec<Line> {
     lines.into_iter().map(|line| line.truncate(columns)).collect()
 }
 
+/// The rule of an ID; the error names the nearest.
+pub fn known(id: &str) -> Result<&'static Rule, CliError> {
+    find(id).ok_or_else(|| {
+        let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+        let near = suggest::nearest(id, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        CliError::new(format!("unknown rule `{id}`{near}")).hint("`kubectl progrc rules` lists them")
+    })
+}
+
 /// Runs `explain`.
 pub fn explain(args: &ExplainArgs, shell: &Shell) -> Result<u8, CliError> {
-    let Some(rule) = find(&args.rule) else {
-        let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-        let near =
-            suggest::nearest(&args.rule, ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        return Err(
-            CliError::new(format!("unknown rule `{}`{near}", args.rule)).hint("`kubectl progrc rules` lists them")
-        );
-    };
+    let rule = known(&args.rule)?;
     let mut lines = vec![
         Line::of(Role::Strong, rule.id).and(Role::Plain, &format!(" - {}", rule.summary)),
         Line::of(rule.severity.into(), rule.severity.word()).and(

@@ -68,6 +68,11 @@ pub async fn connect(args: &ConnectionArgs, env: &Environment) -> Result<(Arc<Co
     Ok((Arc::new(connection), identity))
 }
 
+/// What identifies a cluster in the journal: its uid, or its server where that may not be read.
+pub fn cluster_of(connection: &Connection, identity: &Identity) -> String {
+    identity.uid.clone().unwrap_or_else(|| connection.server.clone())
+}
+
 fn unreachable(error: &LoadError) -> CliError {
     let (message, hint) = match error {
         LoadError::Unreachable { server, source } => explain(source, server),

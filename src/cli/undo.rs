@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use super::Shell;
 use super::error::{CliError, code};
 use super::fix::{DryRun, Run, WriteArgs, count, kubectl_name, settled_json, step_diff};
-use super::history::{journal, undone};
+use super::history::{entry_of_cluster, journal, moment, undone};
 use super::prompt;
+use super::recover::Looked;
 use super::session::{connect, runtime};
 use crate::backend::change::{Prepared, Purpose};
 use crate::backend::journal::{Entry, StepEntry};
 use crate::backend::undo::{self, Back};
-use crate::model::Subject;
+use crate::model::{ObjectRef, Subject};
 use crate::report::text::{Line, Role};
 
 /// The flags of `undo`.
@@ -24,6 +25,12 @@ pub struct UndoArgs {
     /// Only this step of the entry, from 1
     #[arg(long, value_name = "N")]
     step: Option<usize>,
+    /// Put the old value back even where somebody has changed ours since
+    #[arg(long, help_heading = "Writing")]
+    force_value: bool,
+    /// Without asking, too: take back the fields that nobody has touched, and leave those that somebody has changed
+    #[arg(long, help_heading = "Writing", conflicts_with = "force_value")]
+    per_path: bool,
     /// How it is written
     #[command(flatten)]
     write: WriteArgs,
@@ -36,6 +43,8 @@ pub struct UndoArgs {
 struct Planned<'a> {
     step: &'a StepEntry,
     back: Prepared,
+    /// True if some of its fields stay as they are.
+    is_part: bool,
 }
 
 /// Runs `undo`.
@@ -67,27 +76,15 @@ pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
 /// The entries to take back, newest first.
 fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, CliError> {
     let journal = journal(shell)?;
-    let (all, _) = journal.entries()?;
-    let mut entries = Vec::new();
-    for id in &args.ids {
-        let entry = journal
-            .entry(id)
-            .map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?;
-        if entry.begin.cluster != cluster {
-            return Err(CliError::new(format!(
-                "entry {} is of another cluster ({})",
-                entry.begin.id, entry.begin.server
-            ))
-            .hint("name its context with --context"));
-        }
-        entries.push(entry);
-    }
+    let mut entries =
+        args.ids.iter().map(|id| entry_of_cluster(&journal, id, cluster)).collect::<Result<Vec<_>, _>>()?;
     if args.ids.is_empty() {
+        let (all, _) = journal.entries()?;
         let done = undone(&all);
         let fresh = |entry: &&Entry| {
             entry.begin.cluster == cluster
                 && entry.begin.command != "undo"
-                && entry.applied().next().is_some()
+                && entry.applied().chain(entry.open()).next().is_some()
                 && !done.contains(&entry.begin.id)
         };
         match all.iter().find(fresh) {
@@ -97,6 +94,10 @@ fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, C
                     .hint("`kubectl progrc history` lists what was changed; an undo is undone by its ID"));
             }
         }
+    }
+    if let Some(entry) = entries.iter().find(|entry| entry.is_running) {
+        return Err(CliError::new(format!("the run of journal entry {} has not ended", entry.begin.id))
+            .hint("wait for it, or end it first"));
     }
     entries.sort_by(|a, b| b.begin.id.cmp(&a.begin.id));
     entries.dedup_by(|a, b| a.begin.id == b.begin.id);
@@ -108,31 +109,41 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
     let ui = &run.shell.ui;
     let context = run.connection.context.as_deref().unwrap_or("in-cluster");
     ui.note(&format!("Context {context} · {}", run.connection.server));
-    ui.note(&format!(
-        "Undo {} ({} of {})",
-        entry.begin.id,
-        entry.begin.command,
-        entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")
-    ));
+    ui.note(&format!("Undo {} ({} of {})", entry.begin.id, entry.begin.command, moment(&entry.begin)));
     let mut left = Vec::new();
-    let planned = look(args, run, entry, &mut left);
+    // What a crash has left open is settled first, by what the objects show.
+    let open = entry.is_open().then(|| run.runtime.block_on(Looked::at(&run.connection, entry)));
+    let settled = open.as_ref().map_or_else(|| entry.clone(), Looked::settled);
+    if let Some(open) = &open {
+        ui.ask_lines(&open.lines());
+        left.extend(open.unclear());
+    }
+    let planned = look(args, run, &settled, &mut left);
     show(run, &planned);
     if args.write.dry_run != DryRun::None {
         return Ok(left);
     }
-    if planned.is_empty() {
-        if left.is_empty() {
-            // Nothing to take back is as good as taken back, and the journal has to know.
-            run.begin()?;
-        }
-        return Ok(left);
-    }
-    if !args.write.yes && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")? {
+    if !planned.is_empty()
+        && !args.write.yes
+        && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")?
+    {
         left.push("answered no".to_owned());
         return Ok(left);
     }
-    for step in planned.iter().map(|planned| planned.step) {
-        write(run, step, &mut left)?;
+    if let Some(open) = &open {
+        open.write(&journal(run.shell)?)?;
+    }
+    if planned.is_empty() && left.is_empty() {
+        // Nothing to take back is as good as taken back, and the journal has to know.
+        run.begin()?;
+    }
+    let mut touched: Vec<&ObjectRef> = Vec::new();
+    for planned in planned {
+        let object = &planned.step.intent.object;
+        // Earlier steps of this undo may have changed the same object.
+        let is_stale = touched.iter().any(|touched| touched.same(object));
+        write(args, run, planned, is_stale, &mut left)?;
+        touched.push(object);
     }
     Ok(left)
 }
@@ -142,39 +153,68 @@ fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<Str
     let ui = &run.shell.ui;
     let mut planned = Vec::new();
     for step in undo::order(entry, args.step) {
-        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared }),
-            Back::Nothing(why) => ui.note(&format!("  {}: {why}", kubectl_name(&step.intent.object))),
+        let name = kubectl_name(&step.intent.object);
+        let refuse = |lines: &[String]| {
+            ui.ask_lines(&[Line::of(Role::Plain, &format!("  {name}: refused"))]);
+            ui.ask_lines(&lines.iter().map(|line| Line::of(Role::Plain, &format!("    {line}"))).collect::<Vec<_>>());
+        };
+        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
+            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared, is_part: false }),
+            Back::Part(prepared, lines) => {
+                refuse(&lines);
+                left.push(format!("{name}: {}", lines.join(" ")));
+                if offers_part(args, run, &name) {
+                    planned.push(Planned { step, back: *prepared, is_part: true });
+                } else {
+                    ui.note("    --per-path takes its other fields back, --force-value all of them");
+                }
+            }
+            Back::Nothing(why) => ui.note(&format!("  {name}: {why}")),
             Back::Refused(lines) => {
-                let name = kubectl_name(&step.intent.object);
-                ui.note(&format!("  {name}: refused"));
-                lines.iter().for_each(|line| ui.note(&format!("    {line}")));
-                left.push(format!("{name}: {}", lines.first().cloned().unwrap_or_default()));
+                refuse(&lines);
+                left.push(format!("{name}: {}", lines.join(" ")));
             }
         }
     }
     planned
 }
 
-/// Takes one step back. It is looked at again: earlier steps of this undo may have touched the
-/// same object.
-fn write(run: &mut Run<'_>, step: &StepEntry, left: &mut Vec<String>) -> Result<(), CliError> {
+/// True if the untouched fields of an object are taken back, although others stay: asked for by
+/// the flag, or at the prompt, where the diff follows before anything is written.
+fn offers_part(args: &UndoArgs, run: &Run<'_>, name: &str) -> bool {
+    let asks = !args.write.yes && args.write.dry_run == DryRun::None;
+    let question = format!("Take back the other fields of {name}, which nobody has touched?");
+    args.per_path || asks && prompt::confirm(&run.shell.ui, &run.interrupt, &question).unwrap_or(false)
+}
+
+/// Takes one step back, as it was tried; what is stale is looked at again.
+fn write(
+    args: &UndoArgs,
+    run: &mut Run<'_>,
+    planned: Planned<'_>,
+    is_stale: bool,
+    left: &mut Vec<String>,
+) -> Result<(), CliError> {
+    let Planned { step, mut back, is_part } = planned;
     let name = kubectl_name(&step.intent.object);
     if run.interrupted {
         left.push(format!("{name}: interrupted"));
         return Ok(());
     }
-    let fresh = match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-        Back::Ready(fresh) => *fresh,
-        Back::Nothing(_) => return Ok(()),
-        Back::Refused(lines) => {
-            left.extend(lines.first().map(|line| format!("{name}: {line}")));
-            return Ok(());
+    if is_stale {
+        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
+            Back::Ready(fresh) => back = *fresh,
+            Back::Part(fresh, _) if is_part => back = *fresh,
+            Back::Nothing(_) => return Ok(()),
+            Back::Part(_, lines) | Back::Refused(lines) => {
+                left.push(format!("{name}: {}", lines.join(" ")));
+                return Ok(());
+            }
         }
-    };
+    }
     let purpose =
         Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
-    if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
+    if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[back])? {
         left.push(format!("{name}: {}", run.last_failure()));
     }
     Ok(())
@@ -182,7 +222,7 @@ fn write(run: &mut Run<'_>, step: &StepEntry, left: &mut Vec<String>) -> Result<
 
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
-    for Planned { step, back } in planned {
+    for Planned { step, back, .. } in planned {
         lines.extend(step_diff(back));
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));

@@ -7,6 +7,7 @@ mod core_loop;
 mod harness;
 mod harness_test;
 mod reading;
+mod recover;
 mod scene;
 mod undo;
 mod waiting;

@@ -1,14 +1,15 @@
 //! Taking back: load balancers, foreign edits, and what the journal keeps for it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kubectl_progrc::backend::journal::{Begin, Journal};
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace};
+use crate::harness::ControlPlane;
 use crate::scene::{
-    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, writes,
+    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, journal_files,
+    writes,
 };
 
 /// A web app that an Ingress routes to, and that has a load balancer of its own with every field
@@ -76,15 +77,6 @@ fn a_load_balancer_goes_and_comes_back_but_for_its_address() {
     assert_eq!(written(), before);
     assert_eq!(ns.get("v1/services/web")["status"]["loadBalancer"], json!({}), "the address is lost");
     assert_guarded(&ns.requests());
-}
-
-/// The journal's files, below the state directory of a namespace's home.
-fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
-    let list = |folder: &Path| -> Vec<PathBuf> {
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
-    };
-    let clusters = list(&ns.home().join("state/kubectl-progrc"));
-    clusters.iter().flat_map(|cluster| list(cluster)).filter(|path| path.extension().is_some()).collect()
 }
 
 #[test]

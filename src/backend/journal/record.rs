@@ -97,12 +97,19 @@ pub struct Intent {
     /// The fields that the dry run changed.
     #[serde(default)]
     pub changes: Vec<Change>,
+    /// Those of them that the server makes of its own accord: it may choose another value when it
+    /// is no longer a dry run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<String>,
     /// The object that is made or removed, without what the server adds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Value>,
     /// The mark on the object that is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_id: Option<String>,
+    /// SHA-256 of what people write in the object that is made, as the dry run left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The version of the object before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
@@ -155,4 +162,22 @@ pub struct StepResult {
     pub warnings: Vec<String>,
     /// When.
     pub time: jiff::Timestamp,
+}
+
+impl StepResult {
+    /// An outcome without details, as of now.
+    pub fn new(step: usize, outcome: Outcome) -> Self {
+        Self {
+            step,
+            outcome,
+            code: 0,
+            message: String::new(),
+            changes: Vec::new(),
+            uid: None,
+            resource_version: None,
+            written: None,
+            warnings: Vec::new(),
+            time: jiff::Timestamp::now(),
+        }
+    }
 }

@@ -14,8 +14,9 @@ use crate::backend::cluster::write::Options;
 use crate::backend::journal::{Begin, Outcome, Record, SCHEMA, StepResult, Writer};
 use crate::cli::Shell;
 use crate::cli::error::{CliError, code};
-use crate::cli::history::journal;
+use crate::cli::history::{journal, notice_open};
 use crate::cli::prompt::Interrupt;
+use crate::cli::session::cluster_of;
 use crate::fix::Step;
 use crate::model::{ObjectRef, Subject};
 
@@ -66,7 +67,7 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run that has written nothing.
+    /// A run that has written nothing. Says what an earlier one has left open.
     pub fn new(
         shell: &'a Shell,
         runtime: &'a Runtime,
@@ -74,6 +75,7 @@ impl<'a> Run<'a> {
         identity: Identity,
         write: &WriteArgs,
     ) -> Self {
+        notice_open(shell, &cluster_of(&connection, &identity));
         Self {
             interrupt: Interrupt::listen(runtime, &shell.ui),
             options: write.options(),
@@ -198,9 +200,9 @@ impl<'a> Run<'a> {
         Ok(journal(self.shell)?.begin(&self.cluster(), begin)?)
     }
 
-    /// What identifies the cluster: its uid, or its server where that may not be read.
+    /// What identifies the cluster.
     pub fn cluster(&self) -> String {
-        self.identity.uid.clone().unwrap_or_else(|| self.connection.server.clone())
+        cluster_of(&self.connection, &self.identity)
     }
 
     fn report(&self, step: &Prepared, result: &StepResult) {
