@@ -13,7 +13,7 @@ use super::journal::{Intent, JournalError, Outcome, Record, StepResult, Verb, Wr
 use crate::fix::{CHANGE_ID, Edit, RESTARTED_AT, Step};
 use crate::model::ObjectRef;
 use crate::model::object::{LAST_APPLIED, pointer};
-use crate::plan::change::{self, Change};
+use crate::plan::change::{self, Change, Standing};
 use crate::plan::patch::{self, PatchError};
 
 /// A step that the server has tried.
@@ -190,9 +190,35 @@ pub async fn commit(
 ) -> Result<StepResult, JournalError> {
     journal.write(&Record::Intent(intent(step, purpose, prepared)))?;
     let answer = write::send(connection, &prepared.write, options, false).await;
+    let answer = compared(connection, prepared, answer).await;
     let result = result(step, prepared, answer);
     journal.write(&Record::Result(result.clone()))?;
     Ok(result)
+}
+
+/// A patch whose answer was lost is known by the fields that its dry run changed: the server fills
+/// in more than we ask for.
+async fn compared(connection: &Connection, prepared: &Prepared, answer: Answer) -> Answer {
+    let (Answer::Ambiguous { message }, Write::Patch { object, subresource, .. }) = (&answer, &prepared.write) else {
+        return answer;
+    };
+    let Ok(Some(live)) = objects::find(connection, object, subresource.as_deref()).await else { return answer };
+    let uid = |object: &Value| object.pointer("/metadata/uid").cloned();
+    if prepared.before.as_ref().and_then(uid) != uid(&live) {
+        return answer;
+    }
+    let derived = derived(prepared);
+    let mut fields = change::standing(&prepared.changes, &live);
+    fields.retain(|field| !derived.contains(&field.change.pointer));
+    let all = |standing: Standing| !fields.is_empty() && fields.iter().all(|field| field.standing == standing);
+    match () {
+        () if all(Standing::Ours) => Answer::Done { object: live, code: 0, warnings: Vec::new() },
+        () if all(Standing::AsBefore) => {
+            let why = message.split("; ").next().unwrap_or_default();
+            Answer::Refused { code: 0, reasons: vec![format!("{why}; the object is as it was")], hint: None }
+        }
+        () => answer,
+    }
 }
 
 fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
@@ -262,6 +288,9 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
         Answer::Done { object, code, warnings } => {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
             let mut changes = match (&prepared.write, &prepared.before) {
+                (Write::Patch { .. }, Some(before)) if prepared.after.is_some() => {
+                    change::as_made(&prepared.changes, before, &object)
+                }
                 (Write::Patch { .. }, Some(before)) => change::between(before, &object),
                 _ => Vec::new(),
             };

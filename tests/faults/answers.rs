@@ -20,7 +20,9 @@ const FAULTS: [(&str, fn() -> Action); 13] = [
     ("late", || Action::Delay(Duration::from_millis(300))),
     ("cut", || Action::CutBody),
     ("401", || Action::Answer(Reply::status(401, "Unauthorized", "Unauthorized"))),
-    ("409", || Action::Answer(Reply::status(409, "Conflict", "the object has been modified; please apply your changes"))),
+    ("409", || {
+        Action::Answer(Reply::status(409, "Conflict", "the object has been modified; please apply your changes"))
+    }),
     ("410", || Action::Answer(Reply::status(410, "Expired", "the resource version is too old"))),
     ("422", || Action::Answer(Reply::failed_guard())),
     ("429", || Action::Answer(Reply::status(429, "TooManyRequests", "too many requests").header("retry-after", "1"))),
@@ -29,7 +31,9 @@ const FAULTS: [(&str, fn() -> Action); 13] = [
         Action::Answer(Reply::status(500, "InternalError", text))
     }),
     ("503", || Action::Answer(Reply::status(503, "ServiceUnavailable", "apiserver is shutting down"))),
-    ("503 after the commit", || Action::AnswerAfter(Reply::status(503, "ServiceUnavailable", "apiserver is shutting down"))),
+    ("503 after the commit", || {
+        Action::AnswerAfter(Reply::status(503, "ServiceUnavailable", "apiserver is shutting down"))
+    }),
     ("504 after the commit", || {
         Action::AnswerAfter(Reply::status(504, "Timeout", "request did not complete within the allotted timeout"))
     }),
@@ -94,7 +98,8 @@ fn run(stage: &Stage, case: Case) -> Result<(), String> {
         (from, to) = (&last, &stage.first);
         args = ["undo", "--yes", "--wait=false"].map(str::to_owned).to_vec();
     }
-    let proxy = Proxy::start(stage.plane, &stage.ns.tester, vec![Fault::new(Place::step(case.at), FAULTS[case.fault].1())]);
+    let proxy =
+        Proxy::start(stage.plane, &stage.ns.tester, vec![Fault::new(Place::step(case.at), FAULTS[case.fault].1())]);
     let ended = stage.command(&home, &args, &proxy).run();
     let said = told(&ended);
     let now = stage.now();
@@ -140,7 +145,9 @@ fn known(entry: &Entry, log: &[Asked], code: i32) -> Result<(), String> {
             StepState::NotApplied if done && entry.steps.len() == 1 => {
                 return Err(format!("{name} is written, and the journal says it is not"));
             }
-            StepState::Open if code != 3 => return Err(format!("what became of {name} is open, and the exit code is not 3")),
+            StepState::Open if code != 3 => {
+                return Err(format!("what became of {name} is open, and the exit code is not 3"));
+            }
             _ => {}
         }
     }

@@ -107,7 +107,8 @@ impl Stage {
         let differs = self.first.differs(&self.now());
         if fixed.code != Some(0) || undone.code != Some(0) || !differs.is_empty() {
             self.first.restore(self.plane, &self.namespaces);
-            let text = format!("{differs:#?}\nfix: {:?}\n{said}\nundo: {:?}\n{}", fixed.code, undone.code, told(&undone));
+            let text =
+                format!("{differs:#?}\nfix: {:?}\n{said}\nundo: {:?}\n{}", fixed.code, undone.code, told(&undone));
             return Err(Unfit::Defect(text));
         }
         Ok(())
@@ -249,6 +250,10 @@ fn put(plane: &ControlPlane, main: &str, others: &[String], objects: &[Value]) -
         }
         let mut object = object.clone();
         complete(&mut object);
+        let issuer = matches!(kind, "Issuer" | "ClusterIssuer") && object["status"].is_null();
+        if issuer {
+            object["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        }
         let old = object["metadata"]["uid"].as_str().map(str::to_owned);
         let metadata = object["metadata"].as_object_mut().unwrap();
         for key in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp"] {

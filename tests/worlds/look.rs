@@ -64,12 +64,18 @@ fn settled(ns: &TestNamespace) -> BTreeMap<String, i64> {
                     "daemonsets" => {
                         (status("desiredNumberScheduled"), status("numberReady"), status("updatedNumberScheduled"))
                     }
-                    _ => (object["spec"]["replicas"].as_i64().unwrap(), status("readyReplicas"), status("updatedReplicas")),
+                    _ => (
+                        object["spec"]["replicas"].as_i64().unwrap(),
+                        status("readyReplicas"),
+                        status("updatedReplicas"),
+                    ),
                 };
                 let seen = object["status"]["observedGeneration"] == object["metadata"]["generation"];
-                let failing = object["status"]["conditions"].as_array().into_iter().flatten().any(|condition| {
-                    condition["type"] == "ReplicaFailure" && condition["status"] == "True"
-                });
+                let failing = object["status"]["conditions"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .any(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
                 let total = if kind == "daemonsets" { is } else { status("replicas") };
                 let whole = seen && is == wanted && new == wanted && total == wanted;
                 if !whole && !failing {
@@ -108,7 +114,8 @@ fn settled(ns: &TestNamespace) -> BTreeMap<String, i64> {
             }
         }
         let pods = ns.get("v1/pods");
-        let leaving = pods["items"].as_array().unwrap().iter().any(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
+        let leaving =
+            pods["items"].as_array().unwrap().iter().any(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
         if leaving { Err("pods are still ending".to_owned()) } else { Ok(ready) }
     })
 }

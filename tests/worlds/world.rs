@@ -45,9 +45,7 @@ fn every_world_is_better_off_and_comes_back() {
     let fixes: usize = results.iter().filter_map(|(_, result)| result.as_ref().ok()).sum();
     let failures: Vec<String> = results
         .iter()
-        .filter_map(|(seed, result)| {
-            Some(format!("PROGRC_WORLD_SEED={seed}: {}", result.as_ref().err()?))
-        })
+        .filter_map(|(seed, result)| Some(format!("PROGRC_WORLD_SEED={seed}: {}", result.as_ref().err()?)))
         .collect();
     say(&format!(
         "worlds: {total} ran, seeds {:?}, {fixes} writes, {} failed",
