@@ -196,28 +196,52 @@ pub async fn commit(
     Ok(result)
 }
 
-/// A patch whose answer was lost is known by the fields that its dry run changed: the server fills
-/// in more than we ask for.
+/// What the object shows after an answer that was lost, by the server's dry run: it fills in more than
+/// we ask for, and what undo makes again bears no mark.
 async fn compared(connection: &Connection, prepared: &Prepared, answer: Answer) -> Answer {
-    let (Answer::Ambiguous { message }, Write::Patch { object, subresource, .. }) = (&answer, &prepared.write) else {
-        return answer;
+    let message = match &answer {
+        Answer::Ambiguous { message } => message.clone(),
+        Answer::Refused { code: 0, reasons, .. } => reasons.join("; "),
+        _ => return answer,
     };
-    let Ok(Some(live)) = objects::find(connection, object, subresource.as_deref()).await else { return answer };
-    let uid = |object: &Value| object.pointer("/metadata/uid").cloned();
-    if prepared.before.as_ref().and_then(uid) != uid(&live) {
-        return answer;
-    }
-    let derived = derived(prepared);
-    let mut fields = change::standing(&prepared.changes, &live);
-    fields.retain(|field| !derived.contains(&field.change.pointer));
-    let all = |standing: Standing| !fields.is_empty() && fields.iter().all(|field| field.standing == standing);
-    match () {
-        () if all(Standing::Ours) => Answer::Done { object: live, code: 0, warnings: Vec::new() },
-        () if all(Standing::AsBefore) => {
+    let part = match &prepared.write {
+        Write::Patch { subresource, .. } => subresource.as_deref(),
+        Write::Create { .. } => None,
+        Write::Delete { .. } => return answer,
+    };
+    let live = match objects::find(connection, prepared.write.object(), part).await {
+        Ok(Some(live)) => live,
+        _ => return answer,
+    };
+    match shown(prepared, &live) {
+        Some(Outcome::Applied) => Answer::Done { object: live, code: 0, warnings: Vec::new() },
+        Some(Outcome::NotApplied) if matches!(answer, Answer::Ambiguous { .. }) => {
             let why = message.split("; ").next().unwrap_or_default();
             Answer::Refused { code: 0, reasons: vec![format!("{why}; the object is as it was")], hint: None }
         }
-        () => answer,
+        _ => answer,
+    }
+}
+
+/// What an object shows about a request; `None` if that is neither.
+fn shown(prepared: &Prepared, live: &Value) -> Option<Outcome> {
+    if let Write::Create { manifest, .. } = &prepared.write {
+        let is_marked = manifest.pointer(&pointer("/metadata/annotations", &[CHANGE_ID])).is_some();
+        let is_same = !is_marked && prepared.after.as_ref().map(written) == Some(written(live));
+        return is_same.then_some(Outcome::Applied);
+    }
+    let uid = |object: &Value| object.pointer("/metadata/uid").cloned();
+    if prepared.before.as_ref().and_then(uid) != uid(live) {
+        return None;
+    }
+    let derived = derived(prepared);
+    let mut fields = change::standing(&prepared.changes, live);
+    fields.retain(|field| !derived.contains(&field.change.pointer));
+    let all = |standing: Standing| !fields.is_empty() && fields.iter().all(|field| field.standing == standing);
+    match () {
+        () if all(Standing::Ours) => Some(Outcome::Applied),
+        () if all(Standing::AsBefore) => Some(Outcome::NotApplied),
+        () => None,
     }
 }
 

@@ -56,6 +56,11 @@ pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Option
         (Verb::Patch, None) => Back::Refused(vec!["the object does not exist any more".to_owned()]),
         (Verb::Create, Some(live)) => uncreate(connection, step, live, options).await,
         (Verb::Create, None) => Back::Nothing("it is gone already".to_owned()),
+        (Verb::Delete, Some(live))
+            if step.intent.manifest.as_ref().map(change::written) == Some(change::written(&live)) =>
+        {
+            Back::Nothing("it is there again already".to_owned())
+        }
         (Verb::Delete, Some(_)) => Back::Refused(vec!["an object of this name exists again".to_owned()]),
         (Verb::Delete, None) => undelete(connection, step, options).await,
     }
@@ -139,7 +144,8 @@ async fn undelete(connection: &Connection, step: &StepEntry, options: &Options) 
 async fn kept_by_autoscaler(connection: &Connection, object: &ObjectRef, changes: &[fields::Change]) -> Option<String> {
     let [change] = changes else { return None };
     let before = change.before.as_ref().and_then(Value::as_i64).unwrap_or(0);
-    if change.pointer != "/spec/replicas" {
+    // At 0 replicas an autoscaler leaves them alone.
+    if change.pointer != "/spec/replicas" || before == 0 {
         return None;
     }
     let path = list_path("autoscaling/v2", "horizontalpodautoscalers", object.namespace.as_deref());

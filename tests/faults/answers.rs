@@ -11,7 +11,7 @@ use crate::stage::{Stage, journal, told};
 use crate::stages::{in_parallel, sample, stages};
 
 /// Cases of `make test`.
-const MOST: usize = 90;
+const MOST: usize = 75;
 
 /// The bad days of a network and a server.
 const FAULTS: [(&str, fn() -> Action); 13] = [
@@ -87,6 +87,7 @@ fn say(line: &str) {
 
 fn run(stage: &Stage, case: Case) -> Result<(), String> {
     let home = stage.new_home();
+    stage.reset();
     let mark = stage.plane.mark();
     let mut args = stage.fix_args();
     let mut from = &stage.first;

@@ -119,6 +119,13 @@ impl Stage {
         State::read(self.plane, &self.namespaces)
     }
 
+    /// Puts back what no undo does: the replicas that an autoscaler keeps.
+    pub(crate) fn reset(&self) {
+        if !self.first.autoscaled().is_empty() {
+            self.first.restore(self.plane, &self.namespaces);
+        }
+    }
+
     /// A directory for the journal of one case.
     pub(crate) fn new_home(&self) -> PathBuf {
         let number = self.cases.fetch_add(1, Ordering::Relaxed);

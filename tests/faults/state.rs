@@ -67,7 +67,7 @@ impl State {
     }
 
     /// The paths of what autoscalers scale.
-    fn autoscaled(&self) -> Vec<String> {
+    pub(crate) fn autoscaled(&self) -> Vec<String> {
         let scalers = self.0.iter().filter(|(path, _)| path.contains("/horizontalpodautoscalers/"));
         scalers
             .filter_map(|(_, scaler)| {
