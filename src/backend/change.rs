@@ -209,10 +209,7 @@ async fn compared(connection: &Connection, prepared: &Prepared, answer: Answer) 
         Write::Create { .. } => None,
         Write::Delete { .. } => return answer,
     };
-    let live = match objects::find(connection, prepared.write.object(), part).await {
-        Ok(Some(live)) => live,
-        _ => return answer,
-    };
+    let Ok(Some(live)) = objects::find(connection, prepared.write.object(), part).await else { return answer };
     match shown(prepared, &live) {
         Some(Outcome::Applied) => Answer::Done { object: live, code: 0, warnings: Vec::new() },
         Some(Outcome::NotApplied) if matches!(answer, Answer::Ambiguous { .. }) => {

@@ -32,8 +32,20 @@ pub fn order(entry: &Entry, only: Option<usize>) -> Vec<&StepEntry> {
     let mut steps: Vec<&StepEntry> =
         entry.applied().filter(|step| only.is_none_or(|only| step.intent.step + 1 == only)).collect();
     steps.reverse();
-    steps.sort_by_key(|step| changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/")));
+    steps.sort_by_key(|step| turn(step));
     steps
+}
+
+/// When a step is taken back: values, then what restarts pods, then what admits pods, which those
+/// restarts still need.
+fn turn(step: &StepEntry) -> u8 {
+    let admits = match step.intent.object.kind.as_str() {
+        "LimitRange" => true,
+        "ResourceQuota" => step.intent.verb == Verb::Patch,
+        _ => false,
+    };
+    let restarts = changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/"));
+    if admits { 2 } else { u8::from(restarts) }
 }
 
 fn changes(step: &StepEntry) -> &[fields::Change] {

@@ -165,9 +165,9 @@ pub fn run(args: &RecoverArgs, shell: &Shell) -> Result<u8, CliError> {
     }
     let lines: Vec<Line> = looked.iter().flat_map(Looked::lines).collect();
     if args.output.is_some() {
-        shell.ui.ask_lines(&lines)
+        shell.ui.ask_lines(&lines);
     } else {
-        shell.ui.lines(&lines)
+        shell.ui.lines(&lines);
     }
     let writes = looked.iter().any(|one| !one.records().is_empty());
     let mut settled = false;

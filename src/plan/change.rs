@@ -225,13 +225,13 @@ fn locate(change: &Change, live: &Value) -> Option<String> {
 /// read and our write stands in the same answer, and is theirs.
 pub fn as_made(tried: &[Change], before: &Value, after: &Value) -> Vec<Change> {
     let texts = between(before, after);
-    let made = |change: &Change| match &change.text {
-        Some(_) => texts.iter().find(|text| text.pointer == change.pointer && text.text.is_some()).cloned(),
-        None => {
-            let now = after.pointer(&change.pointer);
-            let ours = if holds_all_of(change, now) { change.after.clone() } else { now.cloned() };
-            (now != change.before.as_ref()).then(|| Change { after: ours, ..change.clone() })
+    let made = |change: &Change| {
+        if change.text.is_some() {
+            return texts.iter().find(|text| text.pointer == change.pointer && text.text.is_some()).cloned();
         }
+        let now = after.pointer(&change.pointer);
+        let ours = if holds_all_of(change, now) { change.after.clone() } else { now.cloned() };
+        (now != change.before.as_ref()).then(|| Change { after: ours, ..change.clone() })
     };
     tried.iter().filter_map(made).collect()
 }

@@ -21,7 +21,7 @@ pub(crate) fn is_long() -> bool {
 }
 
 /// Stages of one rule in a sample, and fixtures that are tried for them.
-const OF_A_RULE: (usize, usize) = (1, 4);
+const OF_A_RULE: (usize, usize) = (1, 6);
 
 /// The stages that could be set, and what was said about the others.
 pub(crate) struct Stages {
