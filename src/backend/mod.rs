@@ -7,6 +7,7 @@ pub mod snapshot;
 pub mod ownership;
 pub mod change;
 pub mod recover;
+pub mod originals;
 pub mod undo;
 pub mod files;
 pub mod configuration;

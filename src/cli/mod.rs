@@ -17,6 +17,9 @@ pub mod diff;
 pub mod prompt;
 pub mod fix;
 pub mod recover;
+pub mod emit;
+pub mod plan;
+pub mod apply;
 pub mod undo;
 pub mod generate;
 
@@ -72,6 +75,9 @@ fn run(command: Option<Command>, shell: &Shell) -> Result<u8, CliError> {
         Some(Command::Audit(args)) => audit::run(&args, shell),
         Some(Command::Diff(args)) => diff::run(&args, shell),
         Some(Command::Fix(args)) => fix::run(&args, shell),
+        Some(Command::Plan(args)) => plan::run(&args, shell),
+        Some(Command::Apply(args)) => apply::run(&args, shell),
+        Some(Command::Emit(args)) => emit::run(&args, shell),
         Some(Command::Undo(args)) => undo::run(&args, shell),
         Some(Command::Recover(args)) => recover::run(&args, shell),
         Some(Command::History(args)) => history::run(&args, shell),

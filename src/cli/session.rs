@@ -101,10 +101,11 @@ impl Session {
         let started = Instant::now();
         let filter = Filter::parse(&what.select, &what.ignore, RULES)?;
         let selector = what.selector.as_deref().map(Selector::parse).transpose()?;
-        let found = find_configuration(what, env)?;
-        let config = match &found {
-            Some(file) => Config::parse(&file.text, &file.name, RULES)?,
-            None => Config::default(),
+        let found = if what.known.is_some() { None } else { find_configuration(what, env)? };
+        let config = match (&what.known, &found) {
+            (Some(known), _) => known.clone(),
+            (None, Some(file)) => Config::parse(&file.text, &file.name, RULES)?,
+            (None, None) => Config::default(),
         };
         if let Some(file) = &found {
             ui.detail(&format!("Configuration {}", file.name));

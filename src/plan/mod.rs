@@ -11,5 +11,9 @@ pub mod merge;
 pub mod simulate;
 pub mod outlook;
 pub mod diff;
+pub mod hidden;
+pub mod draft;
+pub mod emit;
+pub mod file;
 
 pub use patch::{Guarded, PatchError};

@@ -12,6 +12,7 @@ pub mod name;
 pub mod actions;
 pub mod rbac;
 pub mod manual;
+pub mod plan;
 pub mod generated;
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 
 mod core_loop;
 mod custom;
+mod emit;
 mod harness;
+mod plan;
 mod harness_test;
 mod journal;
 mod ownership;
