@@ -10,10 +10,12 @@ use super::cluster::connect::Connection;
 use super::cluster::objects::{self, GetError};
 use super::cluster::write::{self, Answer, Options, Write};
 use super::journal::{Intent, JournalError, Outcome, Record, StepResult, Verb, Writer};
+use super::ownership;
 use crate::fix::{CHANGE_ID, Edit, RESTARTED_AT, Step};
 use crate::model::ObjectRef;
 use crate::model::object::{LAST_APPLIED, pointer};
 use crate::plan::change::{self, Change, Standing};
+use crate::plan::owners::HandBack;
 use crate::plan::patch::{self, PatchError};
 
 /// A step that the server has tried.
@@ -31,6 +33,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// True if pods are replaced, which has to be waited for.
     pub rolls_out: bool,
+    /// Who is to own its fields afterwards: for a change that is taken back.
+    pub hand_back: Option<HandBack>,
 }
 
 /// A step can't be done.
@@ -64,36 +68,57 @@ impl From<PatchError> for Refusal {
     }
 }
 
-/// Reads, builds and dry-runs a step. `None` for steps that write nothing.
-pub async fn prepare(connection: &Connection, step: &Step, options: &Options) -> Result<Option<Prepared>, Refusal> {
-    let (write, before) = match step {
-        Step::Patch { object, subresource, edits, expect } => {
-            let raw = read(connection, object, subresource.as_deref()).await?;
-            (patch_of(object, subresource.clone(), &raw, edits, expect)?, Some(raw))
-        }
-        Step::Restart { object } => {
-            let raw = read(connection, object, None).await?;
-            let base = match object.kind.as_str() {
-                "CronJob" => return Ok(None),
-                _ => "/spec/template/metadata/annotations",
-            };
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            let edit = Edit::set(pointer(base, &[RESTARTED_AT]), now);
-            (patch_of(object, None, &raw, &[edit], &[])?, Some(raw))
-        }
-        Step::Create { object, manifest } => (create_of(connection, object, manifest).await?, None),
-        Step::Delete { object } => {
-            let raw = read(connection, object, None).await?;
-            let uid = raw.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
-            (Write::Delete { object: (**object).clone(), uid }, Some(raw))
-        }
-        Step::Wait { .. } => return Ok(None),
-    };
-    dry_run(connection, write, before, options).await.map(Some)
+/// The object, or the part of it, that a step is built from; `None` if it needs none.
+pub fn source(step: &Step) -> Option<(&ObjectRef, Option<&str>)> {
+    match step {
+        Step::Patch { object, subresource, .. } => Some((object, subresource.as_deref())),
+        Step::Restart { object } if object.kind == "CronJob" => None,
+        Step::Restart { object } | Step::Delete { object } => Some((object, None)),
+        Step::Create { .. } | Step::Wait { .. } => None,
+    }
 }
 
-async fn read(connection: &Connection, object: &ObjectRef, part: Option<&str>) -> Result<Value, Refusal> {
-    let raw = objects::get(connection, object, part).await?;
+/// Reads, builds and dry-runs a step. `None` for steps that write nothing.
+pub async fn prepare(connection: &Connection, step: &Step, options: &Options) -> Result<Option<Prepared>, Refusal> {
+    let raw = match source(step) {
+        Some((object, part)) => Some(objects::get(connection, object, part).await?),
+        None => None,
+    };
+    prepare_on(connection, step, raw, options).await
+}
+
+/// Builds and dry-runs a step on the object as it was read just now.
+pub async fn prepare_on(
+    connection: &Connection,
+    step: &Step,
+    raw: Option<Value>,
+    options: &Options,
+) -> Result<Option<Prepared>, Refusal> {
+    if let Some(raw) = &raw {
+        admit(step, raw)?;
+    }
+    let write = match (step, &raw) {
+        (Step::Patch { object, subresource, edits, expect }, Some(raw)) => {
+            patch_of(object, subresource.clone(), raw, edits, expect)?
+        }
+        (Step::Restart { object }, Some(raw)) => {
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let edit = Edit::set(pointer("/spec/template/metadata/annotations", &[RESTARTED_AT]), now);
+            patch_of(object, None, raw, &[edit], &[])?
+        }
+        (Step::Create { object, manifest }, _) => create_of(object, manifest),
+        (Step::Delete { object }, Some(raw)) => {
+            let uid = raw.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Write::Delete { object: (**object).clone(), uid }
+        }
+        _ => return Ok(None),
+    };
+    dry_run(connection, write, raw, options).await.map(Some)
+}
+
+/// Refuses what is another object by now, what is leaving, and what would not roll out.
+fn admit(step: &Step, raw: &Value) -> Result<(), Refusal> {
+    let object = step.object();
     let uid = raw.pointer("/metadata/uid").and_then(Value::as_str);
     if object.uid.is_some() && object.uid.as_deref() != uid {
         let hint = Some("audit again".to_owned());
@@ -102,7 +127,11 @@ async fn read(connection: &Connection, object: &ObjectRef, part: Option<&str>) -
     if raw.pointer("/metadata/deletionTimestamp").is_some() {
         return Err(Refusal::new(format!("{object} is being deleted")));
     }
-    Ok(raw)
+    if crate::plan::merge::rolls_out(step) && raw.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        let hint = Some(format!("`kubectl rollout resume` lets {} roll out again", object.short()));
+        return Err(Refusal { hint, ..Refusal::new(format!("{object} is paused: it would not roll out")) });
+    }
+    Ok(())
 }
 
 fn patch_of(
@@ -119,14 +148,11 @@ fn patch_of(
     Ok(Write::Patch { object: object.clone(), subresource, guarded })
 }
 
-async fn create_of(connection: &Connection, object: &ObjectRef, manifest: &Value) -> Result<Write, Refusal> {
-    if objects::find(connection, object, None).await?.is_some() {
-        let hint = Some("audit again".to_owned());
-        return Err(Refusal { hint, ..Refusal::new(format!("{object} exists already")) });
-    }
+/// That the name is free says the dry run: the server refuses a creation of what exists.
+fn create_of(object: &ObjectRef, manifest: &Value) -> Write {
     let mut manifest = manifest.clone();
     manifest["metadata"]["annotations"][CHANGE_ID] = Value::from(ulid::Ulid::generate().to_string());
-    Ok(Write::Create { object: object.clone(), manifest })
+    Write::Create { object: object.clone(), manifest }
 }
 
 /// Lets the server try a request and looks at what it would make of it.
@@ -148,7 +174,7 @@ pub async fn dry_run(
     };
     let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
     let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
-    Ok(Prepared { write, before, after, changes, warnings, rolls_out })
+    Ok(Prepared { write, before, after, changes, warnings, rolls_out, hand_back: None })
 }
 
 /// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
@@ -179,7 +205,8 @@ pub struct Purpose {
     pub irreversible: Option<String>,
 }
 
-/// Journals the intent, sends the request and journals what became of it.
+/// Journals the intent, sends the request and journals what became of it. Fields that are taken back
+/// are handed back to their owners.
 pub async fn commit(
     connection: &Connection,
     journal: &mut Writer,
@@ -188,11 +215,20 @@ pub async fn commit(
     prepared: &Prepared,
     options: &Options,
 ) -> Result<StepResult, JournalError> {
-    journal.write(&Record::Intent(intent(step, purpose, prepared)))?;
+    let owners = ownership::owners(connection, prepared).await;
+    let intent = Intent { owners, ..intent(step, purpose, prepared) };
+    journal.write(&Record::Intent(intent.clone()))?;
     let answer = write::send(connection, &prepared.write, options, false).await;
     let answer = compared(connection, prepared, answer).await;
-    let result = result(step, prepared, answer);
-    journal.write(&Record::Result(result.clone()))?;
+    let mut result = result(step, prepared, answer);
+    journal.write(&Record::Result(result.clone())).map_err(|error| JournalError::Unanswered(Box::new(error)))?;
+    if result.outcome == Outcome::Applied
+        && let Some(back) = &prepared.hand_back
+    {
+        result.kept = ownership::hand_back(connection, &intent.object, back, options).await.err();
+        let failure = result.kept.clone();
+        journal.write(&Record::HandedBack { step, failure, time: jiff::Timestamp::now() })?;
+    }
     Ok(result)
 }
 
@@ -263,6 +299,8 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
         subresource,
         changes: prepared.changes.clone(),
         derived: derived(prepared),
+        owners: Vec::new(),
+        hand_back: prepared.hand_back.clone(),
         change_id: change_id.map(str::to_owned),
         written: prepared.after.as_ref().filter(|_| made).map(written),
         manifest,
@@ -304,15 +342,25 @@ pub fn written(object: &Value) -> String {
     change::hash(&value.to_string())
 }
 
+/// The changes that the dry run announced: what somebody else wrote beside them meanwhile is not ours
+/// to take back. Without a dry run there is nothing to tell them apart by.
+fn ours(changes: Vec<Change>, prepared: &Prepared) -> Vec<Change> {
+    let inside = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let announced = |change: &Change| {
+        let at = |tried: &Change| inside(&tried.pointer, &change.pointer) || inside(&change.pointer, &tried.pointer);
+        prepared.after.is_none() || prepared.changes.iter().any(at)
+    };
+    changes.into_iter().filter(announced).collect()
+}
+
 fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
     match answer {
         Answer::Done { object, code, warnings } => {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
             let mut changes = match (&prepared.write, &prepared.before) {
-                (Write::Patch { .. }, Some(before)) if prepared.after.is_some() => {
-                    change::as_made(&prepared.changes, before, &object)
-                }
-                (Write::Patch { .. }, Some(before)) => change::between(before, &object),
+                (Write::Patch { .. }, Some(before)) => ours(change::between(before, &object), prepared),
                 _ => Vec::new(),
             };
             // The dry run showed none; a webhook may have more to say now.

@@ -4,12 +4,13 @@
 //! cluster. A line is on disk before anything is sent. Values that may not be shown are never in
 //! it: fixes that would need them are refused before.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 mod entry;
+mod lock;
 mod record;
 mod writer;
 
@@ -59,9 +60,12 @@ pub enum JournalError {
     /// The run of the entry has not ended.
     #[error("the run of journal entry {0} has not ended")]
     Running(String),
-    /// Another run is writing.
-    #[error("another run is changing this cluster ({0})")]
-    Locked(String),
+    /// A request was sent, and its answer is not in the journal.
+    #[error("failed to journal the answer to a request")]
+    Unanswered(#[source] Box<JournalError>),
+    /// Another run is writing: where, and who it is.
+    #[error("another run is changing {0}{1}")]
+    Locked(String, String),
 }
 
 fn io_error(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
@@ -85,7 +89,7 @@ impl Journal {
     pub fn begin(&self, cluster: &str, mut begin: Begin) -> Result<Writer, JournalError> {
         let folder = self.root.join(folder_name(cluster));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_error("create", &folder))?;
-        let lock = lock(&folder)?;
+        let lock = lock::take(&folder, &begin)?;
         prune(&folder);
         let id = ulid::Ulid::generate().to_string();
         let path = folder.join(format!("{id}.jsonl"));
@@ -146,23 +150,6 @@ fn folder_name(cluster: &str) -> String {
     cluster.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
 }
 
-/// Takes the lock of a cluster's folder. The system drops it when its owner ends, however that is.
-fn lock(folder: &Path) -> Result<File, JournalError> {
-    let path = folder.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(io_error("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(JournalError::Locked(path.display().to_string())),
-        Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
-    }
-}
-
 fn list(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     match fs::read_dir(folder) {
         Ok(entries) => Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect()),
@@ -186,3 +173,6 @@ fn prune(folder: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

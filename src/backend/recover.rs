@@ -127,6 +127,8 @@ mod tests {
             object: ObjectRef { uid: Some("u".to_owned()), ..ObjectRef::new("v1", "ConfigMap", Some("a"), "b") },
             subresource: None,
             changes,
+            owners: Vec::new(),
+            hand_back: None,
             derived: derived.iter().map(|at| (*at).to_owned()).collect(),
             manifest: None,
             change_id: Some("mark".to_owned()),

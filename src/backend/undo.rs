@@ -12,6 +12,7 @@ use crate::fix::CHANGE_ID;
 use crate::model::ObjectRef;
 use crate::model::object::pointer;
 use crate::plan::change::{self as fields, Field, Standing};
+use crate::plan::owners::HandBack;
 
 /// What can be done about a step.
 pub enum Back {
@@ -106,8 +107,19 @@ async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options
         Ok(guarded) => guarded,
         Err(error) => return Back::Refused(vec![error.to_string()]),
     };
-    let write = Write::Patch { object: object.clone(), subresource: step.intent.subresource.clone(), guarded };
-    match ready(change::dry_run(connection, write, Some(live), options).await) {
+    let subresource = step.intent.subresource.clone();
+    // What was absent before is gone, and has no owner.
+    let present = back.iter().filter(|field| field.change.before.is_some() || field.change.text.is_some());
+    let hand_back = HandBack {
+        manager: options.field_manager.clone(),
+        subresource: subresource.clone(),
+        pointers: present.map(|field| field.pointer.clone()).collect(),
+        owners: step.intent.owners.clone(),
+    };
+    let hand_back = Some(hand_back).filter(|back| !back.pointers.is_empty());
+    let write = Write::Patch { object: object.clone(), subresource, guarded };
+    let tried = change::dry_run(connection, write, Some(live.clone()), options).await;
+    match ready(tried.map(|tried| Prepared { hand_back, ..tried })) {
         Back::Ready(prepared) if !foreign.is_empty() => Back::Part(prepared, changed_since(foreign)),
         Back::Refused(mut reasons) if !foreign.is_empty() => {
             reasons.extend(changed_since(foreign));

@@ -15,12 +15,15 @@ use crate::plan::order;
 
 mod batch;
 mod interactive;
+mod portions;
+pub mod preflight;
 mod run;
 mod summary;
 
-pub use interactive::step_diff;
+pub use batch::run as run_batch;
+pub use interactive::{rehearsal, step_diff};
 pub use run::{Run, Settled, kubectl_name};
-pub use summary::{count, settled_json};
+pub use summary::{count, finish, settled_json};
 
 /// The flags of `fix`.
 #[derive(Debug, Args)]
@@ -40,6 +43,9 @@ pub struct FixArgs {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"], help_heading = "Output")]
     pub output: Option<String>,
+    /// Nothing but what the selected fixes are, even if a rule would make another by now
+    #[arg(skip)]
+    pub as_planned: bool,
 }
 
 /// How changes are written.
@@ -86,6 +92,11 @@ impl WriteArgs {
         }
     }
 
+    /// How long rollouts and conditions are waited for; `None` if not at all.
+    pub fn patience(&self) -> Option<Duration> {
+        self.wait.then_some(self.timeout)
+    }
+
     /// Refuses to begin without somebody to ask.
     pub fn check_consent(&self, shell: &Shell) -> Result<(), CliError> {
         if self.yes || self.dry_run != DryRun::None || shell.ui.is_interactive() {
@@ -127,18 +138,19 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     args.write.check_consent(shell)?;
     let runtime = runtime()?;
     let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let Origin::Cluster { connection, identity } = &session.origin else {
         return Err(CliError::new("fix needs a cluster"));
     };
+    let (connection, identity) = (connection.clone(), identity.clone());
     announce(shell, &session);
-    let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.namespaces = session.inventory.scope.namespaces.iter().flatten().cloned().collect();
     let selected: Vec<Finding> = session.findings().cloned().collect();
     let outcome = if args.write.yes || args.write.dry_run != DryRun::None {
-        batch::run(args, &mut run, &session, &selected)
+        batch::run(args, &mut run, &mut session, &selected)
     } else {
-        interactive::run(&mut run, &mut session, &selected)
+        interactive::run(args, &mut run, &mut session, &selected)
     };
     let left = match outcome {
         Ok(left) => left,
@@ -153,7 +165,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
 }
 
 /// Context, server and namespaces, before anything is asked.
-fn announce(shell: &Shell, session: &Session) {
+pub fn announce(shell: &Shell, session: &Session) {
     let Origin::Cluster { connection, .. } = &session.origin else { return };
     let context = connection.context.as_deref().unwrap_or("in-cluster");
     let scope = match &session.inventory.scope.namespaces {
@@ -190,11 +202,21 @@ fn purpose_of(finding: &Finding, fix: &Fix) -> Purpose {
 pub fn not_offered(finding: &Finding) -> Option<String> {
     let Some(fix) = offered(finding) else { return Some("there is no fix for a machine".to_owned()) };
     if let Some(refused) = fix.lowered_by.iter().find(|lowered| lowered.refuses) {
-        return Some(format!("refused ({}): {}", refused.guard, refused.reason));
+        return Some(format!("refused ({}): {}{}", refused.guard, refused.reason, instead(finding, fix)));
     }
     if fix.applicability == Applicability::Manual {
         let why = fix.lowered_by.first().map_or_else(|| fix.title.clone(), |lowered| lowered.reason.clone());
-        return Some(format!("manual: {why}"));
+        return Some(format!("manual: {why}{}", instead(finding, fix)));
     }
     None
+}
+
+/// The command that prints a fix for the source of objects that somebody else keeps.
+fn instead(finding: &Finding, fix: &Fix) -> String {
+    let owned = !fix.lowered_by.is_empty() && fix.lowered_by.iter().all(|lowered| lowered.guard == "ownership");
+    if !owned || fix.steps.is_empty() {
+        return String::new();
+    }
+    let namespace = finding.object.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+    format!("; `kubectl progrc emit {}{namespace}` prints the change", finding.rule)
 }

@@ -10,7 +10,9 @@ use super::history::{entry_of_cluster, journal, moment};
 use super::prompt::{self, Interrupt};
 use super::session::{cluster_of, connect, runtime};
 use crate::backend::cluster::connect::Connection;
+use crate::backend::cluster::write::Options;
 use crate::backend::journal::{Entry, Journal, Outcome, Record, StepEntry, StepResult};
+use crate::backend::ownership;
 use crate::backend::recover::{self, Shown};
 use crate::report::text::{Line, Role};
 
@@ -96,11 +98,26 @@ impl Looked {
         entry
     }
 
-    /// Writes into the journal what is known.
-    pub fn write(&self, journal: &Journal) -> Result<(), CliError> {
+    /// Writes into the journal what is known, and gives back the fields that were taken back.
+    pub async fn write(&self, journal: &Journal, connection: &Connection) -> Result<(), CliError> {
         let mut writer = journal.reopen(&self.entry)?;
-        self.records().iter().try_for_each(|record| writer.write(record))?;
+        for record in self.records().iter().filter(|record| matches!(record, Record::Result(_))) {
+            writer.write(record)?;
+        }
+        for step in self.settled().kept() {
+            let Some(back) = &step.intent.hand_back else { continue };
+            let options = Options { field_manager: back.manager.clone(), ..Options::default() };
+            let failure = ownership::hand_back(connection, &step.intent.object, back, &options).await.err();
+            writer.write(&Record::HandedBack { step: step.intent.step, failure, time: jiff::Timestamp::now() })?;
+        }
+        for record in self.records().iter().filter(|record| matches!(record, Record::End { .. })) {
+            writer.write(record)?;
+        }
         Ok(())
+    }
+
+    fn writes(&self) -> bool {
+        !self.records().is_empty() || self.settled().kept().next().is_some()
     }
 
     /// What is known, and before, wanted and now where it is not.
@@ -123,7 +140,11 @@ impl Looked {
                 }
             }
         }
-        if self.steps.is_empty() {
+        for step in self.settled().kept() {
+            let name = kubectl_name(&step.intent.object);
+            lines.push(Line::of(Role::Plain, &format!("  {name}: its fields go back to their owners")));
+        }
+        if self.steps.is_empty() && self.settled().kept().next().is_none() {
             lines.push(Line::of(Role::Plain, "  nothing was in flight"));
         }
         lines
@@ -164,12 +185,11 @@ pub fn run(args: &RecoverArgs, shell: &Shell) -> Result<u8, CliError> {
         looked.push(one);
     }
     let lines: Vec<Line> = looked.iter().flat_map(Looked::lines).collect();
-    if args.output.is_some() {
-        shell.ui.ask_lines(&lines);
-    } else {
-        shell.ui.lines(&lines);
+    match args.output {
+        Some(_) => shell.ui.ask_lines(&lines),
+        None => shell.ui.lines(&lines),
     }
-    let writes = looked.iter().any(|one| !one.records().is_empty());
+    let writes = looked.iter().any(Looked::writes);
     let mut settled = false;
     if writes && !args.dry_run {
         if !args.yes && !shell.ui.is_interactive() {
@@ -179,7 +199,9 @@ pub fn run(args: &RecoverArgs, shell: &Shell) -> Result<u8, CliError> {
         let interrupt = Interrupt::listen(&runtime, &shell.ui);
         settled = args.yes || prompt::confirm(&shell.ui, &interrupt, "Settle the journal so?")?;
         if settled {
-            looked.iter().filter(|one| !one.records().is_empty()).try_for_each(|one| one.write(&journal))?;
+            for one in looked.iter().filter(|one| one.writes()) {
+                runtime.block_on(one.write(&journal, &connection))?;
+            }
         }
     }
     finish(args, shell, &looked, settled)
@@ -213,7 +235,7 @@ fn chosen(args: &RecoverArgs, shell: &Shell, journal: &Journal, cluster: &str) -
 
 fn finish(args: &RecoverArgs, shell: &Shell, looked: &[Looked], settled: bool) -> Result<u8, CliError> {
     let unclear: Vec<&Looked> = looked.iter().filter(|one| !one.unclear().is_empty()).collect();
-    let refused = !settled && !args.dry_run && looked.iter().any(|one| !one.records().is_empty());
+    let refused = !settled && !args.dry_run && looked.iter().any(Looked::writes);
     let code = if unclear.is_empty() && !refused { code::DONE } else { code::LEFT };
     match args.output.as_deref() {
         Some("name") => {

@@ -48,6 +48,15 @@ struct Planned<'a> {
     is_part: bool,
 }
 
+/// What an undo has not brought back.
+#[derive(Default)]
+struct Rest {
+    /// What was refused or failed, and why.
+    left: Vec<String>,
+    /// What was lost with the change and stays lost.
+    lost: Vec<String>,
+}
+
 /// Runs `undo`.
 pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
     args.write.check_consent(shell)?;
@@ -56,22 +65,23 @@ pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.command = "undo";
     let entries = chosen(args, shell, &run.cluster())?;
-    let (mut left, mut made) = (Vec::new(), Vec::new());
+    let (mut all, mut made) = (Rest::default(), Vec::new());
     for entry in &entries {
         run.undoes = Some(entry.begin.id.clone());
         run.namespaces.clone_from(&entry.begin.namespaces);
-        let rest = match one(args, &mut run, entry) {
-            Ok(rest) => rest,
-            Err(error) => return Err(run.close_after(error)),
-        };
+        let mut rest = Rest::default();
+        if let Err(error) = one(args, &mut run, entry, &mut rest) {
+            return Err(run.close_after(error));
+        }
         // Of a part the rest is still to be undone.
-        made.extend(run.end(rest.is_empty() && args.step.is_none())?);
-        left.extend(rest);
+        made.extend(run.end(rest.left.is_empty() && args.step.is_none())?);
+        all.left.extend(rest.left);
+        all.lost.extend(rest.lost);
         if run.interrupted {
             break;
         }
     }
-    finish(args, &run, &made, &left)
+    finish(args, &run, &made, &all)
 }
 
 /// The entries to take back, newest first.
@@ -106,35 +116,34 @@ fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, C
 }
 
 /// Takes one entry back: looks at every step, shows it, asks once, writes.
-fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>, CliError> {
+fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry, rest: &mut Rest) -> Result<(), CliError> {
     let ui = &run.shell.ui;
     let context = run.connection.context.as_deref().unwrap_or("in-cluster");
     ui.note(&format!("Context {context} · {}", run.connection.server));
     ui.note(&format!("Undo {} ({} of {})", entry.begin.id, entry.begin.command, moment(&entry.begin)));
-    let mut left = Vec::new();
     // What a crash has left open is settled first, by what the objects show.
     let open = entry.is_open().then(|| run.runtime.block_on(Looked::at(&run.connection, entry)));
     let settled = open.as_ref().map_or_else(|| entry.clone(), Looked::settled);
     if let Some(open) = &open {
         ui.ask_lines(&open.lines());
-        left.extend(open.unclear());
+        rest.left.extend(open.unclear());
     }
-    let planned = look(args, run, &settled, &mut left);
+    let planned = look(args, run, &settled, rest);
     show(run, &planned);
     if args.write.dry_run != DryRun::None {
-        return Ok(left);
+        return Ok(());
     }
     if !planned.is_empty()
         && !args.write.yes
         && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")?
     {
-        left.push("answered no".to_owned());
-        return Ok(left);
+        rest.left.push("answered no".to_owned());
+        return Ok(());
     }
     if let Some(open) = &open {
-        open.write(&journal(run.shell)?)?;
+        run.runtime.block_on(open.write(&journal(run.shell)?, &run.connection))?;
     }
-    if planned.is_empty() && left.is_empty() {
+    if planned.is_empty() && rest.left.is_empty() {
         // Nothing to take back is as good as taken back, and the journal has to know.
         run.begin()?;
     }
@@ -143,14 +152,15 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>,
         let object = &planned.step.intent.object;
         // Earlier steps of this undo may have changed the same object.
         let is_stale = touched.iter().any(|touched| touched.same(object));
-        write(args, run, planned, is_stale, &mut left)?;
+        rest.lost.extend(planned.step.intent.irreversible.clone());
+        write(args, run, planned, is_stale, rest)?;
         touched.push(object);
     }
-    Ok(left)
+    Ok(())
 }
 
 /// Lets the server try the way back of every step, and says what is refused.
-fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<String>) -> Vec<Planned<'a>> {
+fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, rest: &mut Rest) -> Vec<Planned<'a>> {
     let ui = &run.shell.ui;
     let mut planned = Vec::new();
     for step in undo::order(entry, args.step) {
@@ -169,7 +179,7 @@ fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<Str
             }
             Back::Part(prepared, lines) => {
                 refuse(&lines);
-                left.push(format!("{name}: {}", lines.join(" ")));
+                rest.left.push(format!("{name}: {}", lines.join(" ")));
                 if offers_part(args, run, &name) {
                     planned.push(Planned { step, back: Some(*prepared), is_part: true });
                 } else {
@@ -179,7 +189,7 @@ fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<Str
             Back::Nothing(why) => ui.note(&format!("  {name}: {why}")),
             Back::Refused(lines) => {
                 refuse(&lines);
-                left.push(format!("{name}: {}", lines.join(" ")));
+                rest.left.push(format!("{name}: {}", lines.join(" ")));
             }
         }
     }
@@ -200,12 +210,12 @@ fn write(
     run: &mut Run<'_>,
     planned: Planned<'_>,
     is_stale: bool,
-    left: &mut Vec<String>,
+    rest: &mut Rest,
 ) -> Result<(), CliError> {
     let Planned { step, mut back, is_part } = planned;
     let name = kubectl_name(&step.intent.object);
     if run.interrupted {
-        left.push(format!("{name}: interrupted"));
+        rest.left.push(format!("{name}: interrupted"));
         return Ok(());
     }
     if is_stale {
@@ -214,7 +224,7 @@ fn write(
             Back::Part(fresh, _) if is_part => back = Some(*fresh),
             Back::Nothing(_) => return Ok(()),
             Back::Part(_, lines) | Back::Refused(lines) => {
-                left.push(format!("{name}: {}", lines.join(" ")));
+                rest.left.push(format!("{name}: {}", lines.join(" ")));
                 return Ok(());
             }
         }
@@ -224,7 +234,11 @@ fn write(
     let purpose =
         Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
     if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[back])? {
-        left.push(format!("{name}: {}", run.last_failure()));
+        rest.left.push(format!("{name}: {}", run.last_failure()));
+    }
+    let answers = run.settled.last().map(|settled| settled.results.as_slice()).unwrap_or_default();
+    for why in answers.iter().filter_map(|(_, result)| result.kept.as_ref()) {
+        rest.left.push(format!("{name}: the value is back, but the ownership of the fields stays with us: {why}"));
     }
     Ok(())
 }
@@ -247,12 +261,12 @@ fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
 }
 
 /// Says how it ended; `made` are the journal entries of this undo.
-fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> Result<u8, CliError> {
+fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], rest: &Rest) -> Result<u8, CliError> {
     let entry = made.last();
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
-        () if !left.is_empty() => code::LEFT,
+        () if !rest.left.is_empty() => code::LEFT,
         () => code::DONE,
     };
     match args.output.as_deref() {
@@ -261,7 +275,7 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> R
             let steps: Vec<Value> = run.settled.iter().map(settled_json).collect();
             let value = json!({
                 "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": entry, "undoes": run.undoes,
-                "exitCode": code, "applied": steps, "left": left,
+                "exitCode": code, "applied": steps, "left": rest.left, "lost": rest.lost,
             });
             run.shell.ui.data(&if format == "json" {
                 format!("{value:#}\n")
@@ -272,7 +286,9 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> R
         None => {
             let done = run.settled.iter().filter(|settled| settled.failure.is_none()).count();
             let mut lines = vec![Line::of(Role::Strong, &format!("{} taken back", count(done, "change", "changes")))];
-            lines.extend(left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
+            lines.extend(rest.left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
+            let lost = |text: &String| Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, text);
+            lines.extend(rest.lost.iter().map(lost));
             for entry in made {
                 lines.push(
                     Line::of(Role::Plain, "Undo of this undo: ")

@@ -221,21 +221,6 @@ fn locate(change: &Change, live: &Value) -> Option<String> {
     Some(format!("{now}{}", change.pointer.strip_prefix(then.as_str())?))
 }
 
-/// What a write has made of the fields that its dry run changed. What others changed between our
-/// read and our write stands in the same answer, and is theirs.
-pub fn as_made(tried: &[Change], before: &Value, after: &Value) -> Vec<Change> {
-    let texts = between(before, after);
-    let made = |change: &Change| {
-        if change.text.is_some() {
-            return texts.iter().find(|text| text.pointer == change.pointer && text.text.is_some()).cloned();
-        }
-        let now = after.pointer(&change.pointer);
-        let ours = if holds_all_of(change, now) { change.after.clone() } else { now.cloned() };
-        (now != change.before.as_ref()).then(|| Change { after: ours, ..change.clone() })
-    };
-    tried.iter().filter_map(made).collect()
-}
-
 /// True if a map that we added still holds everything that we put into it: others may have added
 /// more, which stays.
 fn holds_all_of(change: &Change, now: Option<&Value>) -> bool {
@@ -322,17 +307,6 @@ mod tests {
         assert_eq!(back["spec"]["containers"][1]["env"][0]["value"], "1");
         let gone = json!({"spec": {"containers": [side]}});
         assert_eq!(standing(&changes, &gone)[0].standing, Standing::Foreign);
-    }
-
-    #[test]
-    fn what_others_changed_before_our_write_is_not_ours() {
-        let before = json!({"data": {"A": "1", "B": "1"}, "spec": {"port": 1}});
-        let tried = between(&before, &json!({"data": {"A": "2", "B": "1"}, "spec": {"port": 2}}));
-        let after = json!({"data": {"A": "2", "B": "theirs", "C": "theirs"}, "spec": {"port": 3}});
-        let made = as_made(&tried, &before, &after);
-        let fields: Vec<(&str, Option<&Value>)> =
-            made.iter().map(|change| (change.pointer.as_str(), change.after.as_ref())).collect();
-        assert_eq!(fields, [("/spec/port", Some(&json!(3))), ("/data/A", Some(&json!("2")))]);
     }
 
     #[test]

@@ -3,10 +3,17 @@
 pub mod patch;
 pub mod encode;
 pub mod change;
+pub mod owners;
 pub mod seen;
+pub mod graph;
+pub mod order;
+pub mod merge;
 pub mod simulate;
 pub mod outlook;
 pub mod diff;
-pub mod order;
+pub mod hidden;
+pub mod draft;
+pub mod emit;
+pub mod file;
 
 pub use patch::{Guarded, PatchError};

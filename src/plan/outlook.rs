@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
 use crate::model::Inventory;
 
-use super::order;
+use super::graph::{self, Planned};
 use super::simulate::{self, SimulationError};
 
 /// An inventory after fixes; `None` if there are none to apply.
@@ -27,27 +27,28 @@ pub fn after_all_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
 /// The score with what it would be after the fixes. `run` judges an inventory as the audit was
 /// judged: the same rules, settings and waivers, no filter. A score that can't be foreseen is
 /// `None`.
-pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&Inventory) -> Audit) -> Score {
+pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&Inventory) -> Audit + Sync) -> Score {
     let mut now = score(audit);
     let then = |after: Outlook| match after {
         Ok(Some(after)) => score(&run(&after)).overall,
         Ok(None) => now.overall,
         Err(_) => None,
     };
-    let safe = then(after_safe_fixes(inventory, &audit.findings));
-    let all = then(after_all_fixes(inventory, &audit.findings));
-    (now.after_safe_fixes, now.after_all_fixes) = (safe, all);
+    (now.after_safe_fixes, now.after_all_fixes) = std::thread::scope(|scope| {
+        let safe = scope.spawn(|| then(after_safe_fixes(inventory, &audit.findings)));
+        let all = then(after_all_fixes(inventory, &audit.findings));
+        (safe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), all)
+    });
     now
 }
 
 fn after(inventory: &Inventory, findings: &[Finding], takes: impl Fn(&Fix) -> bool) -> Outlook {
-    let mut findings: Vec<&Finding> = findings.iter().collect();
-    findings.sort_by_key(|finding| order::rank(finding.rule));
-    let first = findings.into_iter().filter_map(|finding| finding.fixes.first());
-    let fixes: Vec<&Fix> =
-        first.filter(|fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty()).collect();
-    if fixes.is_empty() {
+    let wanted = |fix: &&Fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty();
+    let first = findings.iter().filter_map(|finding| Some((finding, finding.fixes.first().filter(wanted)?)));
+    let planned: Vec<Planned> = first.map(|(finding, fix)| Planned::of(finding, fix, inventory)).collect();
+    if planned.is_empty() {
         return Ok(None);
     }
+    let fixes: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| &planned[index].fix).collect();
     simulate::apply_what_fits(inventory, &fixes).map(Some)
 }

@@ -5,13 +5,13 @@ use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace, WAIT};
+use crate::harness::{ControlPlane, Rule, TestNamespace, WAIT};
 
 const BUDGETS: &str = "policy/v1/poddisruptionbudgets";
 const QUESTION: &str = "Apply this fix? [";
 
 /// A namespace with a Deployment of two pods for each name; nothing acts on them.
-fn workloads(names: &[&str]) -> TestNamespace {
+pub(crate) fn workloads(names: &[&str]) -> TestNamespace {
     let ns = ControlPlane::bare().namespace("prompts");
     for name in names {
         ns.apply(&format!(
@@ -33,10 +33,10 @@ spec:
 }
 
 /// A dialogue with the plugin.
-struct Talk(PtySession);
+pub(crate) struct Talk(PtySession);
 
 impl Talk {
-    fn start(ns: &TestNamespace, words: &[&str]) -> Self {
+    pub(crate) fn start(ns: &TestNamespace, words: &[&str]) -> Self {
         let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
         Self(spawn_command(ns.progrc(words).command(), Some(limit)).expect("a terminal can be opened"))
     }
@@ -48,17 +48,17 @@ impl Talk {
 
     /// Waits for a text and returns what stood before it.
     #[track_caller]
-    fn hear(&mut self, text: &str) -> String {
+    pub(crate) fn hear(&mut self, text: &str) -> String {
         self.0.exp_string(text).unwrap_or_else(|error| panic!("waited for {text:?}: {error}"))
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         self.0.send_line(line).expect("the terminal is open");
     }
 
     /// The rest of what it says, and its exit code.
     #[track_caller]
-    fn end(mut self, code: i32) -> String {
+    pub(crate) fn end(mut self, code: i32) -> String {
         let rest = self.0.exp_eof().expect("it ends");
         match self.0.process().wait().expect("it is our child") {
             WaitStatus::Exited(_, ended) => assert_eq!(ended, code, "{rest}"),
@@ -209,7 +209,7 @@ fn what_is_lost_for_good_is_confirmed_by_name() {
 }
 
 /// A public load balancer beside an ingress controller that routes to it already.
-fn balancer(ns: &TestNamespace) {
+pub(crate) fn balancer(ns: &TestNamespace) {
     ns.apply(
         "
 apiVersion: v1
@@ -281,6 +281,51 @@ fn settled(ns: &TestNamespace, end: &str) {
     assert!(!end.contains("panicked") && !end.contains("error: "), "{end}");
     let (hidden, shown) = (end.rfind("\u{1b}[?25l"), end.rfind("\u{1b}[?25h"));
     assert!(hidden.is_none() || hidden < shown, "{end:?}");
+}
+
+#[test]
+fn what_somebody_else_did_meanwhile_is_said_and_left() {
+    let ns = workloads(&["a", "b"]);
+    let mut talk = Talk::fix(&ns);
+    talk.hear(QUESTION);
+    ns.apply(
+        "
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: by-hand}
+spec: {maxUnavailable: 1, selector: {matchLabels: {app: b}}}
+",
+    );
+    talk.say("y");
+    let end = talk.end(0);
+    assert!(end.contains("Deployment/") && end.contains("it is gone"), "{end}");
+    assert_eq!(budgets(&ns), ["a-pdb", "by-hand"]);
+}
+
+#[test]
+fn a_missing_right_is_said_at_the_finding() {
+    let ns = workloads(&["a"]);
+    let read = Rule { group: "*", resources: &["*"], verbs: &["get", "list"] };
+    let user = ControlPlane::bare().user_with(&[read]);
+    let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
+    let command = ns.progrc_as(&user, &["fix", "--select", "missing-pdb"]).command();
+    let end = Talk(spawn_command(command, Some(limit)).expect("a terminal can be opened")).end(1);
+    let missing = format!("the user may not create poddisruptionbudgets.policy in namespace {}", ns.name);
+    assert!(end.contains("[1/1] HIGH missing-pdb") && end.contains(&missing), "{end}");
+    assert!(!end.contains(QUESTION), "{end}");
+    assert!(!ns.requests_of(&user).iter().any(|it| it.uri.contains("dryRun")), "not even tried");
+}
+
+#[test]
+fn before_the_question_stands_what_restarts() {
+    let ns = workloads(&["a"]);
+    let mut talk = Talk::start(&ns, &["fix", "--select", "unneeded-service-account-token", "--wait=false"]);
+    let before = talk.hear(QUESTION);
+    assert!(before.contains("accepted") && before.contains("reversible"), "{before}");
+    assert!(before.contains("restarts Deployment/a (2 pods)"), "{before}");
+    assert_eq!(before.matches("restarts Deployment/a").count(), 1, "{before}");
+    talk.say("n");
+    talk.end(1);
 }
 
 #[test]

@@ -152,6 +152,14 @@ pub(crate) fn flagged(prefix: &str) -> TestNamespace {
     ns
 }
 
+/// The same, and a Deployment whose pods have no budget.
+pub(crate) fn flagged_and_bare(prefix: &str) -> TestNamespace {
+    let ns = flagged(prefix);
+    ns.apply(&deployment("many", 3));
+    ns.wait_for_rollout("many");
+    ns
+}
+
 /// The command that sets the flag of [`flagged`] right.
 pub(crate) const FIX_FLAGS: &[&str] = &["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag"];
 

@@ -228,8 +228,13 @@ fn lines_of(home: &Path) -> Vec<(PathBuf, usize)> {
 
 /// Every write of the audit log has an intent of its own in the journal.
 pub(crate) fn unjournaled(writes: &[AuditEntry], entries: &[Entry]) -> Result<(), String> {
-    let mut intents: Vec<&Intent> =
-        entries.iter().flat_map(|entry| entry.steps.iter().map(|step| &step.intent)).collect();
+    // One intent covers the values and, after an undo, a second request that hands their fields back.
+    let requests = |intent: &Intent| if intent.hand_back.is_some() { 2 } else { 1 };
+    let mut intents: Vec<&Intent> = entries
+        .iter()
+        .flat_map(|entry| &entry.steps)
+        .flat_map(|step| std::iter::repeat_n(&step.intent, requests(&step.intent)))
+        .collect();
     for write in writes {
         let Some(at) = intents.iter().position(|intent| is_of(intent, write)) else {
             return Err(format!("a write that the journal does not know: {} {}", write.verb, write.uri));

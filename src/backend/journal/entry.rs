@@ -28,6 +28,8 @@ pub struct StepEntry {
     pub intent: Intent,
     /// What became of it; `None` after a crash.
     pub result: Option<StepResult>,
+    /// True if its fields belong to their owners again, or it was found that they can't.
+    pub is_handed_back: bool,
 }
 
 /// How a step stands.
@@ -82,10 +84,15 @@ impl Entry {
     /// Takes one more record.
     pub fn take(&mut self, record: Record) {
         match record {
-            Record::Intent(intent) => self.steps.push(StepEntry { intent, result: None }),
+            Record::Intent(intent) => self.steps.push(StepEntry { intent, result: None, is_handed_back: false }),
             Record::Result(result) => {
-                if let Some(step) = self.steps.iter_mut().find(|step| step.intent.step == result.step) {
+                if let Some(step) = self.step(result.step) {
                     step.result = Some(result);
+                }
+            }
+            Record::HandedBack { step, .. } => {
+                if let Some(step) = self.step(step) {
+                    step.is_handed_back = true;
                 }
             }
             Record::End { status, .. } => self.end = Some(status),
@@ -93,9 +100,18 @@ impl Entry {
         }
     }
 
+    fn step(&mut self, number: usize) -> Option<&mut StepEntry> {
+        self.steps.iter_mut().find(|step| step.intent.step == number)
+    }
+
+    /// The steps that are taken back, but for the ownership of their fields.
+    pub fn kept(&self) -> impl Iterator<Item = &StepEntry> {
+        self.applied().filter(|step| step.intent.hand_back.is_some() && !step.is_handed_back)
+    }
+
     /// True if the run has an end and so has each of its steps.
     pub fn is_settled(&self) -> bool {
-        self.end.is_some() && self.open().next().is_none()
+        self.end.is_some() && self.open().chain(self.kept()).next().is_none()
     }
 
     /// True if a crash, or an answer that was lost, has left something to settle.

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use super::lock::Lock;
 use super::record::Record;
 use super::{JournalError, io_error};
 
@@ -19,12 +20,12 @@ pub struct Writer {
     whole: u64,
     /// True if more than that may stand in the file.
     is_torn: bool,
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl Writer {
     /// Makes the file of a new entry.
-    pub(super) fn create(id: String, path: PathBuf, lock: File) -> Result<Self, JournalError> {
+    pub(super) fn create(id: String, path: PathBuf, lock: Lock) -> Result<Self, JournalError> {
         let file = OpenOptions::new()
             .create_new(true)
             .append(true)

@@ -11,7 +11,7 @@ use crate::backend::cluster::connect::Connection;
 use crate::backend::cluster::load::Identity;
 use crate::backend::cluster::rollout::{self, Progress};
 use crate::backend::cluster::write::Options;
-use crate::backend::journal::{Begin, Outcome, Record, SCHEMA, StepResult, Writer};
+use crate::backend::journal::{Begin, JournalError, Outcome, Record, SCHEMA, StepResult, Writer};
 use crate::cli::Shell;
 use crate::cli::error::{CliError, code};
 use crate::cli::history::{journal, notice_open};
@@ -64,6 +64,7 @@ pub struct Run<'a> {
     wait: Option<Duration>,
     writer: Option<Writer>,
     steps: usize,
+    has_sent: bool,
 }
 
 impl<'a> Run<'a> {
@@ -92,6 +93,7 @@ impl<'a> Run<'a> {
             undoes: None,
             writer: None,
             steps: 0,
+            has_sent: false,
         }
     }
 
@@ -179,6 +181,7 @@ impl<'a> Run<'a> {
         let commit = change::commit(&self.connection, writer, step, purpose, prepared, &self.options);
         let result = self.runtime.block_on(commit);
         self.connection.warnings().drain().iter().for_each(|warning| self.shell.ui.warn(warning));
+        self.has_sent |= matches!(result, Ok(_) | Err(JournalError::Unanswered(_)));
         result.map_err(|error| CliError::of(&error).hint("nothing is written without the journal"))
     }
 
@@ -263,7 +266,9 @@ impl<'a> Run<'a> {
             (false, false) => "partial",
         };
         if let Some(writer) = &mut self.writer {
-            writer.write(&Record::End { status: status.to_owned(), time: jiff::Timestamp::now() })?;
+            let end = Record::End { status: status.to_owned(), time: jiff::Timestamp::now() };
+            let code = if self.has_sent { code::LOOK } else { code::FAILED };
+            writer.write(&end).map_err(|error| CliError::of(&error).code(code))?;
         }
         Ok(())
     }
@@ -272,6 +277,9 @@ impl<'a> Run<'a> {
     pub fn close_after(&mut self, error: CliError) -> CliError {
         let Some(entry) = self.entry().map(str::to_owned) else { return error };
         let _ = self.close(false);
+        if !self.has_sent {
+            return error;
+        }
         error.code(code::LOOK).hint(format!("`kubectl progrc history {entry}` shows what was done"))
     }
 }
