@@ -31,6 +31,10 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// True if pods are replaced, which has to be waited for.
     pub rolls_out: bool,
+    /// The step that it was built from, to build it anew after a lost race.
+    pub origin: Option<Step>,
+    /// The earlier step of the same entry that it takes back.
+    pub takes_back: Option<usize>,
 }
 
 /// A step can't be done.
@@ -89,7 +93,8 @@ pub async fn prepare(connection: &Connection, step: &Step, options: &Options) ->
         }
         Step::Wait { .. } => return Ok(None),
     };
-    dry_run(connection, write, before, options).await.map(Some)
+    let prepared = dry_run(connection, write, before, options).await?;
+    Ok(Some(Prepared { origin: Some(step.clone()), ..prepared }))
 }
 
 async fn read(connection: &Connection, object: &ObjectRef, part: Option<&str>) -> Result<Value, Refusal> {
@@ -148,7 +153,7 @@ pub async fn dry_run(
     };
     let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
     let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
-    Ok(Prepared { write, before, after, changes, warnings, rolls_out })
+    Ok(Prepared { write, before, after, changes, warnings, rolls_out, origin: None, takes_back: None })
 }
 
 /// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
@@ -200,6 +205,8 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
     let (verb, subresource, manifest) = match &prepared.write {
         Write::Patch { subresource, .. } => (Verb::Patch, subresource.clone(), None),
         Write::Create { manifest, .. } => (Verb::Create, None, Some(manifest.clone())),
+        // What a controller makes anew nobody has to restore.
+        Write::Delete { .. } if prepared.takes_back.is_some() => (Verb::Delete, None, None),
         Write::Delete { .. } => (Verb::Delete, None, prepared.before.as_ref().map(without_server_fields)),
     };
     let change_id =
@@ -216,6 +223,7 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
         manifest,
         resource_version: version.map(str::to_owned),
         irreversible: purpose.irreversible.clone(),
+        takes_back: prepared.takes_back,
         time: jiff::Timestamp::now(),
     }
 }
@@ -238,6 +246,23 @@ pub fn written(object: &Value) -> String {
     let mut value = serde_json::json!([part("/metadata/labels"), part("/spec"), part("/data")]);
     value.sort_all_objects();
     change::hash(&value.to_string())
+}
+
+/// Numbers that the server hands out: in a dry run they are not final.
+const ALLOCATED: [&str; 4] = ["/nodePort", "/healthCheckNodePort", "/clusterIP", "/clusterIPs"];
+
+/// The fields that became something else than the dry run said, by time or by a webhook.
+fn unlike_the_dry_run(prepared: &Prepared, object: &Value) -> Vec<String> {
+    let Some(tried) = &prepared.after else { return Vec::new() };
+    let unlike = prepared.changes.iter().filter(|change| {
+        let allocated = ALLOCATED.iter().any(|name| change.pointer.ends_with(name));
+        !allocated && change.text.is_none() && object.pointer(&change.pointer) != tried.pointer(&change.pointer)
+    });
+    let show = |value: &Value, pointer: &str| patch::shown(pointer, value.pointer(pointer));
+    unlike
+        .map(|change| &change.pointer)
+        .map(|at| format!("{at} became {}, not {} as in the dry run", show(object, at), show(tried, at)))
+        .collect()
 }
 
 fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
@@ -264,6 +289,7 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
             StepResult {
                 outcome: Outcome::Applied,
                 code,
+                message: unlike_the_dry_run(prepared, &object).join("; "),
                 changes,
                 uid: text("/metadata/uid"),
                 resource_version: text("/metadata/resourceVersion"),
@@ -272,7 +298,11 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
                 ..empty
             }
         }
-        Answer::Refused { code, reasons, .. } => StepResult { code, message: reasons.join("; "), ..empty },
+        Answer::Refused { code, mut reasons, hint } => {
+            // A guard that failed says all by itself.
+            reasons.extend(hint.filter(|_| code != 422));
+            StepResult { code, message: reasons.join("; "), ..empty }
+        }
         Answer::Ambiguous { message } => StepResult { outcome: Outcome::Ambiguous, message, ..empty },
     }
 }

@@ -12,6 +12,7 @@ pub mod rules;
 pub mod history;
 pub mod audit;
 pub mod diff;
+pub mod interrupt;
 pub mod prompt;
 pub mod fix;
 pub mod undo;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{ControlPlane, TestNamespace, WAIT};
 
 const BUDGETS: &str = "policy/v1/poddisruptionbudgets";
-const QUESTION: &str = "Apply this fix? [";
+pub(crate) const QUESTION: &str = "Apply this fix? [";
 
 /// A namespace with a Deployment of two pods for each name; nothing acts on them.
 fn workloads(names: &[&str]) -> TestNamespace {
@@ -33,32 +33,32 @@ spec:
 }
 
 /// A dialogue with the plugin.
-struct Talk(PtySession);
+pub(crate) struct Talk(pub(crate) PtySession);
 
 impl Talk {
-    fn start(ns: &TestNamespace, words: &[&str]) -> Self {
+    pub(crate) fn start(ns: &TestNamespace, words: &[&str]) -> Self {
         let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
         Self(spawn_command(ns.progrc(words).command(), Some(limit)).expect("a terminal can be opened"))
     }
 
-    /// `fix` of missing-pdb, which creates a budget for each Deployment.
+    /// `fix` of missing-pdb, which creates a budget for each Deployment; no controller looks at it.
     fn fix(ns: &TestNamespace) -> Self {
-        Self::start(ns, &["fix", "--select", "missing-pdb"])
+        Self::start(ns, &["fix", "--select", "missing-pdb", "--wait=false"])
     }
 
     /// Waits for a text and returns what stood before it.
     #[track_caller]
-    fn hear(&mut self, text: &str) -> String {
+    pub(crate) fn hear(&mut self, text: &str) -> String {
         self.0.exp_string(text).unwrap_or_else(|error| panic!("waited for {text:?}: {error}"))
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         self.0.send_line(line).expect("the terminal is open");
     }
 
     /// The rest of what it says, and its exit code.
     #[track_caller]
-    fn end(mut self, code: i32) -> String {
+    pub(crate) fn end(mut self, code: i32) -> String {
         let rest = self.0.exp_eof().expect("it ends");
         match self.0.process().wait().expect("it is our child") {
             WaitStatus::Exited(_, ended) => assert_eq!(ended, code, "{rest}"),
@@ -297,7 +297,7 @@ fn the_end_of_input_is_no_answer() {
 #[test]
 fn undo_asks_and_no_is_the_default() {
     let ns = workloads(&["a"]);
-    ns.progrc(&["fix", "--select", "missing-pdb", "--yes"]).run().expect_code(0);
+    ns.progrc(&["fix", "--select", "missing-pdb", "--yes", "--wait=false"]).run().expect_code(0);
     for answer in ["", "n"] {
         let mut talk = Talk::start(&ns, &["undo"]);
         assert!(talk.hear("Take these changes back? [y/N] ").contains("a-pdb"));

@@ -8,4 +8,6 @@ pub mod discover;
 pub mod load;
 pub mod objects;
 pub mod write;
+pub mod follow;
 pub mod rollout;
+pub mod checks;

@@ -46,14 +46,18 @@ pub(super) fn run(
         }
         let (steps, wanted) = order::split_restarts(fix);
         match apply(run, finding, fix, &steps)? {
-            None => restarts.extend(wanted.into_iter().map(|workload| (workload, *finding))),
+            None => {
+                run.awaits(&wanted);
+                restarts.extend(wanted.into_iter().map(|workload| (workload, *finding)));
+            }
             Some(reason) => {
-                stopped |= run.needs_look;
+                stopped |= run.needs_look || run.after.atomic;
                 left.push(Left::new(finding, reason, true));
             }
         }
     }
-    if !restarts.is_empty() {
+    let hopeless = stopped && run.after.atomic;
+    if !hopeless && !restarts.is_empty() {
         restart_all(run, &mut restarts, &mut left)?;
     }
     Ok(left)

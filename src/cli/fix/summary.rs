@@ -2,20 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::run::{Run, Settled, kubectl_name};
+use super::run::{Run, kubectl_name};
+use super::settled::Settled;
 use super::{DryRun, FixArgs, Left};
 use crate::audit::score;
-use crate::backend::journal::Outcome;
+use crate::backend::journal::{Outcome, Record};
 use crate::cli::error::{CliError, code};
 use crate::cli::session::Session;
+use crate::finding::Finding;
 use crate::report::text::{Line, Role};
 
 /// Audits again, tells how it ended and returns the exit code.
 pub(super) fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
-    let counted = left.iter().filter(|left| left.counts).count();
-    run.close(counted == 0)?;
+    let mut left: Vec<Left> = left.to_vec();
     let dry = args.write.dry_run != DryRun::None;
     let after = if dry || run.settled.is_empty() || run.interrupted { None } else { audit_again(args, &run) };
+    if let Some(fresh) = &after {
+        left.extend(verify(&mut run, session, fresh)?);
+    }
+    let counted = left.iter().filter(|left| left.counts).count();
+    run.close(counted == 0)?;
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
@@ -25,23 +31,50 @@ pub(super) fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: 
     match args.output.as_deref() {
         Some("name") => run.shell.ui.data(&run.entry().map(|id| format!("{id}\n")).unwrap_or_default()),
         Some(format) => {
-            let value = to_json(&run, left, session, after.as_ref(), code);
+            let value = to_json(&run, &left, session, after.as_ref(), code);
             let text = if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? };
             run.shell.ui.data(&text);
         }
-        None => run.shell.ui.lines(&lines(&run, left, session, after.as_ref(), dry)),
+        None => run.shell.ui.lines(&lines(&run, &left, session, after.as_ref(), dry)),
     }
-    if code == code::LOOK
-        && let Some(entry) = run.entry()
-    {
-        let hint = format!("`kubectl progrc undo {entry}` takes it back, `kubectl progrc history {entry}` shows it");
-        run.shell.ui.error(&CliError::new(format!("journal entry {entry} needs a look")).hint(hint));
+    if code == code::LOOK {
+        run.shell.ui.error(&needs_a_look(&run));
     }
     Ok(code)
 }
 
+/// The journal entry and the next command, for a run that ended in a state that needs a look.
+pub fn needs_a_look(run: &Run<'_>) -> CliError {
+    let Some(entry) = run.entry() else { return CliError::new("nothing was written") };
+    let shows = format!("`kubectl progrc history {entry}` shows what was done");
+    let hint = if run.stands() { format!("`kubectl progrc undo {entry}` takes it back, {shows}") } else { shows };
+    CliError::new(format!("journal entry {entry} needs a look")).code(code::LOOK).hint(hint)
+}
+
+/// Holds each fix against the fresh objects: a finding that is still there, word for word, was not
+/// fixed.
+fn verify(run: &mut Run<'_>, session: &Session, fresh: &Session) -> Result<Vec<Left>, CliError> {
+    let mut left = Vec::new();
+    let whole = |settled: &&Settled| settled.failure.is_none() && !settled.steps.is_empty();
+    let settled: Vec<Settled> = run.settled.iter().filter(whole).cloned().collect();
+    for settled in settled {
+        let about = |finding: &&Finding| finding.rule == settled.rule && finding.object.same(&settled.object);
+        let still = session.audit.findings.iter().filter(about).find(|old| {
+            let same = |new: &Finding| new.fingerprint() == old.fingerprint() && new.message == old.message;
+            old.fixes.first().is_some_and(|fix| fix.title == settled.title) && fresh.audit.findings.iter().any(same)
+        });
+        let message = still.map_or("the finding is gone".to_owned(), |old| format!("still found: {}", old.message));
+        if let Some(step) = settled.steps.last() {
+            run.record(&Record::Verify { step: *step, ok: still.is_none(), message: message.clone() })?;
+        }
+        left.extend(still.filter(|_| run.waits()).map(|old| Left::new(old, "still found after its fix", true)));
+    }
+    Ok(left)
+}
+
 fn audit_again(args: &FixArgs, run: &Run<'_>) -> Option<Session> {
     let shell = run.shell;
+    run.interrupt.all_is_settled(if run.needs_look { code::LOOK } else { code::INTERRUPTED });
     match Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, run.runtime) {
         Ok(session) => Some(session),
         Err(error) => {
@@ -67,9 +100,9 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
     }
     for settled in failed {
         let why = settled.failure.as_deref().unwrap_or_default();
+        let state = if settled.taken_back { "  taken back  " } else { "  failed  " };
         lines.push(
-            Line::of(Role::Critical, "  failed  ")
-                .and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)),
+            Line::of(Role::Critical, state).and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)),
         );
     }
     if !left.is_empty() {
@@ -82,7 +115,7 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
     if let (Some(before), Some(now)) = (overall(session), after.and_then(overall)) {
         lines.push(Line::of(Role::Plain, &format!("Score {before:.1} before, {now:.1} now")));
     }
-    if let Some(entry) = run.entry() {
+    if let Some(entry) = run.entry().filter(|_| run.stands()) {
         lines.push(Line::of(Role::Plain, "Undo: ").and(Role::Command, &format!("kubectl progrc undo {entry}")));
     }
     lines
@@ -121,6 +154,7 @@ pub fn settled_json(settled: &Settled) -> Value {
     };
     json!({
         "rule": settled.rule, "title": settled.title, "object": settled.object, "failure": settled.failure,
+        "takenBack": settled.taken_back,
         "steps": settled.results.iter().map(step).collect::<Vec<_>>(),
     })
 }
