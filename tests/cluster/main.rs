@@ -10,6 +10,7 @@ mod reading;
 mod scene;
 mod undo;
 mod answers;
+mod checks;
 mod rollback;
 mod signals;
 mod waiting;

@@ -5,7 +5,7 @@ use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace, WAIT};
+use crate::harness::{ControlPlane, Invocation, TestNamespace, WAIT};
 
 const BUDGETS: &str = "policy/v1/poddisruptionbudgets";
 pub(crate) const QUESTION: &str = "Apply this fix? [";
@@ -37,8 +37,13 @@ pub(crate) struct Talk(pub(crate) PtySession);
 
 impl Talk {
     pub(crate) fn start(ns: &TestNamespace, words: &[&str]) -> Self {
+        Self::with(&ns.progrc(words))
+    }
+
+    /// A dialogue with the plugin as it is invoked.
+    pub(crate) fn with(invocation: &Invocation) -> Self {
         let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
-        Self(spawn_command(ns.progrc(words).command(), Some(limit)).expect("a terminal can be opened"))
+        Self(spawn_command(invocation.command(), Some(limit)).expect("a terminal can be opened"))
     }
 
     /// `fix` of missing-pdb, which creates a budget for each Deployment; no controller looks at it.

@@ -8,7 +8,7 @@ use crate::scene::{FIX_FLAGS, assert_guarded, deployment, flag, flagged, history
 const RESTARTED: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
 
 /// A ConfigMap with a bad flag, and workloads that read it: name, kind and what their images bear.
-fn readers(prefix: &str, workloads: &[(&str, &str, &str)]) -> TestNamespace {
+pub(crate) fn readers(prefix: &str, workloads: &[(&str, &str, &str)]) -> TestNamespace {
     let ns = ControlPlane::full().namespace(prefix);
     ns.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: config}, data: {ALLOW_UNKNOWN_API_PATHS: 'true'}}");
     for (name, kind, image) in workloads {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::harness::TestNamespace;
 use crate::prompts::{QUESTION, Talk};
+use crate::rollback::readers;
 use crate::scene::{flag, history, report};
 use crate::waiting::cramped;
 
@@ -13,7 +14,10 @@ const WORDS: [&str; 3] = ["fix", "--unsafe-fixes", "--select=insecure-flag"];
 
 /// A dialogue that waits for a rollout which never ends.
 fn waiting(ns: &TestNamespace) -> Talk {
-    let mut talk = Talk::start(ns, &WORDS);
+    begin(Talk::start(ns, &WORDS))
+}
+
+fn begin(mut talk: Talk) -> Talk {
     talk.hear(QUESTION);
     talk.say("y");
     talk.hear("1 of 2 pods are new");
@@ -92,9 +96,32 @@ fn a_second_control_c_and_a_request_to_end_leave_at_once() {
     ns.progrc(&["undo", "--yes"]).run().expect_code(0);
     ns.wait_for_rollout("web");
 
-    let mut talk = waiting(&ns);
+    // Where the cursor can be moved it is a spinner that says so.
+    let mut talk = begin(Talk::with(&ns.progrc(&WORDS).env("TERM", "xterm")));
     talk.0.process_mut().signal(Signal::SIGTERM).expect("it is our child");
     let end = talk.end(130);
     assert!(end.contains("it goes on by itself") && !end.contains(ASKS), "{end}");
+    let (hidden, shown) = (end.rfind("\u{1b}[?25l"), end.rfind("\u{1b}[?25h"));
+    assert!(hidden.is_none() || hidden < shown, "the cursor can be seen: {end:?}");
     assert_eq!(settled(&ns), "interrupted");
+}
+
+#[test]
+fn a_soak_that_fails_is_asked_about() {
+    let ns = readers("asked", &[("web", "Deployment", "falters")]);
+    for (answer, flag_then) in [("n", "false"), ("y", "true")] {
+        let mut talk = Talk::start(&ns, &[&WORDS[..], &["--soak=30s"]].concat());
+        talk.hear(QUESTION);
+        talk.say("y");
+        let before = talk.hear("Take this change back? [y/N] ");
+        assert!(before.contains("is not ready any more"), "{before}");
+        talk.say(answer);
+        let end = talk.end(3);
+        assert!(end.contains("kubectl progrc history"), "the next command: {end}");
+        assert_eq!(flag(&ns), flag_then);
+        if answer == "n" {
+            ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+            ns.wait_for_rollout("web");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::backend::journal::{Outcome, Record};
 use crate::cli::error::{CliError, code};
 use crate::cli::session::Session;
 use crate::finding::Finding;
+use crate::model::ObjectRef;
 use crate::report::text::{Line, Role};
 
 /// Audits again, tells how it ended and returns the exit code.
@@ -56,20 +57,41 @@ pub fn needs_a_look(run: &Run<'_>) -> CliError {
 fn verify(run: &mut Run<'_>, session: &Session, fresh: &Session) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let whole = |settled: &&Settled| settled.failure.is_none() && !settled.steps.is_empty();
-    let settled: Vec<Settled> = run.settled.iter().filter(whole).cloned().collect();
-    for settled in settled {
+    let settled: Vec<(usize, Settled)> = run.settled.iter().cloned().enumerate().filter(|(_, it)| whole(&it)).collect();
+    for (index, settled) in settled {
         let about = |finding: &&Finding| finding.rule == settled.rule && finding.object.same(&settled.object);
         let still = session.audit.findings.iter().filter(about).find(|old| {
             let same = |new: &Finding| new.fingerprint() == old.fingerprint() && new.message == old.message;
             old.fixes.first().is_some_and(|fix| fix.title == settled.title) && fresh.audit.findings.iter().any(same)
         });
         let message = still.map_or("the finding is gone".to_owned(), |old| format!("still found: {}", old.message));
+        if let Some(why) = unselected(&settled, said(fresh)) {
+            run.fallen(index, &why)?;
+            continue;
+        }
         if let Some(step) = settled.steps.last() {
             run.record(&Record::Verify { step: *step, ok: still.is_none(), message: message.clone() })?;
         }
         left.extend(still.filter(|_| run.waits()).map(|old| Left::new(old, "still found after its fix", true)));
     }
     Ok(left)
+}
+
+/// Why a monitor that a fix made does nothing: no Prometheus selects it. The findings are those of
+/// fresh objects: rule, object and message.
+fn unselected<'f>(
+    settled: &Settled,
+    mut findings: impl Iterator<Item = (&'f str, &'f ObjectRef, &'f str)>,
+) -> Option<String> {
+    let made = |object: &ObjectRef| settled.results.iter().any(|(other, _)| object.same(other));
+    let (_, object, message) =
+        findings.find(|(rule, object, _)| *rule == "monitor-not-selected" && made(object))?;
+    Some(format!("{}: {message}", object.short()))
+}
+
+/// The findings of an audit, as words.
+fn said(session: &Session) -> impl Iterator<Item = (&str, &ObjectRef, &str)> {
+    session.audit.findings.iter().map(|finding| (finding.rule, &*finding.object, finding.message.as_str()))
 }
 
 fn audit_again(args: &FixArgs, run: &Run<'_>) -> Option<Session> {
@@ -141,7 +163,7 @@ fn to_json(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Sessi
 
 /// One fix and the answers to its requests.
 pub fn settled_json(settled: &Settled) -> Value {
-    let step = |(object, result): &(crate::model::ObjectRef, crate::backend::journal::StepResult)| {
+    let step = |(object, result): &(ObjectRef, crate::backend::journal::StepResult)| {
         let outcome = match result.outcome {
             Outcome::Applied => "applied",
             Outcome::NotApplied => "not-applied",
@@ -157,4 +179,29 @@ pub fn settled_json(settled: &Settled) -> Value {
         "takenBack": settled.taken_back,
         "steps": settled.results.iter().map(step).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::change::Purpose;
+    use crate::backend::journal::StepResult;
+    use crate::model::Subject;
+
+    #[test]
+    fn a_monitor_that_nobody_selects_is_seen() {
+        let monitor = ObjectRef::new("monitoring.coreos.com/v1", "ServiceMonitor", Some("a"), "web");
+        let purpose = Purpose { rule: "missing-metrics-scrape".into(), title: "t".into(), irreversible: None };
+        let mut settled = Settled::new(&purpose, &Subject::new(ObjectRef::new("v1", "Service", Some("a"), "web")));
+        let result: StepResult = serde_json::from_value(
+            json!({"step": 0, "outcome": "applied", "code": 201, "time": "2026-01-01T00:00:00Z"}),
+        )
+        .unwrap();
+        settled.results.push((monitor.clone(), result));
+        let said = |rule: &'static str| unselected(&settled, [(rule, &monitor, "no Prometheus selects it")].into_iter());
+        assert_eq!(said("monitor-not-selected").as_deref(), Some("ServiceMonitor/web: no Prometheus selects it"));
+        assert_eq!(said("missing-metrics-scrape"), None);
+        let other = ObjectRef { name: "other".to_owned(), ..monitor.clone() };
+        assert_eq!(unselected(&settled, [("monitor-not-selected", &other, "no")].into_iter()), None);
+    }
 }

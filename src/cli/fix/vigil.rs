@@ -68,7 +68,7 @@ impl Run<'_> {
     }
 
     /// A check found that a fix does harm, or not what it should.
-    fn fallen(&mut self, index: usize, why: &str) -> Result<(), CliError> {
+    pub(super) fn fallen(&mut self, index: usize, why: &str) -> Result<(), CliError> {
         self.needs_look = true;
         if self.settled[index].taken_back {
             return Ok(());

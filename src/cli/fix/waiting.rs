@@ -28,6 +28,8 @@ impl<'a> Teller<'a> {
             spinner.enable_steady_tick(Duration::from_millis(120));
             spinner
         });
+        // A terminal that can't move its cursor gets lines.
+        let spinner = spinner.filter(|spinner| !spinner.is_hidden());
         Self { shell, name: name.to_owned(), started: Instant::now(), spinner }
     }
 
