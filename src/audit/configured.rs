@@ -5,7 +5,7 @@ use crate::rules::rule::Rule;
 use crate::rules::settings::{Attestation, Settings};
 
 use super::config::Config;
-use super::engine::{self, Audit};
+use super::engine::{self, Audit, Depth};
 use super::waivers;
 
 /// Runs the rules that the configuration leaves on, and takes out what is waived.
@@ -14,7 +14,22 @@ use super::waivers;
 /// that the configuration leaves on. The inventory's scope knows the configuration's system
 /// namespaces already.
 pub fn run_configured(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule]) -> Audit {
-    let mut audit = engine::run(inventory, settings, &config.rules(rules));
+    judged(inventory, settings, config, rules, Depth::Whole)
+}
+
+/// The same without evidence and fixes: enough for a score.
+pub fn verdicts(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule]) -> Audit {
+    judged(inventory, settings, config, rules, Depth::Verdicts)
+}
+
+fn judged(
+    inventory: &Inventory,
+    settings: &Settings,
+    config: &Config,
+    rules: &[&'static Rule],
+    depth: Depth,
+) -> Audit {
+    let mut audit = engine::run_to(depth, inventory, settings, &config.rules(rules));
     audit.warnings.extend(old_attestations(inventory, settings));
     waivers::apply(&mut audit, inventory, &config.waivers, rules);
     audit

@@ -1,7 +1,7 @@
 //! Runs rules over an inventory and puts what they say in order.
 
 use crate::finding::{Finding, Severity, Verdict};
-use crate::model::{Inventory, Subject};
+use crate::model::{Inventory, Subject, parallel};
 use crate::rules::rule::{Context, Rule, Verdicts};
 use crate::rules::settings::Settings;
 
@@ -44,33 +44,53 @@ pub struct Waived {
     pub until: Option<String>,
 }
 
+/// What is wanted of an audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Findings with their evidence and their guarded fixes.
+    Whole,
+    /// Verdicts, and which findings there are: enough for a score.
+    Verdicts,
+}
+
 /// Runs the rules and guards their fixes.
 pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
+    run_to(Depth::Whole, inventory, settings, rules)
+}
+
+/// Runs the rules for what is wanted of them.
+pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
     let mut audit = Audit::default();
-    for rule in rules {
-        let context = Context { inventory, settings, rule };
-        let mut verdicts = Verdicts::default();
-        (rule.check)(&context, &mut verdicts);
-        let severity = settings.severities.get(rule.id).copied();
-        if let Some(severity) = severity {
-            weigh(&mut verdicts, severity, rule.severity);
-        }
-        verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
-        audit.findings.append(&mut verdicts.findings);
-        audit.rules.push(RuleOutcome {
-            rule,
-            severity: severity.unwrap_or(rule.severity),
-            outcomes: verdicts.outcomes,
-            ratio: verdicts.ratio,
-        });
-    }
-    for finding in &mut audit.findings {
-        for fix in &mut finding.fixes {
-            guards::apply(inventory, settings, fix);
-        }
+    for (outcome, mut findings) in parallel::map(rules, |rule| judge(inventory, settings, rule, depth)) {
+        audit.findings.append(&mut findings);
+        audit.rules.push(outcome);
     }
     audit.findings.sort_by(order);
     audit
+}
+
+/// Runs one rule.
+fn judge(
+    inventory: &Inventory,
+    settings: &Settings,
+    rule: &'static Rule,
+    depth: Depth,
+) -> (RuleOutcome, Vec<Finding>) {
+    let mut verdicts = Verdicts::default();
+    (rule.check)(&Context { inventory, settings, rule }, &mut verdicts);
+    let severity = settings.severities.get(rule.id).copied();
+    if let Some(severity) = severity {
+        weigh(&mut verdicts, severity, rule.severity);
+    }
+    verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
+    for finding in &mut verdicts.findings {
+        match depth {
+            Depth::Whole => finding.fixes.iter_mut().for_each(|fix| guards::apply(inventory, settings, fix)),
+            Depth::Verdicts => (finding.fixes, finding.evidence) = (Vec::new(), Vec::new()),
+        }
+    }
+    let severity = severity.unwrap_or(rule.severity);
+    (RuleOutcome { rule, severity, outcomes: verdicts.outcomes, ratio: verdicts.ratio }, verdicts.findings)
 }
 
 /// Gives all findings of a rule another severity. Mere hints stay hints, unless the whole rule is one.

@@ -17,7 +17,7 @@ pub(crate) mod test_rules;
 pub use answer::{SetError, parse_set};
 pub use baseline::Baseline;
 pub use config::{Config, ConfigError};
-pub use configured::run_configured;
+pub use configured::{run_configured, verdicts};
 pub use engine::{Audit, RuleOutcome, Waived, run};
 pub use filter::Filter;
 pub use score::{Score, score};

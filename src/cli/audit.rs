@@ -6,7 +6,7 @@ use super::Shell;
 use super::args::WhatArgs;
 use super::error::{CliError, code};
 use super::session::{Session, runtime};
-use crate::audit::{Audit, Baseline, run_configured};
+use crate::audit::{Audit, Baseline, verdicts};
 use crate::finding::Severity;
 use crate::plan::outlook;
 use crate::report::audit::{About, AuditReport, report};
@@ -84,9 +84,8 @@ impl FailOn {
 pub fn run(args: &AuditArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
-    let session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    let report = report_of(&session, &args.what);
-    print(args, shell, &report);
+    let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
+    print(args, shell, &mut session);
     if let Some(path) = &args.write_baseline {
         let text = Baseline::of(session.findings()).to_yaml();
         crate::backend::files::write(path, &text)?;
@@ -112,9 +111,10 @@ fn read_baseline(path: &std::path::Path) -> Result<Baseline, CliError> {
 }
 
 /// The report of a session, with the findings that count.
-pub fn report_of(session: &Session, what: &WhatArgs) -> AuditReport {
+pub fn report_of(session: &mut Session, what: &WhatArgs) -> AuditReport {
+    session.locate();
     let again = |inventory: &crate::model::Inventory| {
-        run_configured(inventory, &session.settings, &session.config, &session.rules)
+        verdicts(inventory, &session.settings, &session.config, &session.rules)
     };
     let score = outlook::score_with_outlook(&session.inventory, &session.audit, again);
     let mut files = what.filename.clone();
@@ -130,7 +130,13 @@ pub fn report_of(session: &Session, what: &WhatArgs) -> AuditReport {
     report(&session.inventory, &shown, &score, &about)
 }
 
-fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
+fn print(args: &AuditArgs, shell: &Shell, session: &mut Session) {
+    // Scores and places cost time, names need neither.
+    if args.output == Format::Name {
+        let names = name::names(session.findings().map(|finding| &*finding.object));
+        return shell.ui.data(&names.into_iter().map(|name| name + "\n").collect::<String>());
+    }
+    let report = &report_of(session, &args.what);
     let options = table::Options {
         width: shell.ui.width(),
         wide: args.output == Format::Wide,
@@ -139,7 +145,7 @@ fn print(args: &AuditArgs, shell: &Shell, report: &AuditReport) {
     match args.output {
         Format::Json => shell.ui.data(&report.to_json()),
         Format::Yaml => shell.ui.data(&report.to_yaml()),
-        Format::Name => shell.ui.data(&name::names(report).iter().map(|name| format!("{name}\n")).collect::<String>()),
+        Format::Name => {}
         Format::Actions => shell.ui.lines(&actions::actions(report, &options)),
         Format::Table | Format::Wide => {
             shell.ui.lines(&table::table(report, &options));

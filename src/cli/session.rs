@@ -12,10 +12,10 @@ use crate::backend::cluster::connect::{self, Connection, Environment, explain, e
 use crate::backend::cluster::load::{self, Identity, LoadError};
 use crate::backend::manifests::{self, Manifests, ReadOptions, Severity};
 use crate::backend::{configuration, snapshot};
-use crate::finding::Finding;
+use crate::finding::{Finding, Location};
 use crate::fix::Fix;
 use crate::model::selector::Selector;
-use crate::model::{Inventory, Scope};
+use crate::model::{Inventory, Scope, parallel};
 use crate::rules::RULES;
 use crate::rules::rule::Rule;
 use crate::rules::settings;
@@ -109,7 +109,6 @@ impl Session {
         let mut session =
             Self { origin, inventory, settings, config, rules, audit, filter, selector, elapsed: started.elapsed() };
         session.require_full(what)?;
-        session.locate();
         session.elapsed = started.elapsed();
         Ok(session)
     }
@@ -125,15 +124,21 @@ impl Session {
     }
 
     /// Names file and line of every place in manifests.
-    fn locate(&mut self) {
+    pub fn locate(&mut self) {
         let Origin::Manifests(manifests) = &self.origin else { return };
-        for finding in &mut self.audit.findings {
-            for location in &mut finding.locations {
-                let subject = location.object.as_ref().unwrap_or(&finding.object);
-                let Some(origin) = self.inventory.origin(subject) else { continue };
-                let loaded = &manifests.objects[origin.document];
-                location.file = Some(loaded.source.file().to_string());
-                location.line = loaded.line(&location.pointer);
+        let place = |finding: &Finding, location: &Location| {
+            let subject = location.object.as_ref().unwrap_or(&finding.object);
+            let loaded = &manifests.objects[self.inventory.origin(subject)?.document];
+            Some((loaded.source.file().to_string(), loaded.line(&location.pointer)))
+        };
+        let of_finding =
+            |finding: &Finding| finding.locations.iter().map(|location| place(finding, location)).collect::<Vec<_>>();
+        let places = parallel::map(&self.audit.findings, of_finding);
+        for (finding, places) in self.audit.findings.iter_mut().zip(places) {
+            for (location, place) in finding.locations.iter_mut().zip(places) {
+                if let Some((file, line)) = place {
+                    (location.file, location.line) = (Some(file), line);
+                }
             }
         }
     }
@@ -155,7 +160,6 @@ impl Session {
     /// Runs the rules again, after an answer or on fresh objects.
     pub fn judge_again(&mut self) {
         self.audit = audit::run_configured(&self.inventory, &self.settings, &self.config, &self.rules);
-        self.locate();
     }
 }
 

@@ -88,7 +88,7 @@ impl Backups {
             }
         }
         if !jobs.is_empty() {
-            let references = References::of(inventory);
+            let references = inventory.references();
             for job in &mut jobs {
                 job.databases = named(inventory, &references, job.workload);
             }

@@ -47,12 +47,17 @@ pub fn has_url_password(text: &str) -> bool {
 
 /// The value of `key` as it may be shown. Switches such as `"false"` are no credentials.
 pub fn mask(key: &str, value: &str) -> String {
-    let switch = super::environment::parse_switch(value).is_some();
-    if is_masked_key(key) && !switch || has_credential_shape(value) {
+    let is_credential = !key.is_empty() && CREDENTIAL.is_match(key);
+    let is_masked = is_credential && !PLACE.is_match(key) && super::environment::parse_switch(value).is_none();
+    if is_masked || has_credential_shape(value) {
         return MASK.to_owned();
     }
+    // Most texts hold no URL: they are not searched for its parts.
+    if !value.contains("://") {
+        return value.to_owned();
+    }
     let value = USERINFO.replace_all(value, format!("${{1}}{MASK}@"));
-    if CREDENTIAL.is_match(key) {
+    if is_credential {
         return QUERY.replace_all(&value, format!("${{1}}?{MASK}")).into_owned();
     }
     value.into_owned()

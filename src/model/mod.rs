@@ -4,6 +4,7 @@
 //! semantics that Kubernetes gives them (selectors, quantities, ports, environment), and the
 //! [`inventory::Inventory`] that holds them sorted. No rule and no input or output.
 
+pub mod parallel;
 pub mod object;
 pub mod quantity;
 pub mod number;

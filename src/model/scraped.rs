@@ -6,7 +6,6 @@ use super::inventory::Inventory;
 use super::monitors::{self, POD_MONITORS, Readers, Reading, SERVICE_MONITORS, Targets};
 use super::object::{Meta, Subject};
 use super::observability::{self, Role};
-use super::references::References;
 use super::selector::Selector;
 use super::store::Item;
 use super::telemetry;
@@ -144,7 +143,7 @@ impl<'a> Scraped<'a> {
     }
 
     fn add_files(&mut self, inventory: &Inventory) {
-        let references = References::of(inventory);
+        let references = inventory.references();
         for (position, workload) in evidence::running(inventory) {
             if observability::image_of(workload, Role::Scraper).is_some() {
                 for reference in references.of_client(position) {

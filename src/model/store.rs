@@ -120,8 +120,12 @@ impl<T> Store<T> {
     }
 
     /// Takes over the objects of another store; [`Self::sort`] must follow.
-    pub fn absorb(&mut self, other: &Self) {
-        self.items.extend(other.items.iter().cloned());
+    pub fn absorb(&mut self, mut other: Self) {
+        if self.items.is_empty() {
+            *self = other;
+        } else {
+            self.items.append(&mut other.items);
+        }
     }
 
     /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would.
@@ -140,9 +144,9 @@ impl<T> Store<T> {
         }
     }
 
-    /// Takes one object out.
-    pub fn remove(&mut self, subject: &ObjectRef) {
-        self.items.retain(|item| !item.subject.same(subject));
+    /// Takes objects out.
+    pub fn retain(&mut self, stays: impl Fn(&ObjectRef) -> bool) {
+        self.items.retain(|item| stays(&item.subject));
     }
 
     /// All of them.

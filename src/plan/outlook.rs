@@ -27,16 +27,18 @@ pub fn after_all_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
 /// The score with what it would be after the fixes. `run` judges an inventory as the audit was
 /// judged: the same rules, settings and waivers, no filter. A score that can't be foreseen is
 /// `None`.
-pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&Inventory) -> Audit) -> Score {
+pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&Inventory) -> Audit + Sync) -> Score {
     let mut now = score(audit);
     let then = |after: Outlook| match after {
         Ok(Some(after)) => score(&run(&after)).overall,
         Ok(None) => now.overall,
         Err(_) => None,
     };
-    let safe = then(after_safe_fixes(inventory, &audit.findings));
-    let all = then(after_all_fixes(inventory, &audit.findings));
-    (now.after_safe_fixes, now.after_all_fixes) = (safe, all);
+    (now.after_safe_fixes, now.after_all_fixes) = std::thread::scope(|scope| {
+        let safe = scope.spawn(|| then(after_safe_fixes(inventory, &audit.findings)));
+        let all = then(after_all_fixes(inventory, &audit.findings));
+        (safe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), all)
+    });
     now
 }
 

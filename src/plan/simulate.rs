@@ -1,6 +1,6 @@
 //! What the inventory would be after fixes: on projections, without guards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -86,10 +86,11 @@ impl<'a> Changed<'a> {
 
     fn finish(self) -> Result<Inventory, SimulationError> {
         let mut inventory = self.inventory.clone();
+        let known: HashSet<_> = self.objects.keys().map(name).collect();
+        inventory.retain(|object| !known.contains(&name(object)));
         for (object, after) in self.objects {
-            let origin = self.inventory.origin(&object);
-            inventory.remove(&object);
             if let Some(value) = after {
+                let origin = self.inventory.origin(&object);
                 let added = inventory.add(&object.api_version, &object.kind, value, origin);
                 let failed = |error: crate::model::inventory::BadObject| SimulationError {
                     object: object.to_string(),
@@ -100,6 +101,11 @@ impl<'a> Changed<'a> {
         }
         Ok(inventory.finish())
     }
+}
+
+/// What tells an object from all others at one time.
+fn name(object: &ObjectRef) -> (&str, &str, &str, &str) {
+    (object.group(), &object.kind, object.namespace(), &object.name)
 }
 
 /// The name of an object whatever uid it was read with.

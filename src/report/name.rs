@@ -1,18 +1,18 @@
 //! The objects of findings as kubectl takes them: `deployment.apps/web`, each once.
 
-use super::audit::{AuditReport, Object};
 use super::text::escape;
+use crate::model::ObjectRef;
 
 /// One name a line, sorted. What is no object of the API, such as the cluster itself, has none.
-pub fn names(report: &AuditReport) -> Vec<String> {
-    let mut names: Vec<String> = report.findings.iter().filter_map(|finding| name(&finding.object)).collect();
+pub fn names<'a>(objects: impl IntoIterator<Item = &'a ObjectRef>) -> Vec<String> {
+    let mut names: Vec<String> = objects.into_iter().filter_map(name).collect();
     names.sort();
     names.dedup();
     names
 }
 
 /// `deployment.apps/web`, or `service/web` in the core group.
-pub fn name(object: &Object) -> Option<String> {
+pub fn name(object: &ObjectRef) -> Option<String> {
     let (kind, name) = (object.kind.to_lowercase(), &object.name);
     let whole = match object.api_version.split_once('/') {
         Some((group, _)) => format!("{kind}.{group}/{name}"),
@@ -25,15 +25,17 @@ pub fn name(object: &Object) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::samples::{objects, report_of};
+    use super::*;
 
     #[test]
     fn each_object_has_one_line() {
-        let mut report = report_of(&objects(2), true);
-        report.findings.push(report.findings[0].clone());
-        let mut cluster = report.findings[0].clone();
-        (cluster.object.kind, cluster.object.api_version) = ("Cluster".into(), String::new());
-        report.findings.push(cluster);
-        assert_eq!(super::names(&report), ["configmap/config", "deployment.apps/web", "service/s0", "service/s1"]);
+        let objects = [
+            ObjectRef::new("v1", "Service", Some("shop"), "s1"),
+            ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web"),
+            ObjectRef::new("v1", "Service", Some("other"), "s1"),
+            ObjectRef::new("", "Cluster", None, "prod"),
+            ObjectRef::new("v1", "ConfigMap", Some("shop"), "a\nb"),
+        ];
+        assert_eq!(names(&objects), ["configmap/a\\nb", "deployment.apps/web", "service/s1"]);
     }
 }

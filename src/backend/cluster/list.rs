@@ -184,7 +184,7 @@ async fn absorb(
 ) -> Result<(), ListError> {
     let parsed = page.await.expect("parsing a page does not panic");
     let page = parsed.map_err(|source| ListError::Shape { resource: resource.name(), source })?;
-    inventory.absorb(&page);
+    inventory.absorb(page);
     Ok(())
 }
 

@@ -132,7 +132,7 @@ async fn gather(
         })
         .buffer_unordered(PARALLEL);
     while let Some(part) = lists.next().await {
-        inventory.absorb(&part.expect("a list does not panic")?);
+        inventory.absorb(part.expect("a list does not panic")?);
     }
     Ok(())
 }

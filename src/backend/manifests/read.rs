@@ -2,12 +2,9 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::num::NonZero;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use super::documents;
 use super::files::{self, FilesError, Input};
@@ -16,6 +13,7 @@ use super::objects::{File, Harvest};
 use super::problem::{Problem, Severity};
 use super::source::Loaded;
 use super::text;
+use crate::model::parallel;
 
 /// What a worker takes at once from a file, in bytes.
 const BATCH: usize = 64 * 1024;
@@ -92,9 +90,9 @@ pub fn read(options: &ReadOptions, stdin: &mut (dyn Read + Send)) -> Result<Mani
     let mut inputs = files::expand(&options.paths, options.recursive, &options.skip)?;
     inputs.extend(options.kustomize.clone().map(Input::Kustomize));
     let stdin = Mutex::new(stdin);
-    let files = in_parallel(&inputs, |input| open(input, &stdin, options.kubectl.as_deref()));
+    let files = parallel::map_with_stack(&inputs, Some(STACK), |input| open(input, &stdin, options.kubectl.as_deref()));
     let files: Vec<File> = files.into_iter().collect::<Result<_, _>>()?;
-    let harvests = in_parallel(&batches(&files), |(file, parts)| {
+    let harvests = parallel::map_with_stack(&batches(&files), Some(STACK), |(file, parts)| {
         let mut harvest = Harvest::default();
         harvest.gather(&files[*file], parts.clone());
         harvest
@@ -162,37 +160,4 @@ fn batches(files: &[File]) -> Vec<(usize, Range<usize>)> {
         }
     }
     batches
-}
-
-/// Does the work for every item on all processors; the results are in the order of the items.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else {
-                return done;
-            };
-            done.push((index, work(item)));
-        }
-    };
-    let mut done = thread::scope(|scope| {
-        let spawn = |_| {
-            let builder = thread::Builder::new().stack_size(STACK);
-            builder.spawn_scoped(scope, worker).ok()
-        };
-        let threads: Vec<_> = (0..threads.min(items.len())).filter_map(spawn).collect();
-        let mut done = if threads.is_empty() { worker() } else { Vec::new() };
-        for thread in threads {
-            match thread.join() {
-                Ok(part) => done.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    });
-    done.sort_unstable_by_key(|&(index, _)| index);
-    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -144,14 +144,13 @@ impl Inventory {
     }
 
     /// Takes over everything that another, unfinished inventory holds.
-    pub fn absorb(&mut self, other: &Self) {
-        absorb_stores(self, other);
-        for (resource, store) in &other.others {
-            let mine = self.others.entry(resource.clone()).or_default();
-            store.iter().for_each(|item| mine.push((**item).clone()));
+    pub fn absorb(&mut self, mut other: Self) {
+        absorb_stores(self, &mut other);
+        for (resource, store) in other.others {
+            self.others.entry(resource).or_default().absorb(store);
         }
-        self.gaps.extend(other.gaps.iter().cloned());
-        self.absent_kinds.extend(other.absent_kinds.iter().cloned());
+        self.gaps.append(&mut other.gaps);
+        self.absent_kinds.append(&mut other.absent_kinds);
     }
 
     /// Shows pods without a controller as workloads of their own.
@@ -228,8 +227,8 @@ fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadOb
     Ok(Page { metadata: raw.metadata, items })
 }
 
-fn absorb_stores(into: &mut Inventory, from: &Inventory) {
-    macro_rules! take { ($($store:ident),*) => {$( into.$store.absorb(&from.$store); )*}; }
+fn absorb_stores(into: &mut Inventory, from: &mut Inventory) {
+    macro_rules! take { ($($store:ident),*) => {$( into.$store.absorb(std::mem::take(&mut from.$store)); )*}; }
     every_store!(take);
 }
 

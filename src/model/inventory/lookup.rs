@@ -28,11 +28,12 @@ impl Inventory {
         kinds!(dispatch)
     }
 
-    /// Takes one object out, wherever it is. [`Inventory::finish`] must follow.
-    pub fn remove(&mut self, subject: &ObjectRef) {
-        macro_rules! remove { ($($store:ident),*) => {$( self.$store.remove(subject); )*}; }
-        every_store!(remove);
-        self.others.values_mut().for_each(|store| store.remove(subject));
+    /// Leaves just the objects that `stays` says, wherever they are. [`Inventory::finish`] must
+    /// follow.
+    pub fn retain(&mut self, stays: impl Fn(&ObjectRef) -> bool) {
+        macro_rules! retain { ($($store:ident),*) => {$( self.$store.retain(&stays); )*}; }
+        every_store!(retain);
+        self.others.values_mut().for_each(|store| store.retain(&stays));
     }
 
     /// The metadata of an object, wherever it is.

@@ -2,11 +2,12 @@
 //! targets. Everything is kept as positions in the stores.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Inventory;
 use crate::model::network::{NetworkPolicy, Service};
 use crate::model::pod::Pod;
+use crate::model::references::References;
 use crate::model::policy::{Autoscaler, DisruptionBudget};
 use crate::model::selector::{Labels, Selector};
 use crate::model::store::{Item, Store};
@@ -24,6 +25,8 @@ pub(super) struct Relations {
     budgets_of: Vec<Vec<usize>>,
     policies_of: Vec<Vec<usize>>,
     autoscalers_of: Vec<Vec<usize>>,
+    /// Who names whose Service: found at the first question.
+    references: OnceLock<Arc<References>>,
 }
 
 /// Positions by namespace, label and value; the shortest list bounds what a selector looks at.
@@ -161,6 +164,11 @@ fn target_of(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> Option<usi
 }
 
 impl Inventory {
+    /// Who names whose Service, found once.
+    pub fn references(&self) -> Arc<References> {
+        self.relations.references.get_or_init(|| Arc::new(References::of(self))).clone()
+    }
+
     /// Positions of the top-level workloads of a namespace whose template the selector selects.
     pub fn selected_workloads(&self, namespace: &str, selector: &Selector) -> Vec<usize> {
         self.relations.selected(self, namespace, selector)

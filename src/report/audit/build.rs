@@ -9,7 +9,7 @@ use super::{
 use crate::audit::{Audit, score};
 use crate::finding::{self, Severity, Verdict};
 use crate::fix::{self, Applicability};
-use crate::model::{Inventory, ObjectRef, Subject, World, inventory};
+use crate::model::{Inventory, ObjectRef, Subject, World, inventory, parallel};
 use crate::plan::patch;
 use crate::rules::settings::Environment;
 
@@ -31,7 +31,7 @@ pub struct About {
 /// The report of an audit. Its findings may be filtered; the score should not be.
 pub fn report(inventory: &Inventory, audit: &Audit, score: &score::Score, about: &About) -> AuditReport {
     let builder = Builder { inventory };
-    let findings: Vec<Finding> = audit.findings.iter().map(|finding| builder.finding(finding)).collect();
+    let findings = parallel::map(&audit.findings, |finding| builder.finding(finding));
     let mut report = AuditReport {
         api_version: API_VERSION,
         kind: "AuditReport",
@@ -247,8 +247,8 @@ impl Builder<'_> {
 
     fn location(&self, finding: &finding::Finding, location: &finding::Location) -> Location {
         let object = location.object.as_ref().unwrap_or(&finding.object);
-        let holder = self.inventory.projection(object);
-        let shown = |value: &Value| masked::value(holder.as_ref(), &location.pointer, value);
+        let key = masked::key(|| self.inventory.projection(object), &location.pointer);
+        let shown = |value: &Value| masked::under(&key, value);
         Location {
             object: location.object.as_deref().map(|object| self.object(object)),
             pointer: location.pointer.clone(),

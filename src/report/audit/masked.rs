@@ -1,5 +1,7 @@
 //! Values, patches and texts of a report without what may not be shown.
 
+use std::borrow::Borrow;
+
 use serde_json::Value;
 
 use super::Operation;
@@ -28,23 +30,31 @@ pub(super) fn tree(value: &Value) -> Value {
 /// The value of a field, by the names on the way to it. `object` is where the field stands, for
 /// the name of a variable beside its value.
 pub(super) fn value(object: Option<&Value>, pointer: &str, value: &Value) -> Value {
-    let key = key(object, pointer);
+    under(&key(|| object, pointer), value)
+}
+
+/// The value of a field of that name.
+pub(super) fn under(key: &str, value: &Value) -> Value {
+    if matches!(value, Value::Bool(_) | Value::Number(_) | Value::Null) {
+        return value.clone();
+    }
     if key == LAST_APPLIED {
         return Value::String(mask::MASK.to_owned());
     }
     // The key in a tree of its own, so that values are masked by one rule wherever they stand.
-    let mut holder = serde_json::json!({ key.as_str(): value });
+    let mut holder = serde_json::json!({ key: value });
     mask::mask_tree(&mut holder);
-    holder[key.as_str()].take()
+    holder[key].take()
 }
 
 /// The name that says what a field holds: its own, that of the list that it stands in, or that of
-/// the variable whose value it is.
-fn key(object: Option<&Value>, pointer: &str) -> String {
+/// the variable whose value it is. The object is asked for just then.
+pub(super) fn key<T: Borrow<Value>>(object: impl FnOnce() -> Option<T>, pointer: &str) -> String {
     let (mut at, mut key) = (pointer, last_segment(pointer));
     if key == "value" {
         let name = format!("{}/name", parent_of(pointer));
-        if let Some(Value::String(name)) = object.and_then(|object| object.pointer(&name)) {
+        let object = object();
+        if let Some(Value::String(name)) = object.as_ref().and_then(|object| object.borrow().pointer(&name)) {
             return name.clone();
         }
     }

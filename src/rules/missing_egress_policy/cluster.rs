@@ -1,5 +1,6 @@
 //! What the cluster itself offers to call: DNS, the API server, endpoints.
 
+use std::sync::Arc;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ pub(super) const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
 
 /// What is known of the whole inventory, computed once.
 pub(super) struct Known {
-    pub(super) references: References,
+    pub(super) references: Arc<References>,
     pub(super) is_cilium: bool,
     pub(super) dns: Vec<Need>,
     /// Service accounts with roles: namespace and name.
@@ -35,7 +36,7 @@ impl Known {
             }
         }
         Self {
-            references: References::of(inventory),
+            references: inventory.references(),
             is_cilium: plugin::runs(inventory, plugin::CILIUM),
             dns: dns(inventory),
             bound,

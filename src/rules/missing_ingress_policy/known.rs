@@ -1,5 +1,6 @@
 //! What is known of the whole inventory.
 
+use std::sync::Arc;
 use std::collections::BTreeMap;
 
 use crate::model::inventory::is_top_level;
@@ -12,7 +13,7 @@ use crate::model::{Inventory, Subject};
 
 /// What is known of the whole inventory, computed once.
 pub(super) struct Known {
-    pub(super) references: References,
+    pub(super) references: Arc<References>,
     pub(super) routes: Routes,
     pub(super) scrapes: Scrapes,
     pub(super) called_by_api_server: BTreeMap<(String, String), Subject>,
@@ -23,7 +24,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn of(inventory: &Inventory) -> Self {
-        let references = References::of(inventory);
+        let references = inventory.references();
         let mut hidden: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
         for (position, workload) in
             inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload))

@@ -1,0 +1,84 @@
+//! Says where the time of an audit of manifests goes: reading, indexing, each rule, outlook, report.
+//!
+//!     cargo bench --bench phases -- DIR
+//!
+//! Prints Markdown rows; the best of some runs, each on the same objects. Ends with 1 if one rule
+//! costs 10 % of the evaluation or more.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use kubectl_progrc::audit::{self, Config};
+use kubectl_progrc::backend::manifests::{self, ReadOptions};
+use kubectl_progrc::backend::snapshot;
+use kubectl_progrc::model::{Inventory, Scope};
+use kubectl_progrc::plan::outlook;
+use kubectl_progrc::rules::RULES;
+use kubectl_progrc::rules::rule::{Context, Verdicts};
+
+/// Runs of which the best counts.
+const RUNS: usize = 5;
+/// The most that one rule may cost of the evaluation.
+const SHARE: f64 = 0.1;
+
+fn main() -> ExitCode {
+    // Cargo runs benches in tests too, without this flag.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let Some(directory) = arguments.next() else { return ExitCode::SUCCESS };
+    if phases(&directory) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Measures the phases and prints them; true if no rule costs too much.
+fn phases(directory: &str) -> bool {
+    let options = ReadOptions { paths: vec![directory.to_owned()], recursive: true, ..ReadOptions::default() };
+    let read = || manifests::read(&options, &mut std::io::empty()).expect("the manifests are readable");
+    let manifests = read();
+    print("reading and parsing", best(read), None);
+    let index = || snapshot::of(&manifests, Scope::default(), false, None).0;
+    print("making the inventory", best(index), None);
+    let inventory = index();
+    let config = Config::default();
+    let settings = config.settings();
+    let audit = || audit::run_configured(&inventory, &settings, &config, RULES);
+    let whole = best(audit);
+    print("evaluation: all rules and guards", whole, None);
+    let mut rules: Vec<_> = RULES.iter().map(|rule| (best(|| check(&inventory, &settings, rule)), rule.id)).collect();
+    let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
+    let judged = audit();
+    let again = |inventory: &Inventory| audit::run_configured(inventory, &settings, &config, RULES);
+    print("outlook: the scores after fixes", best(|| outlook::score_with_outlook(&inventory, &judged, again)), None);
+    rules.sort_by(|a, b| b.cmp(a));
+    for (time, id) in rules.iter().take(12) {
+        print(id, *time, Some(time.as_secs_f64() / sum.as_secs_f64()));
+    }
+    print("all rules, one after another", sum, None);
+    rules[0].0.as_secs_f64() < SHARE * sum.as_secs_f64()
+}
+
+fn check(
+    inventory: &Inventory,
+    settings: &kubectl_progrc::rules::settings::Settings,
+    rule: &'static kubectl_progrc::rules::rule::Rule,
+) -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    (rule.check)(&Context { inventory, settings, rule }, &mut verdicts);
+    verdicts
+}
+
+/// The best time of some runs, without the time to drop what they return.
+fn best<T>(work: impl Fn() -> T) -> Duration {
+    let once = || {
+        let start = Instant::now();
+        let result = work();
+        let time = start.elapsed();
+        drop(result);
+        time
+    };
+    (0..RUNS).map(|_| once()).min().expect("there is a run")
+}
+
+#[expect(clippy::print_stdout, reason = "rows of a table")]
+fn print(what: &str, time: Duration, share: Option<f64>) {
+    let share = share.map(|share| format!("{:.1} %", share * 100.0)).unwrap_or_default();
+    println!("| {what} | {:.1} ms | {share} |", time.as_secs_f64() * 1e3);
+}
