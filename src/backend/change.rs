@@ -306,3 +306,36 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
         Answer::Ambiguous { message } => StepResult { outcome: Outcome::Ambiguous, message, ..empty },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_became_something_else_than_in_the_dry_run_is_said() {
+        let before = json!({"data": {"FLAG": "true", "DB_PASSWORD": "a"}, "spec": {"ports": [{"port": 1}]}});
+        let after =
+            json!({"data": {"FLAG": "false", "DB_PASSWORD": "b"}, "spec": {"ports": [{"port": 1, "nodePort": 5}]}});
+        let object = ObjectRef::new("v1", "ConfigMap", Some("a"), "c");
+        let prepared = Prepared {
+            write: Write::Delete { object, uid: String::new() },
+            changes: change::between(&before, &after),
+            before: Some(before),
+            after: Some(after.clone()),
+            warnings: Vec::new(),
+            rolls_out: false,
+            origin: None,
+            takes_back: None,
+        };
+        assert_eq!(unlike_the_dry_run(&prepared, &after), [""; 0]);
+        let mut other = after;
+        other["data"] = json!({"FLAG": "maybe", "DB_PASSWORD": "c"});
+        other["spec"]["ports"][0]["nodePort"] = json!(6);
+        let said = [
+            "/data/DB_PASSWORD became \"<masked>\", not \"<masked>\" as in the dry run",
+            "/data/FLAG became \"maybe\", not \"false\" as in the dry run",
+        ];
+        assert_eq!(unlike_the_dry_run(&prepared, &other), said, "a node port is handed out");
+    }
+}

@@ -123,10 +123,10 @@ pub fn confirm(ui: &Ui, interrupt: &Interrupt, text: &str) -> Result<bool, CliEr
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Asks what becomes of a rollout that somebody interrupted.
-pub fn interrupted(ui: &Ui, interrupt: &Interrupt, name: &str, can_go_back: bool) -> Result<Way, CliError> {
+/// Asks what becomes of something long that somebody interrupted, which is described in a sentence.
+pub fn interrupted(ui: &Ui, interrupt: &Interrupt, state: &str, can_go_back: bool) -> Result<Way, CliError> {
     let (keys, back) = if can_go_back { ("w,s,r,l,?", "[r]oll back, ") } else { ("w,s,l,?", "") };
-    ui.ask_lines(&[Line::of(Role::Strong, &format!("{name} is still rolling out."))]);
+    ui.ask_lines(&[Line::of(Role::Strong, state)]);
     let question = format!("[w]ait on, [s]top waiting, {back}[l]eave it and end? [{keys}]");
     loop {
         return Ok(match read(ui, interrupt, &question)?.to_ascii_lowercase().as_str() {
@@ -136,7 +136,7 @@ pub fn interrupted(ui: &Ui, interrupt: &Interrupt, name: &str, can_go_back: bool
             "l" | "q" => Way::Leave,
             _ => {
                 let text = "  w goes on waiting, s waits no longer and goes on, r takes the change back, \
-                    l leaves the rollout to itself; Ctrl-C once more ends at once";
+                    l ends and leaves it to itself; Ctrl-C once more ends at once";
                 ui.ask_lines(&[Line::of(Role::Plain, text)]);
                 continue;
             }

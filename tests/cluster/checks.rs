@@ -46,7 +46,7 @@ impl Bench {
         self.ns.patch(&format!("v1/pods/{name}/status"), &json!({"status": status}));
     }
 
-    fn create(&self, api_version: &str, kind: &str, spec: Value) -> Write {
+    fn create(&self, api_version: &str, kind: &str, spec: &Value) -> Write {
         let object = ObjectRef::new(api_version, kind, Some(&self.ns.name), "x");
         let manifest = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": spec});
         Write::Create { object, manifest }
@@ -64,7 +64,8 @@ fn pods_behind_a_new_policy_stay_ready_or_it_is_ill() {
     let bench = Bench::new("policy");
     bench.pod("a");
     bench.pod("b");
-    let write = bench.create("networking.k8s.io/v1", "NetworkPolicy", json!({"podSelector": {"matchLabels": {"app": "web"}}}));
+    let write =
+        bench.create("networking.k8s.io/v1", "NetworkPolicy", &json!({"podSelector": {"matchLabels": {"app": "web"}}}));
     let check = bench.before(&write);
     bench.made(&write, "networking.k8s.io/v1/networkpolicies");
     assert_eq!(bench.verdict(&check, 1), Verdict::Well("2 pods stayed ready".to_owned()));
@@ -99,12 +100,15 @@ fn a_quota_is_counted_and_refuses_nothing_or_it_is_ill() {
     let bench = Bench::new("quota");
     let event = |name: &str, quota: &str| {
         let message = format!("pods \"p\" is forbidden: exceeded quota: {quota}, requested: pods=1");
-        bench.post("v1/events", &json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "type": "Warning",
+        bench.post(
+            "v1/events",
+            &json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "type": "Warning",
             "reason": "FailedCreate", "message": message,
-            "involvedObject": {"kind": "ReplicaSet", "namespace": bench.ns.name, "name": "web"}}))
+            "involvedObject": {"kind": "ReplicaSet", "namespace": bench.ns.name, "name": "web"}}),
+        )
     };
     event("old", "x");
-    let write = bench.create("v1", "ResourceQuota", json!({"hard": {"pods": "2"}}));
+    let write = bench.create("v1", "ResourceQuota", &json!({"hard": {"pods": "2"}}));
     let check = bench.before(&write);
     bench.made(&write, "v1/resourcequotas");
     let used = |pods: &str| json!({"status": {"hard": {"pods": "2"}, "used": {"pods": pods}}});
@@ -122,7 +126,7 @@ fn a_quota_is_counted_and_refuses_nothing_or_it_is_ill() {
 #[test]
 fn a_budget_lets_one_go_or_it_is_ill() {
     let bench = Bench::new("budget");
-    let write = bench.create("policy/v1", "PodDisruptionBudget", json!({"maxUnavailable": 1, "selector": {}}));
+    let write = bench.create("policy/v1", "PodDisruptionBudget", &json!({"maxUnavailable": 1, "selector": {}}));
     let check = bench.before(&write);
     bench.made(&write, "policy/v1/poddisruptionbudgets");
     let status = |expected: u64, healthy: u64, allowed: u64| {

@@ -83,6 +83,17 @@ fn a_stuck_pod_of_a_stateful_set_is_made_anew() {
 }
 
 #[test]
+fn nobody_waits_for_pods_that_somebody_has_to_delete() {
+    let ns = readers("on-delete", &[("db", "StatefulSet", "db")]);
+    ns.patch(
+        "apps/v1/statefulsets/db",
+        &json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}}),
+    );
+    let done = ns.progrc(FIX_FLAGS).run().expect_code(0);
+    assert!(done.stderr.contains("Warning: statefulset.apps/db: its pods stay as they are"), "{}", done.stderr);
+}
+
+#[test]
 fn a_value_that_one_reader_does_not_bear_is_taken_back_from_all() {
     let ns = readers("shared", &[("good", "Deployment", "good"), ("soured", "Deployment", "sours")]);
     ns.progrc(FIX_FLAGS).run().expect_code(3);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, Finished, TestNamespace};
+use crate::harness::{AuditEntry, ControlPlane, Finished, TestNamespace};
 use crate::scene::{FIX_FLAGS, flag, flagged, history, path_of, report};
 
 #[test]
@@ -95,7 +95,7 @@ fn what_is_watched_is_not_asked_again_and_again() {
     ns.progrc(&[FIX_FLAGS, &["--timeout=8s", "--no-rollback"]].concat()).run().expect_code(3);
     let path = format!("/apis/apps/v1/namespaces/{}/deployments", ns.name);
     let requests = ns.requests();
-    let restart = requests.iter().rposition(|request| request.writes()).unwrap();
+    let restart = requests.iter().rposition(AuditEntry::writes).unwrap();
     let after = requests[restart..].iter().filter(|request| path_of(request).starts_with(&path));
     let looks = after.clone().filter(|it| it.verb == "get" || it.uri.contains("fieldSelector") && it.verb == "list");
     assert!(looks.count() <= 3, "{:?}", after.map(|it| format!("{} {}", it.verb, it.uri)).collect::<Vec<_>>());

@@ -65,6 +65,11 @@ impl Check {
         self.object.short()
     }
 
+    /// True if it only shows over time: without a soak it says nothing.
+    pub fn needs_time(&self) -> bool {
+        matches!(self.what, What::Pods { .. } | What::Endpoints(_))
+    }
+
     /// How long it has to be watched.
     fn soak(&self) -> Duration {
         match &self.what {

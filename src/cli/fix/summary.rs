@@ -84,8 +84,7 @@ fn unselected<'f>(
     mut findings: impl Iterator<Item = (&'f str, &'f ObjectRef, &'f str)>,
 ) -> Option<String> {
     let made = |object: &ObjectRef| settled.results.iter().any(|(other, _)| object.same(other));
-    let (_, object, message) =
-        findings.find(|(rule, object, _)| *rule == "monitor-not-selected" && made(object))?;
+    let (_, object, message) = findings.find(|(rule, object, _)| *rule == "monitor-not-selected" && made(object))?;
     Some(format!("{}: {message}", object.short()))
 }
 
@@ -198,7 +197,8 @@ mod tests {
         )
         .unwrap();
         settled.results.push((monitor.clone(), result));
-        let said = |rule: &'static str| unselected(&settled, [(rule, &monitor, "no Prometheus selects it")].into_iter());
+        let said =
+            |rule: &'static str| unselected(&settled, [(rule, &monitor, "no Prometheus selects it")].into_iter());
         assert_eq!(said("monitor-not-selected").as_deref(), Some("ServiceMonitor/web: no Prometheus selects it"));
         assert_eq!(said("missing-metrics-scrape"), None);
         let other = ObjectRef { name: "other".to_owned(), ..monitor.clone() };

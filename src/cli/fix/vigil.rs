@@ -13,7 +13,10 @@ impl Run<'_> {
     /// Looks at everything that waits to be looked at. What fails is taken back in a batch; at a
     /// prompt that is offered.
     pub fn look_after(&mut self) -> Result<(), CliError> {
-        let watchlist = std::mem::take(&mut self.watchlist);
+        let mut watchlist = std::mem::take(&mut self.watchlist);
+        if self.after.soak.is_some_and(|soak| soak.is_zero()) {
+            watchlist.retain(|(_, check)| !check.needs_time());
+        }
         if watchlist.is_empty() || self.interrupted {
             return Ok(());
         }
@@ -56,7 +59,7 @@ impl Run<'_> {
             if verdicts.is_some() {
                 return verdicts;
             }
-            match self.answer_signal("What was changed", false) {
+            match self.answer_signal("What was changed is still being watched.", false) {
                 Way::Wait => {}
                 Way::Stop => return None,
                 Way::Leave | Way::Back => {

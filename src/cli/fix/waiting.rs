@@ -59,7 +59,7 @@ impl Run<'_> {
         loop {
             let Some(end) = self.rollout(object) else { return Ok(()) };
             let Some(end) = end else {
-                match self.answer_signal(&name, can_go_back) {
+                match self.answer_signal(&format!("{name} is still rolling out."), can_go_back) {
                     Way::Wait => continue,
                     Way::Stop => {
                         self.shell.ui.note(&format!("{name} goes on rolling out; nobody waits for it"));
@@ -104,12 +104,12 @@ impl Run<'_> {
 
     /// What becomes of a rollout after a signal: a person is asked, if there is one and this is
     /// the first.
-    pub(super) fn answer_signal(&self, name: &str, can_go_back: bool) -> Way {
+    pub(super) fn answer_signal(&self, state: &str, can_go_back: bool) -> Way {
         if !self.shell.ui.is_interactive() || self.interrupt.is_urgent() {
             return Way::Leave;
         }
         self.interrupt.answer();
         // An error is the second signal, or nobody there any more.
-        prompt::interrupted(&self.shell.ui, &self.interrupt, name, can_go_back).unwrap_or(Way::Leave)
+        prompt::interrupted(&self.shell.ui, &self.interrupt, state, can_go_back).unwrap_or(Way::Leave)
     }
 }
