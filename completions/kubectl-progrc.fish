@@ -55,6 +55,8 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "diff"
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "fix" -d 'Fix findings, one by one or in batch'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "undo" -d 'Take changes back'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "history" -d 'List what was changed, newest first'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "init" -d 'Write a commented .progrc.yaml from what is there'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "rbac" -d 'Print the least roles for a use, without Secrets'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "rules" -d 'List the rules'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "explain" -d 'Print the manual of a rule'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "completion" -d 'Print or install shell completions'
@@ -293,6 +295,65 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s f -l filename -d 'Manifests instead of a cluster: file, directory, or - for standard input; repeatable' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s k -l kustomize -d 'A kustomization, built with kubectl' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l out -d 'Where to write, - for standard output' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s A -l all-namespaces -d 'All namespaces but the system\'s; wins over -n'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s R -l recursive -d 'Enter the directories in directories'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l complete -d 'The manifests are all there is: what is not in them does not exist'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l force -d 'Replace a file that is there'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l for -d 'Who gets the rights: user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME; repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l name -d 'Name of the roles and bindings; kubectl-progrc-audit or kubectl-progrc-fix unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rules" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"

@@ -4,7 +4,8 @@
 
 use crate::fix::{Applicability, Fix, Step};
 use crate::model::ownership::{Ownership, OwnershipClass};
-use crate::model::{Inventory, Meta, ObjectRef, Subject};
+use crate::model::workload::Workload;
+use crate::model::{Inventory, Item, Meta, ObjectRef, Subject, capacity};
 use crate::rules::settings::Settings;
 
 /// Lowers or stops a fix for what its steps touch, and adds what a restart means.
@@ -86,6 +87,7 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
                 format!("{name} uses OnDelete: pods change when somebody deletes them"),
             );
         }
+        guard_surge(inventory, fix, workload);
         let pods =
             if workload.kind == "DaemonSet" { workload.status.desired_number_scheduled } else { workload.replicas() };
         let what = if inventory.is_live() && workload.is_scalable() {
@@ -95,6 +97,29 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
         };
         fix.applicability = fix.applicability.max(Applicability::Unsafe);
         fix.consequences.push(what);
+    }
+}
+
+/// A rolling restart starts new pods beside the old ones: a quota, a volume or the nodes may have no
+/// room for them. Room may still come, so that this is said and lowers; a volume that one pod may
+/// mount never has any.
+fn guard_surge(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload>) {
+    let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
+    let Some(template) = workload.template().filter(|_| inventory.is_live() && surge > 0) else { return };
+    let stuck = missing == 0;
+    let name = workload.subject.short();
+    let begins = format!("a restart of {name} starts a new pod before an old one ends");
+    if let Some(reason) = capacity::quota_shortage(inventory, workload.namespace(), &template.spec, 1) {
+        let end = if stuck { ": it would not end" } else { "" };
+        fix.demote(Applicability::Unsafe, "quota", format!("{begins}, and {reason}{end}"));
+    }
+    for obstacle in capacity::obstacles(inventory, workload, workload.replicas() + 1) {
+        let reason = format!("{begins}, and {}", obstacle.reason);
+        match obstacle.guard {
+            "volume" if obstacle.refuses && stuck => fix.refuse("volume", reason),
+            "volume" | "nodes" => fix.demote(Applicability::Unsafe, obstacle.guard, reason),
+            _ => {}
+        }
     }
 }
 

@@ -68,37 +68,58 @@ impl From<PatchError> for Refusal {
     }
 }
 
+/// The object, or the part of it, that a step is built from; `None` if it needs none.
+pub fn source(step: &Step) -> Option<(&ObjectRef, Option<&str>)> {
+    match step {
+        Step::Patch { object, subresource, .. } => Some((object, subresource.as_deref())),
+        Step::Restart { object } if object.kind == "CronJob" => None,
+        Step::Restart { object } | Step::Delete { object } => Some((object, None)),
+        Step::Create { .. } | Step::Wait { .. } => None,
+    }
+}
+
 /// Reads, builds and dry-runs a step. `None` for steps that write nothing.
 pub async fn prepare(connection: &Connection, step: &Step, options: &Options) -> Result<Option<Prepared>, Refusal> {
-    let (write, before) = match step {
-        Step::Patch { object, subresource, edits, expect } => {
-            let raw = read(connection, object, subresource.as_deref()).await?;
-            (patch_of(object, subresource.clone(), &raw, edits, expect)?, Some(raw))
-        }
-        Step::Restart { object } => {
-            let raw = read(connection, object, None).await?;
-            let base = match object.kind.as_str() {
-                "CronJob" => return Ok(None),
-                _ => "/spec/template/metadata/annotations",
-            };
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            let edit = Edit::set(pointer(base, &[RESTARTED_AT]), now);
-            (patch_of(object, None, &raw, &[edit], &[])?, Some(raw))
-        }
-        Step::Create { object, manifest } => (create_of(connection, object, manifest).await?, None),
-        Step::Delete { object } => {
-            let raw = read(connection, object, None).await?;
-            let uid = raw.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
-            (Write::Delete { object: (**object).clone(), uid }, Some(raw))
-        }
-        Step::Wait { .. } => return Ok(None),
+    let raw = match source(step) {
+        Some((object, part)) => Some(objects::get(connection, object, part).await?),
+        None => None,
     };
-    let prepared = dry_run(connection, write, before, options).await?;
+    prepare_on(connection, step, raw, options).await
+}
+
+/// Builds and dry-runs a step on the object as it was read just now.
+pub async fn prepare_on(
+    connection: &Connection,
+    step: &Step,
+    raw: Option<Value>,
+    options: &Options,
+) -> Result<Option<Prepared>, Refusal> {
+    if let Some(raw) = &raw {
+        admit(step, raw)?;
+    }
+    let write = match (step, &raw) {
+        (Step::Patch { object, subresource, edits, expect }, Some(raw)) => {
+            patch_of(object, subresource.clone(), raw, edits, expect)?
+        }
+        (Step::Restart { object }, Some(raw)) => {
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let edit = Edit::set(pointer("/spec/template/metadata/annotations", &[RESTARTED_AT]), now);
+            patch_of(object, None, raw, &[edit], &[])?
+        }
+        (Step::Create { object, manifest }, _) => create_of(object, manifest),
+        (Step::Delete { object }, Some(raw)) => {
+            let uid = raw.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Write::Delete { object: (**object).clone(), uid }
+        }
+        _ => return Ok(None),
+    };
+    let prepared = dry_run(connection, write, raw, options).await?;
     Ok(Some(Prepared { origin: Some(step.clone()), ..prepared }))
 }
 
-async fn read(connection: &Connection, object: &ObjectRef, part: Option<&str>) -> Result<Value, Refusal> {
-    let raw = objects::get(connection, object, part).await?;
+/// Refuses what is another object by now, what is leaving, and what would not roll out.
+fn admit(step: &Step, raw: &Value) -> Result<(), Refusal> {
+    let object = step.object();
     let uid = raw.pointer("/metadata/uid").and_then(Value::as_str);
     if object.uid.is_some() && object.uid.as_deref() != uid {
         let hint = Some("audit again".to_owned());
@@ -107,7 +128,11 @@ async fn read(connection: &Connection, object: &ObjectRef, part: Option<&str>) -
     if raw.pointer("/metadata/deletionTimestamp").is_some() {
         return Err(Refusal::new(format!("{object} is being deleted")));
     }
-    Ok(raw)
+    if crate::plan::merge::rolls_out(step) && raw.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        let hint = Some(format!("`kubectl rollout resume` lets {} roll out again", object.short()));
+        return Err(Refusal { hint, ..Refusal::new(format!("{object} is paused: it would not roll out")) });
+    }
+    Ok(())
 }
 
 fn patch_of(
@@ -124,14 +149,11 @@ fn patch_of(
     Ok(Write::Patch { object: object.clone(), subresource, guarded })
 }
 
-async fn create_of(connection: &Connection, object: &ObjectRef, manifest: &Value) -> Result<Write, Refusal> {
-    if objects::find(connection, object, None).await?.is_some() {
-        let hint = Some("audit again".to_owned());
-        return Err(Refusal { hint, ..Refusal::new(format!("{object} exists already")) });
-    }
+/// That the name is free says the dry run: the server refuses a creation of what exists.
+fn create_of(object: &ObjectRef, manifest: &Value) -> Write {
     let mut manifest = manifest.clone();
     manifest["metadata"]["annotations"][CHANGE_ID] = Value::from(ulid::Ulid::generate().to_string());
-    Ok(Write::Create { object: object.clone(), manifest })
+    Write::Create { object: object.clone(), manifest }
 }
 
 /// Lets the server try a request and looks at what it would make of it.
@@ -265,6 +287,19 @@ fn unlike_the_dry_run(prepared: &Prepared, object: &Value) -> Vec<String> {
         .collect()
 }
 
+/// The changes that the dry run announced: what somebody else wrote beside them meanwhile is not ours
+/// to take back. Without a dry run there is nothing to tell them apart by.
+fn ours(changes: Vec<Change>, prepared: &Prepared) -> Vec<Change> {
+    let inside = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let announced = |change: &Change| {
+        let at = |tried: &Change| inside(&tried.pointer, &change.pointer) || inside(&change.pointer, &tried.pointer);
+        prepared.after.is_none() || prepared.changes.iter().any(at)
+    };
+    changes.into_iter().filter(announced).collect()
+}
+
 fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
     let empty = StepResult {
         step,
@@ -282,7 +317,7 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
         Answer::Done { object, code, warnings } => {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
             let changes = match (&prepared.write, &prepared.before) {
-                (Write::Patch { .. }, Some(before)) => change::between(before, &object),
+                (Write::Patch { .. }, Some(before)) => ours(change::between(before, &object), prepared),
                 _ => Vec::new(),
             };
             let made = matches!(prepared.write, Write::Create { .. });

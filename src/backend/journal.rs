@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 mod entry;
+mod lock;
 mod record;
 
 pub use entry::{Entry, StepEntry, StepState};
@@ -54,9 +55,9 @@ pub enum JournalError {
     /// There is no such entry.
     #[error("no journal entry {0}")]
     NoEntry(String),
-    /// Another run is writing.
-    #[error("another run is changing this cluster ({0})")]
-    Locked(String),
+    /// Another run is writing: where, and who it is.
+    #[error("another run is changing {0}{1}")]
+    Locked(String, String),
 }
 
 fn io_error(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
@@ -80,7 +81,7 @@ impl Journal {
     pub fn begin(&self, cluster: &str, mut begin: Begin) -> Result<Writer, JournalError> {
         let folder = self.root.join(folder_name(cluster));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_error("create", &folder))?;
-        let lock = lock(&folder)?;
+        let lock = lock::take(&folder, &begin)?;
         prune(&folder);
         let id = ulid::Ulid::generate().to_string();
         let path = folder.join(format!("{id}.jsonl"));
@@ -143,7 +144,7 @@ pub struct Writer {
     id: String,
     file: File,
     path: PathBuf,
-    _lock: File,
+    _lock: lock::Lock,
 }
 
 impl Writer {
@@ -164,23 +165,6 @@ impl Writer {
 /// A server's URL makes no good folder; a uid does.
 fn folder_name(cluster: &str) -> String {
     cluster.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
-}
-
-/// Takes the lock of a cluster's folder. The system drops it when its owner ends, however that is.
-fn lock(folder: &Path) -> Result<File, JournalError> {
-    let path = folder.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(io_error("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(JournalError::Locked(path.display().to_string())),
-        Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
-    }
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {

@@ -50,6 +50,10 @@ pub enum Command {
     Undo(super::undo::UndoArgs),
     /// List what was changed, newest first
     History(super::history::HistoryArgs),
+    /// Write a commented .progrc.yaml from what is there
+    Init(super::init::InitArgs),
+    /// Print the least roles for a use, without Secrets
+    Rbac(super::rbac::RbacArgs),
     /// List the rules
     Rules(super::rules::RulesArgs),
     /// Print the manual of a rule

@@ -10,6 +10,7 @@ use super::fix::{is_allowed, not_offered, step_diff};
 use super::session::{Origin, Session, offered, runtime};
 use crate::backend::change;
 use crate::backend::cluster::write::Options;
+use crate::backend::manifests::Loaded;
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::ObjectRef;
@@ -46,7 +47,7 @@ struct Shown {
 pub fn run(args: &DiffArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let mut shown = Vec::new();
     for finding in session.findings() {
         let Some(fix) = offered(finding).filter(|_| not_offered(finding).is_none()) else { continue };
@@ -93,7 +94,7 @@ fn of_manifests(session: &Session, fix: &Fix) -> (Vec<Line>, Option<String>) {
                 let origin = session.inventory.origin(object);
                 let loaded = origin.map(|origin| &manifests.objects[origin.document]);
                 let known = states.iter().rev().find(|(known, _)| known.same(object)).map(|(_, value)| value.clone());
-                let Some(before) = known.or_else(|| loaded.map(|loaded| loaded.value.clone())) else { continue };
+                let Some(before) = known.or_else(|| loaded.map(Loaded::read)) else { continue };
                 let guarded = match patch::build(&before, edits, expect) {
                     Ok(guarded) => guarded,
                     Err(error) => return (lines, Some(error.to_string())),
@@ -126,7 +127,7 @@ fn print(args: &DiffArgs, shell: &Shell, shown: &[Shown]) -> Result<(), CliError
             let mut names: Vec<String> = shown
                 .iter()
                 .flat_map(|shown| &shown.fix.steps)
-                .map(|step| super::fix::kubectl_name(step.object()) + "\n")
+                .map(|step| super::ui::safe(&super::fix::kubectl_name(step.object())) + "\n")
                 .collect();
             names.sort();
             names.dedup();

@@ -20,6 +20,8 @@ mod back;
 mod vigil;
 mod batch;
 mod interactive;
+mod portions;
+pub mod preflight;
 mod summary;
 
 pub use interactive::step_diff;
@@ -116,6 +118,11 @@ impl WriteArgs {
         }
     }
 
+    /// How long rollouts and conditions are waited for; `None` if not at all.
+    pub fn patience(&self) -> Option<Duration> {
+        self.wait.then_some(self.timeout)
+    }
+
     /// Refuses to begin without somebody to ask.
     pub fn check_consent(&self, shell: &Shell) -> Result<(), CliError> {
         if self.yes || self.dry_run != DryRun::None || shell.ui.is_interactive() {
@@ -157,20 +164,21 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     args.write.check_consent(shell)?;
     let runtime = runtime()?;
     let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    order::sort(&mut session.audit.findings);
+    order::sort(&mut session.audit.findings, &session.inventory);
     let Origin::Cluster { connection, identity } = &session.origin else {
         return Err(CliError::new("fix needs a cluster"));
     };
+    let (connection, identity) = (connection.clone(), identity.clone());
     announce(shell, &session);
-    let mut run = Run::new(shell, &runtime, connection.clone(), identity.clone(), &args.write);
+    let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.namespaces = session.inventory.scope.namespaces.iter().flatten().cloned().collect();
     let selected: Vec<Finding> = session.findings().cloned().collect();
     let batch = args.write.yes || args.write.dry_run != DryRun::None;
     run.after = args.after.after(batch);
     let outcome = if batch {
-        batch::run(args, &mut run, &session, &selected).and_then(|left| settle(&mut run, left))
+        batch::run(args, &mut run, &mut session, &selected).and_then(|left| settle(&mut run, left))
     } else {
-        interactive::run(&mut run, &mut session, &selected)
+        interactive::run(args, &mut run, &mut session, &selected)
     };
     let left = match outcome {
         Ok(left) => left,

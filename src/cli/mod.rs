@@ -11,6 +11,8 @@ pub mod version;
 pub mod rules;
 pub mod history;
 pub mod audit;
+pub mod init;
+pub mod rbac;
 pub mod diff;
 pub mod interrupt;
 pub mod prompt;
@@ -72,6 +74,8 @@ fn run(command: Option<Command>, shell: &Shell) -> Result<u8, CliError> {
         Some(Command::Fix(args)) => fix::run(&args, shell),
         Some(Command::Undo(args)) => undo::run(&args, shell),
         Some(Command::History(args)) => history::run(&args, shell),
+        Some(Command::Init(args)) => init::run(&args, shell),
+        Some(Command::Rbac(args)) => rbac::run(&args, shell),
         Some(Command::Rules(args)) => rules::list(&args, shell),
         Some(Command::Explain(args)) => rules::explain(&args, shell),
         Some(Command::Completion(args)) => completion::run(&args, shell),

@@ -1,7 +1,7 @@
 //! From flags to findings: configuration, objects, audit. Every command that looks starts here.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::args::{Env, WhatArgs};
 use super::connection::ConnectionArgs;
@@ -10,6 +10,7 @@ use super::ui::Ui;
 use crate::audit::{self, Audit, Config, Filter, parse_set};
 use crate::backend::cluster::connect::{self, Connection, Environment, explain, explain_status};
 use crate::backend::cluster::load::{self, Identity, LoadError};
+use crate::backend::cluster::refresh;
 use crate::backend::manifests::{self, Manifests, ReadOptions, Severity};
 use crate::backend::{configuration, snapshot};
 use crate::finding::{Finding, Location};
@@ -52,7 +53,14 @@ pub struct Session {
     /// Which objects count.
     pub selector: Option<Selector>,
     /// How long reading and judging took.
-    pub elapsed: std::time::Duration,
+    pub elapsed: Duration,
+}
+
+/// How long a snapshot is good enough to offer fixes from.
+const FRESH_SECONDS: i64 = 15 * 60;
+
+fn is_old(taken_at: jiff::Timestamp, now: jiff::Timestamp) -> bool {
+    now.as_second() - taken_at.as_second() > FRESH_SECONDS
 }
 
 /// The runtime of everything that talks to a server.
@@ -98,19 +106,35 @@ impl Session {
         }
         let settings = settings_of(what, &config)?;
         let skip = found.iter().map(|file| std::path::PathBuf::from(&file.name)).collect();
-        let (origin, inventory) = if what.filename.is_empty() && what.kustomize.is_none() {
-            runtime.block_on(from_cluster(what, connection, env, &config, ui))?
-        } else {
-            from_manifests(what, connection, env, &config, skip, ui)?
-        };
+        let (origin, inventory) = read(what, connection, env, &config, skip, ui, runtime)?;
         let rules = config.rules(RULES);
         let audit = audit::run_configured(&inventory, &settings, &config, &rules);
         audit.warnings.iter().for_each(|warning| ui.warn(warning));
         let mut session =
             Self { origin, inventory, settings, config, rules, audit, filter, selector, elapsed: started.elapsed() };
+        if let Some(settle) = what.settle {
+            session.settle(settle, ui, runtime);
+        }
         session.require_full(what)?;
         session.elapsed = started.elapsed();
         Ok(session)
+    }
+
+    /// Reads the workloads that may still be scaling once more after a while, them alone.
+    fn settle(&mut self, settle: Duration, ui: &Ui, runtime: &tokio::runtime::Runtime) {
+        let Origin::Cluster { connection, .. } = &self.origin else { return };
+        let unsettled = self.audit.unsettled();
+        if unsettled.is_empty() {
+            return;
+        }
+        let names: Vec<String> = unsettled.iter().map(|object| object.short()).collect();
+        ui.note(&format!("Waiting {} s: may still be scaling: {}", settle.as_secs(), names.join(", ")));
+        let fresh = runtime.block_on(async {
+            tokio::time::sleep(settle).await;
+            refresh::refresh(connection, std::mem::take(&mut self.inventory), &unsettled).await
+        });
+        self.inventory = fresh;
+        self.judge_again();
     }
 
     fn require_full(&self, what: &WhatArgs) -> Result<(), CliError> {
@@ -157,13 +181,45 @@ impl Session {
         self.audit.findings.iter().filter(|finding| self.keeps(finding))
     }
 
+    /// True if the objects were read so long ago that a fix may rest on another world.
+    pub fn is_old(&self, now: jiff::Timestamp) -> bool {
+        is_old(self.inventory.taken_at, now)
+    }
+
+    /// Reads all objects again and runs the rules on them.
+    pub fn read_again(&mut self, runtime: &tokio::runtime::Runtime) -> Result<(), CliError> {
+        let Origin::Cluster { connection, identity } = &self.origin else { return Ok(()) };
+        let load = load::load(connection, identity, &self.inventory.scope);
+        self.inventory = runtime.block_on(load).map_err(|error| unreachable(&error))?;
+        self.judge_again();
+        Ok(())
+    }
+
     /// Runs the rules again, after an answer or on fresh objects.
     pub fn judge_again(&mut self) {
         self.audit = audit::run_configured(&self.inventory, &self.settings, &self.config, &self.rules);
     }
 }
 
-fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
+/// Reads the objects that the flags name: from a cluster, or from manifests without those files.
+pub fn read(
+    what: &WhatArgs,
+    connection: &ConnectionArgs,
+    env: &Environment,
+    config: &Config,
+    skip: Vec<std::path::PathBuf>,
+    ui: &Ui,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<(Origin, Inventory), CliError> {
+    if what.filename.is_empty() && what.kustomize.is_none() {
+        runtime.block_on(from_cluster(what, connection, env, config, ui))
+    } else {
+        from_manifests(what, connection, env, config, skip, ui)
+    }
+}
+
+/// The configuration that a command with these flags reads.
+pub fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
     let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
     let user = configuration::user_directory(variable, env.home.as_deref());
     // A kustomization is a directory of manifests too.
@@ -207,13 +263,7 @@ async fn from_cluster(
     let (connection, identity) = connect(args, env).await?;
     let mut scope = if what.all_namespaces { Scope::default() } else { Scope::only(&connection.namespace) };
     scope.system.clone_from(&config.system_namespaces);
-    let load = || load::load(&connection, &identity, &scope);
-    let mut inventory = load().await.map_err(|error| unreachable(&error))?;
-    if let Some(settle) = what.settle {
-        ui.detail(&format!("Waiting {} s for what may still be scaling", settle.as_secs()));
-        tokio::time::sleep(settle).await;
-        inventory = load().await.map_err(|error| unreachable(&error))?;
-    }
+    let inventory = load::load(&connection, &identity, &scope).await.map_err(|error| unreachable(&error))?;
     connection.warnings().drain().iter().for_each(|warning| ui.warn(warning));
     if !what.all_namespaces && inventory.gap("namespaces", "").is_none() {
         let known = inventory.namespaces.get("", "Namespace", &connection.namespace).is_some();
@@ -242,7 +292,7 @@ fn from_manifests(
         skip,
     };
     let read = manifests::read(&options, &mut std::io::stdin());
-    let manifests = read.map_err(|error| {
+    let mut manifests = read.map_err(|error| {
         let mut cli = CliError::of(&error).hint(error.hint().unwrap_or_default());
         if let manifests::ReadError::NoObjects { problems } = &error {
             cli.causes.extend(problems.iter().map(ToString::to_string));
@@ -267,7 +317,21 @@ fn from_manifests(
     let mut scope = namespace.map_or_else(Scope::default, Scope::only);
     scope.system.clone_from(&config.system_namespaces);
     let complete = what.complete || config.complete;
-    let (inventory, bad) = snapshot::of(&manifests, scope, complete, args.namespace.as_deref());
+    let (inventory, bad) = snapshot::of(&mut manifests, scope, complete, args.namespace.as_deref());
     bad.iter().for_each(|message| ui.warn(message));
     Ok((Origin::Manifests(manifests), inventory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_good_for_a_quarter_of_an_hour() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let taken_at = at("2026-01-01T12:00:00Z");
+        assert!(!is_old(taken_at, at("2026-01-01T12:15:00Z")));
+        assert!(is_old(taken_at, at("2026-01-01T12:15:01Z")));
+        assert!(!is_old(taken_at, at("2026-01-01T11:00:00Z")), "a clock that was put back");
+    }
 }

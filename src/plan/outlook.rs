@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
 use crate::model::Inventory;
 
-use super::order;
+use super::graph::{self, Planned};
 use super::simulate::{self, SimulationError};
 
 /// An inventory after fixes; `None` if there are none to apply.
@@ -43,13 +43,12 @@ pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&In
 }
 
 fn after(inventory: &Inventory, findings: &[Finding], takes: impl Fn(&Fix) -> bool) -> Outlook {
-    let mut findings: Vec<&Finding> = findings.iter().collect();
-    findings.sort_by_key(|finding| order::rank(finding.rule));
-    let first = findings.into_iter().filter_map(|finding| finding.fixes.first());
-    let fixes: Vec<&Fix> =
-        first.filter(|fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty()).collect();
-    if fixes.is_empty() {
+    let wanted = |fix: &&Fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty();
+    let first = findings.iter().filter_map(|finding| Some((finding, finding.fixes.first().filter(wanted)?)));
+    let planned: Vec<Planned> = first.map(|(finding, fix)| Planned::of(finding, fix, inventory)).collect();
+    if planned.is_empty() {
         return Ok(None);
     }
+    let fixes: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| &planned[index].fix).collect();
     simulate::apply_what_fits(inventory, &fixes).map(Some)
 }

@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
 mod core_loop;
+mod custom;
 mod harness;
 mod harness_test;
+mod preflight;
 mod reading;
+mod roles;
 mod scene;
 mod undo;
 mod answers;
@@ -15,4 +18,5 @@ mod rollback;
 mod signals;
 mod waiting;
 mod writes;
+mod planted;
 mod prompts;

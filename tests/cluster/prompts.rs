@@ -5,7 +5,7 @@ use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, Invocation, TestNamespace, WAIT};
+use crate::harness::{ControlPlane, Invocation, Rule, TestNamespace, WAIT};
 
 const BUDGETS: &str = "policy/v1/poddisruptionbudgets";
 pub(crate) const QUESTION: &str = "Apply this fix? [";
@@ -286,6 +286,51 @@ fn settled(ns: &TestNamespace, end: &str) {
     assert!(!end.contains("panicked") && !end.contains("error: "), "{end}");
     let (hidden, shown) = (end.rfind("\u{1b}[?25l"), end.rfind("\u{1b}[?25h"));
     assert!(hidden.is_none() || hidden < shown, "{end:?}");
+}
+
+#[test]
+fn what_somebody_else_did_meanwhile_is_said_and_left() {
+    let ns = workloads(&["a", "b"]);
+    let mut talk = Talk::fix(&ns);
+    talk.hear(QUESTION);
+    ns.apply(
+        "
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: by-hand}
+spec: {maxUnavailable: 1, selector: {matchLabels: {app: b}}}
+",
+    );
+    talk.say("y");
+    let end = talk.end(0);
+    assert!(end.contains("Deployment/") && end.contains("it is gone"), "{end}");
+    assert_eq!(budgets(&ns), ["a-pdb", "by-hand"]);
+}
+
+#[test]
+fn a_missing_right_is_said_at_the_finding() {
+    let ns = workloads(&["a"]);
+    let read = Rule { group: "*", resources: &["*"], verbs: &["get", "list"] };
+    let user = ControlPlane::bare().user_with(&[read]);
+    let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
+    let command = ns.progrc_as(&user, &["fix", "--select", "missing-pdb"]).command();
+    let end = Talk(spawn_command(command, Some(limit)).expect("a terminal can be opened")).end(1);
+    let missing = format!("the user may not create poddisruptionbudgets.policy in namespace {}", ns.name);
+    assert!(end.contains("[1/1] HIGH missing-pdb") && end.contains(&missing), "{end}");
+    assert!(!end.contains(QUESTION), "{end}");
+    assert!(!ns.requests_of(&user).iter().any(|it| it.uri.contains("dryRun")), "not even tried");
+}
+
+#[test]
+fn before_the_question_stands_what_restarts() {
+    let ns = workloads(&["a"]);
+    let mut talk = Talk::start(&ns, &["fix", "--select", "unneeded-service-account-token", "--wait=false"]);
+    let before = talk.hear(QUESTION);
+    assert!(before.contains("accepted") && before.contains("reversible"), "{before}");
+    assert!(before.contains("restarts Deployment/a (2 pods)"), "{before}");
+    assert_eq!(before.matches("restarts Deployment/a").count(), 1, "{before}");
+    talk.say("n");
+    talk.end(1);
 }
 
 #[test]

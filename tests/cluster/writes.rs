@@ -127,6 +127,22 @@ fn an_object_that_went_meanwhile_is_not_made_anew() {
     assert_eq!(bench.ns.get("v1/configmaps/config")["metadata"]["uid"], other.uid.clone().unwrap());
 }
 
+#[test]
+fn a_workload_that_somebody_paused_is_not_restarted() {
+    let bench = Bench::new("paused");
+    bench.ns.apply(&deployment("web", 1));
+    let restart =
+        Step::Restart { object: Subject::new(ObjectRef::new("apps/v1", "Deployment", Some(&bench.ns.name), "web")) };
+    assert!(bench.prepare(&restart).is_ok());
+    bench.ns.patch("apps/v1/deployments/web", &json!({"spec": {"paused": true}}));
+    let refusal = bench.prepare(&restart).unwrap_err();
+    assert!(refusal.reasons[0].ends_with("is paused: it would not roll out"), "{refusal:?}");
+    assert!(refusal.hint.unwrap().contains("kubectl rollout resume"));
+    // What restarts nothing is free.
+    let object = restart.object().clone();
+    assert!(bench.prepare(&Step::patch(&object, vec![Edit::set("/metadata/labels/x", "y")])).is_ok());
+}
+
 /// Every character that the server's encoder escapes and ours does not by itself, and one that
 /// both leave as it is.
 const AWKWARD: &str = "http://a?x=1&y=<2>\u{e9}\u{2028}\u{2029}";

@@ -5,6 +5,7 @@
 mod answers;
 mod credentials;
 mod failures;
+mod lists;
 mod requests;
 mod server;
 mod world;

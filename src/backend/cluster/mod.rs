@@ -3,11 +3,15 @@
 pub mod connect;
 pub mod answer;
 pub mod resources;
+pub mod rights;
 pub mod list;
 pub mod discover;
 pub mod load;
+pub mod refresh;
 pub mod objects;
+pub mod access;
 pub mod write;
 pub mod follow;
+pub mod condition;
 pub mod rollout;
 pub mod checks;

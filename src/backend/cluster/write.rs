@@ -97,6 +97,11 @@ impl Write {
         }
     }
 
+    /// True if it removes its object.
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::Delete { .. })
+    }
+
     fn subresource(&self) -> Option<&str> {
         match self {
             Self::Patch { subresource, .. } => subresource.as_deref(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::run::{Run, kubectl_name};
-use super::settled::{Failure, related};
+use super::settled::{Failure, Settled, related};
 use crate::backend::change::{self, Prepared, Purpose};
 use crate::backend::cluster::rollout;
 use crate::backend::cluster::write::Write;
@@ -69,8 +69,9 @@ impl Run<'_> {
                 break;
             }
         }
-        for number in which {
-            let settled = &mut self.settled[*number];
+        // Fixes that share a rollout share its steps.
+        let touched = |settled: &&mut Settled| settled.steps.iter().any(|step| steps.contains(step));
+        for settled in self.settled.iter_mut().filter(touched) {
             let failure = settled.failure.take().unwrap_or_else(|| why.to_owned());
             settled.taken_back = left.is_none();
             settled.failure = Some(match &left {

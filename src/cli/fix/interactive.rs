@@ -1,33 +1,49 @@
 //! One finding at a time at a prompt.
 
+use super::preflight::{self, Fresh, Now, Rights};
 use super::run::Run;
-use super::{Left, not_offered, purpose_of};
+use super::{FixArgs, Left, not_offered, portions, purpose_of};
 use crate::backend::change::Prepared;
 use crate::cli::error::CliError;
 use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
-use crate::fix::{Applicability, Fix};
-use crate::plan::{diff, seen};
+use crate::fix::{Applicability, Fix, Step};
+use crate::plan::{diff, merge, seen};
 use crate::report::text::{Line, Role};
 use crate::rules::rule::ParameterKind;
 use crate::rules::settings::Answer;
 
-/// What the user has said about whole rules.
+/// What the user has said about whole rules, and what the server about rights.
 #[derive(Default)]
 struct Standing {
+    rights: Rights,
     all: Vec<(&'static str, Applicability)>,
     dropped: Vec<&'static str>,
 }
 
 enum Turn {
     Applied,
+    Gone(String),
     Left(String),
     Quit,
 }
 
 /// Goes through the findings, and says what is left.
-pub(super) fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
+pub(super) fn run(
+    args: &FixArgs,
+    run: &mut Run<'_>,
+    session: &mut Session,
+    selected: &[Finding],
+) -> Result<Vec<Left>, CliError> {
+    // What is read and judged on the way is not what the run began with.
+    let before = session.audit.clone();
+    let left = walk(args, run, session, selected);
+    session.audit = before;
+    left
+}
+
+fn walk(args: &FixArgs, run: &mut Run<'_>, session: &mut Session, selected: &[Finding]) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let mut offered_findings = Vec::new();
     for finding in selected {
@@ -43,12 +59,13 @@ pub(super) fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]
             left.push(Left::new(finding, "left with the rest of its rule", true));
             continue;
         }
-        let turn = one(run, session, finding, (index + 1, total), &mut standing)?;
+        let turn = one(args, run, session, finding, (index + 1, total), &mut standing)?;
         if run.interrupted {
             return Ok(left);
         }
         match turn {
             Turn::Applied => {}
+            Turn::Gone(reason) => left.push(Left::new(finding, reason, false)),
             Turn::Left(reason) => left.push(Left::new(finding, reason, true)),
             Turn::Quit => {
                 let rest = offered_findings.iter().skip(index);
@@ -60,14 +77,71 @@ pub(super) fn run(run: &mut Run<'_>, session: &mut Session, selected: &[Finding]
     Ok(left)
 }
 
+/// The finding as it is now, read and judged again; or what is to be said of it.
+fn again(
+    run: &mut Run<'_>,
+    session: &mut Session,
+    finding: &Finding,
+    (index, total): (usize, usize),
+) -> Result<Result<(Finding, Fresh), Turn>, CliError> {
+    if session.is_old(jiff::Timestamp::now()) {
+        session.read_again(run.runtime)?;
+    }
+    let steps = offered(finding).map(|fix| fix.steps.as_slice()).unwrap_or_default();
+    let fresh = preflight::read(run, session, [finding], steps);
+    let say = |reason: &str| {
+        run.shell.ui.note(&format!("[{index}/{total}] {} · {}: {reason}", finding.rule, finding.object));
+    };
+    Ok(match preflight::judge(session, &[finding]).pop().expect("one for each finding") {
+        Now::Holds(finding) => Ok((*finding, fresh)),
+        Now::Gone(reason) => {
+            say(&reason);
+            Err(Turn::Gone(reason))
+        }
+        Now::Unclear(reason) => {
+            say(&reason);
+            Err(Turn::Left(reason))
+        }
+    })
+}
+
+/// Lets the server try the first portion of a fix; says why it can't be applied.
+fn attempt(
+    run: &Run<'_>,
+    rights: &mut Rights,
+    fresh: &Fresh,
+    fix: &Fix,
+    steps: &[Vec<Step>],
+) -> Result<Vec<Prepared>, String> {
+    let ui = &run.shell.ui;
+    rights.ask(run, steps.iter().flatten());
+    if let Some(reason) = refused(fix).or_else(|| rights.missing(&steps.concat())) {
+        ui.note(&format!("  {reason}"));
+        return Err(reason);
+    }
+    let tried = preflight::prepare(run, fresh, &steps[..1]).pop().expect("one for each portion");
+    tried.map_err(|refusal| {
+        let reason = refusal.reasons.join("; ");
+        ui.note(&format!("  server dry run: refused: {reason}"));
+        refusal.hint.iter().for_each(|hint| ui.note(&format!("  {hint}")));
+        reason
+    })
+}
+
 /// Shows one finding and its fix, and asks until the answer settles it.
 fn one(
+    args: &FixArgs,
     run: &mut Run<'_>,
     session: &mut Session,
     finding: &Finding,
     count: (usize, usize),
     standing: &mut Standing,
 ) -> Result<Turn, CliError> {
+    let (finding, fresh) = match again(run, session, finding, count)? {
+        Ok(held) => held,
+        Err(turn) => return Ok(turn),
+    };
+    let finding = &finding;
     let Some(mut fix) = offered(finding).cloned() else { return Ok(Turn::Left("there is no fix".to_owned())) };
     let by_standing = standing.all.contains(&(finding.rule, fix.applicability)) && fix.irreversible.is_none();
     heading(run, finding, &fix, count);
@@ -78,23 +152,17 @@ fn one(
         }
     }
     loop {
-        if let Some(reason) = refused(&fix) {
-            run.shell.ui.note(&reason);
-            return Ok(Turn::Left(reason));
-        }
-        let prepared = match run.prepare(&seen::pin(&fix.steps, &session.inventory)) {
+        let steps = merge::portions(&seen::pin(&merge::alone(&fix), &session.inventory));
+        let prepared = match attempt(run, &mut standing.rights, &fresh, &fix, &steps) {
             Ok(prepared) => prepared,
-            Err(refusal) => {
-                run.shell.ui.note(&format!("  server dry run: refused: {}", refusal.reasons.join("; ")));
-                refusal.hint.iter().for_each(|hint| run.shell.ui.note(&format!("  {hint}")));
-                return Ok(Turn::Left(refusal.reasons.join("; ")));
-            }
+            Err(reason) => return Ok(Turn::Left(reason)),
         };
-        if prepared.is_empty() {
+        let later = &steps[1..];
+        if prepared.is_empty() && later.is_empty() {
             run.shell.ui.note("  it is already as it should be");
             return Ok(Turn::Applied);
         }
-        run.shell.ui.ask_lines(&preview(&fix, &prepared));
+        run.shell.ui.ask_lines(&preview(&fix, &prepared, later));
         let choice = if by_standing {
             Choice::Yes
         } else {
@@ -105,7 +173,7 @@ fn one(
                 if choice == Choice::All {
                     standing.all.push((finding.rule, fix.applicability));
                 }
-                return apply(run, finding, &fix, &prepared);
+                return apply(args, run, finding, &fix, (&prepared, later));
             }
             Choice::No => return Ok(Turn::Left("answered no".to_owned())),
             Choice::Drop => {
@@ -125,10 +193,16 @@ fn one(
 
 fn refused(fix: &Fix) -> Option<String> {
     let lowered = fix.lowered_by.iter().find(|lowered| lowered.refuses)?;
-    Some(format!("  refused ({}): {}", lowered.guard, lowered.reason))
+    Some(format!("refused ({}): {}", lowered.guard, lowered.reason))
 }
 
-fn apply(run: &mut Run<'_>, finding: &Finding, fix: &Fix, prepared: &[Prepared]) -> Result<Turn, CliError> {
+fn apply(
+    args: &FixArgs,
+    run: &mut Run<'_>,
+    finding: &Finding,
+    fix: &Fix,
+    steps: (&[Prepared], &[Vec<Step>]),
+) -> Result<Turn, CliError> {
     let ui = &run.shell.ui;
     if let Some(lost) = &fix.irreversible {
         let (name, path) = (&finding.object.name, finding.object.path());
@@ -136,7 +210,7 @@ fn apply(run: &mut Run<'_>, finding: &Finding, fix: &Fix, prepared: &[Prepared])
             return Ok(Turn::Left("not confirmed by name".to_owned()));
         }
     }
-    let whole = run.apply(&purpose_of(finding, fix), &finding.object, prepared)?;
+    let whole = portions::apply(run, args.write.patience(), &purpose_of(finding, fix), &finding.object, steps)?;
     Ok(if whole { Turn::Applied } else { Turn::Left(run.last_failure()) })
 }
 
@@ -211,27 +285,59 @@ fn capital(text: &str) -> String {
 }
 
 /// The diffs of the steps and one line for each thing that one should know.
-fn preview(fix: &Fix, prepared: &[Prepared]) -> Vec<Line> {
+fn preview(fix: &Fix, prepared: &[Prepared], later: &[Vec<Step>]) -> Vec<Line> {
     let mut lines = Vec::new();
     for step in prepared {
         lines.extend(step_diff(step));
     }
     let plain = |text: &str| Line::of(Role::Plain, &format!("  {text}"));
+    lines.extend(portions::outlook(later).iter().map(|text| plain(text)));
     lines.extend(fix.notes.iter().map(|note| plain(note)));
     lines.extend(fix.lowered_by.iter().map(|lowered| plain(&format!("{}: {}", lowered.guard, lowered.reason))));
-    lines.extend(fix.consequences.iter().map(|text| plain(text)));
+    let end = summary(fix, prepared, later);
+    lines.extend(fix.consequences.iter().filter(|text| !end.contains(*text)).map(|text| plain(text)));
     for warning in prepared.iter().flat_map(|step| &step.warnings) {
         lines.push(Line::of(Role::Medium, "  Warning: ").and(Role::Plain, warning));
     }
+    if let Some(lost) = &fix.irreversible {
+        lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
+    }
+    lines.push(plain(&end));
+    lines.push(Line::blank());
+    lines
+}
+
+/// What the server said, how far the fix can be taken back and whose pods it replaces.
+fn summary(fix: &Fix, prepared: &[Prepared], later: &[Vec<Step>]) -> String {
+    let tried = if prepared.iter().all(|step| step.after.is_some() || step.write.deletes()) {
+        "server dry run: accepted"
+    } else {
+        "no server dry run: a webhook does not support it"
+    };
     let back = match fix.reversible {
         crate::fix::Reversible::Full => "reversible",
         crate::fix::Reversible::ConfigOnly => "undo restores the configuration only",
         crate::fix::Reversible::None => "can't be undone",
     };
-    let restarts = if prepared.iter().any(|step| step.rolls_out) { "" } else { " · restarts nothing" };
-    lines.push(plain(&format!("server dry run: accepted · {back}{restarts}")));
-    lines.push(Line::blank());
-    lines
+    let restarts: Vec<String> = prepared.iter().filter(|step| step.rolls_out).map(restarted).collect();
+    let unseen = later.iter().flatten().any(merge::rolls_out);
+    let restarts = match (restarts.as_slice(), unseen) {
+        ([], false) => "restarts nothing".to_owned(),
+        ([], true) => "restarts pods later".to_owned(),
+        (list, _) => format!("restarts {}", list.join(", ")),
+    };
+    format!("{tried} · {back} · {restarts}")
+}
+
+/// `Deployment/web (3 pods)`: as many as there are at this moment.
+fn restarted(step: &Prepared) -> String {
+    let number = |pointer: &str| step.before.as_ref().and_then(|it| it.pointer(pointer)?.as_i64());
+    let name = step.write.object().short();
+    match number("/status/desiredNumberScheduled").or_else(|| number("/spec/replicas")) {
+        Some(1) => format!("{name} (1 pod)"),
+        Some(pods) => format!("{name} ({pods} pods)"),
+        None => name,
+    }
 }
 
 /// One step as a diff between the object and the server's answer.

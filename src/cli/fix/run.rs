@@ -151,11 +151,11 @@ impl<'a> Run<'a> {
         Ok(self.settled[index].failure.is_none())
     }
 
-    /// Says that the last fix takes effect with a later restart of these workloads: if that fails,
-    /// the fix is taken back with it.
-    pub fn awaits(&mut self, workloads: &[Subject]) {
-        if let Some(last) = self.settled.last_mut() {
-            last.awaits.extend(workloads.iter().map(|workload| (**workload).clone()));
+    /// Says that the fixes from this one on take effect with a later rollout of these workloads: if
+    /// that fails, they are taken back with it.
+    pub fn awaits(&mut self, from: usize, workloads: &[Subject]) {
+        for settled in self.settled.iter_mut().skip(from) {
+            settled.awaits.extend(workloads.iter().map(|workload| (**workload).clone()));
         }
     }
 

@@ -1,10 +1,13 @@
 //! The control plane: which variants there are, how one starts, what it offers.
 
 use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -38,6 +41,7 @@ pub(crate) struct ControlPlane {
     processes: Vec<Process>,
     scratch: Scratch,
     server: String,
+    etcd: u16,
     identities: Identities,
     api: Api,
     namespaces: AtomicUsize,
@@ -89,7 +93,7 @@ impl ControlPlane {
 
         let mut processes = vec![components::etcd(&scratch, ports)];
         wait_for_start(&processes, || {
-            std::net::TcpStream::connect(("127.0.0.1", ports.etcd)).map_err(|error| error.to_string())
+            TcpStream::connect(("127.0.0.1", ports.etcd)).map_err(|error| error.to_string())
         })?;
         processes.push(components::apiserver(&scratch, ports));
         wait_for_start(&processes, || match api.send(Method::GET, "/readyz", None)? {
@@ -103,7 +107,8 @@ impl ControlPlane {
             start_nodes(&api, &processes)?;
         }
         let [namespaces, testers, users] = [const { AtomicUsize::new(0) }; 3];
-        Ok(Self { processes, scratch, server, identities, api, namespaces, testers, users })
+        let etcd = ports.etcd;
+        Ok(Self { processes, scratch, server, etcd, identities, api, namespaces, testers, users })
     }
 
     /// The URL of the API server.
@@ -166,6 +171,20 @@ impl ControlPlane {
     pub(crate) fn request_as(&self, user: &User, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let api = Api::new(&self.kubeconfig(user, "default"));
         api.send(method, path, body).unwrap_or_else(|error| panic!("{}", self.state(&error)))
+    }
+
+    /// Puts an object past the API server into its store, as an older server would have left it.
+    pub(crate) fn store(&self, key: &str, object: &Value) {
+        let encode = |text: &str| BASE64_STANDARD.encode(text);
+        let body =
+            json!({"key": encode(&format!("/registry/{key}")), "value": encode(&object.to_string())}).to_string();
+        let head = "POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nConnection: close";
+        let mut stream = TcpStream::connect(("127.0.0.1", self.etcd)).expect("etcd runs as long as the plane");
+        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).expect("etcd reads its requests");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("etcd answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// The present end of the audit log.
