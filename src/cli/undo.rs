@@ -301,7 +301,9 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], rest: &Rest) -> Resul
     if code == code::LOOK
         && let Some(entry) = entry
     {
-        let hint = format!("`kubectl progrc history {entry}` shows it");
+        let hint = format!(
+            "`kubectl progrc history {entry}` shows what was done, `kubectl progrc undo {entry}` takes it back"
+        );
         run.shell.ui.error(&CliError::new(format!("journal entry {entry} needs a look")).hint(hint));
     }
     Ok(code)
