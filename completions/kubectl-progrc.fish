@@ -53,8 +53,14 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -s V -l vers
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "audit" -d 'Run the rules: findings with evidence, scorecard'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "diff" -d 'Print the diff of every fix'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "fix" -d 'Fix findings, one by one or in batch'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "plan" -d 'Write the fixes as a file to review and apply later'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "apply" -d 'Apply a plan file'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "emit" -d 'Print fixes for Git, or as a script, instead of writing'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "undo" -d 'Take changes back'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "recover" -d 'Settle what a crash has left open'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "history" -d 'List what was changed, newest first'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "init" -d 'Write a commented .progrc.yaml from what is there'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "rbac" -d 'Print the least roles for a use, without Secrets'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "rules" -d 'List the rules'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "explain" -d 'Print the manual of a rule'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "completion" -d 'Print or install shell completions'
@@ -226,6 +232,147 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l ke
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s l -l selector -d 'Only findings about objects with these labels (the score stays that of all)' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s f -l filename -d 'Manifests instead of a cluster: file, directory, or - for standard input; repeatable' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s k -l kustomize -d 'A kustomization, built with kubectl' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l select -d 'Only these: rule, category or severity; repeatable, comma separated' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l ignore -d 'Not these: rule, category or severity; repeatable, comma separated' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l env -d 'What the namespaces are for' -r -f -a "production\t'Every rule applies'
+staging\t'Every rule applies'
+dev\t'Development services are at home'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l config -d 'Configuration file instead of .progrc.yaml' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l settle -d 'Wait this long and read again what may still be scaling, e.g. 30s' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l set -d 'Answer a rule\'s question: RULE.KEY=VALUE or \'RULE[Kind/NS/NAME].KEY=VALUE\'; repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l allow-managed -d 'Change objects of these keepers although they put their own state back: helm, argocd, flux, operator' -r -f -a "helm\t''
+argocd\t''
+flux\t''
+operator\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l out -d 'File for the plan, - for standard output; a summary is printed without it' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s A -l all-namespaces -d 'All namespaces but the system\'s; wins over -n'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s R -l recursive -d 'Enter the directories in directories'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l complete -d 'The manifests are all there is: what is not in them does not exist'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l require-full -d 'Exit 2 if something could not be read'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s y -l yes -d 'Only what `fix --yes` would do'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -l unsafe-fixes -d 'With --yes: what `fix --yes --unsafe-fixes` would do'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l dry-run -d 'Change nothing: print the plan (client) or let the server try it (server)' -r -f -a "none\t'It writes'
+client\t'It prints what it would do'
+server\t'The server tries every request'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l wait -d 'Wait for rollouts' -r -f -a "true\t''
+false\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l timeout -d 'How long to wait for a rollout' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l field-manager -d 'The name of the writer in managedFields' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l set -d 'Confirm what can\'t be undone: RULE.confirm=NAMESPACE/NAME; repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l allow-managed -d 'Change objects of these keepers although they put their own state back: helm, argocd, flux, operator' -r -f -a "helm\t''
+argocd\t''
+flux\t''
+operator\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l max-age -d 'How old the plan may be, e.g. 30m, 24h' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s o -l output -d 'Output format' -r -f -a "json\t''
+yaml\t''
+name\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s y -l yes -d 'Do not ask'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l allow-no-dry-run -d 'Write even where a webhook does not support dry runs'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l unsafe-fixes -d 'With --yes: apply the unsafe fixes of the plan too'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l keep-going -d 'Go on with independent fixes after one has failed'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s l -l selector -d 'Only findings about objects with these labels (the score stays that of all)' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s f -l filename -d 'Manifests instead of a cluster: file, directory, or - for standard input; repeatable' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s k -l kustomize -d 'A kustomization, built with kubectl' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l select -d 'Only these: rule, category or severity; repeatable, comma separated' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l ignore -d 'Not these: rule, category or severity; repeatable, comma separated' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l env -d 'What the namespaces are for' -r -f -a "production\t'Every rule applies'
+staging\t'Every rule applies'
+dev\t'Development services are at home'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l config -d 'Configuration file instead of .progrc.yaml' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l settle -d 'Wait this long and read again what may still be scaling, e.g. 30s' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l set -d 'Answer a rule\'s question: RULE.KEY=VALUE or \'RULE[Kind/NS/NAME].KEY=VALUE\'; repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l allow-managed -d 'Change objects of these keepers although they put their own state back: helm, argocd, flux, operator' -r -f -a "helm\t''
+argocd\t''
+flux\t''
+operator\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l format -d 'What is printed' -r -f -a "kustomize\t'A kustomization with a patch for each object and new objects as resources'
+manifest\t'Whole objects as they are after the fixes'
+kubectl\t'A shell script of guarded kubectl commands'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s o -l output -d 'Directory for the files, none of which may be there already; - for standard output' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l field-manager -d 'With --format kubectl: the name of the writer in managedFields' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s A -l all-namespaces -d 'All namespaces but the system\'s; wins over -n'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s R -l recursive -d 'Enter the directories in directories'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l complete -d 'The manifests are all there is: what is not in them does not exist'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -l require-full -d 'Exit 2 if something could not be read'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand emit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l step -d 'Only this step of the entry, from 1' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l dry-run -d 'Change nothing: print the plan (client) or let the server try it (server)' -r -f -a "none\t'It writes'
 client\t'It prints what it would do'
@@ -259,11 +406,50 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l c
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l force-value -d 'Put the old value back even where somebody has changed ours since'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l per-path -d 'Without asking, too: take back the fields that nobody has touched, and leave those that somebody has changed'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s y -l yes -d 'Do not ask'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l allow-no-dry-run -d 'Write even where a webhook does not support dry runs'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l decide -d 'What became of the steps of the named entry that the cluster does not show, by a look of your own' -r -f -a "applied\t'It was carried out'
+not-applied\t'It was not'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s o -l output -d 'Output format' -r -f -a "json\t''
+yaml\t''
+name\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s y -l yes -d 'Do not ask'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l dry-run -d 'Write nothing: say what the cluster shows'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l rule -d 'Only entries with a change of these rules; repeatable, comma separated' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l command -d 'Only entries of these commands; repeatable, comma separated' -r -f -a "fix\t''
+apply\t''
+undo\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l since -d 'Only entries that are younger than this, e.g. 36h or 7d' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"
@@ -289,10 +475,70 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l open -d 'Only entries that a crash, or a lost answer, has left open'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l no-headers -d 'Print no column heads'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s f -l filename -d 'Manifests instead of a cluster: file, directory, or - for standard input; repeatable' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s k -l kustomize -d 'A kustomization, built with kubectl' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l out -d 'Where to write, - for standard output' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s A -l all-namespaces -d 'All namespaces but the system\'s; wins over -n'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s R -l recursive -d 'Enter the directories in directories'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l complete -d 'The manifests are all there is: what is not in them does not exist'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l force -d 'Replace a file that is there'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l for -d 'Who gets the rights: user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME; repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l name -d 'Name of the roles and bindings; kubectl-progrc-audit or kubectl-progrc-fix unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rules" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"

@@ -319,6 +319,20 @@ impl Fix {
         !self.inputs.iter().any(Input::is_open)
     }
 
+    /// True if another fix does the same, whatever it expects to find.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        let bare = |step: &Step| match step {
+            Step::Patch { object, subresource, edits, .. } => Step::Patch {
+                object: object.clone(),
+                subresource: subresource.clone(),
+                edits: edits.clone(),
+                expect: Vec::new(),
+            },
+            step => step.clone(),
+        };
+        self.steps.iter().map(bare).eq(other.steps.iter().map(bare))
+    }
+
     /// The workloads that it restarts.
     pub fn restarts(&self) -> impl Iterator<Item = &Subject> {
         self.steps.iter().filter_map(|step| match step {

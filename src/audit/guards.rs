@@ -39,7 +39,8 @@ fn guard_object(inventory: &Inventory, settings: &Settings, fix: &mut Fix, objec
         return;
     };
     let keeper = ownership.keeper.as_deref().map(|keeper| format!(" ({keeper})")).unwrap_or_default();
-    let reason = format!("{}{keeper}: {consequence}", object.short());
+    let place = ownership.place().map(|place| format!("; change {place}")).unwrap_or_default();
+    let reason = format!("{}{keeper}: {consequence}{place}", object.short());
     let allowed = |name: &str| settings.allow_managed.iter().any(|allowed| allowed == name);
     match ownership.class {
         OwnershipClass::GitopsArgocd if !allowed("argocd") => fix.refuse("ownership", reason),

@@ -46,10 +46,22 @@ pub enum Command {
     Diff(super::diff::DiffArgs),
     /// Fix findings, one by one or in batch
     Fix(super::fix::FixArgs),
+    /// Write the fixes as a file to review and apply later
+    Plan(super::plan::PlanArgs),
+    /// Apply a plan file
+    Apply(super::apply::ApplyArgs),
+    /// Print fixes for Git, or as a script, instead of writing
+    Emit(super::emit::EmitArgs),
     /// Take changes back
     Undo(super::undo::UndoArgs),
+    /// Settle what a crash has left open
+    Recover(super::recover::RecoverArgs),
     /// List what was changed, newest first
     History(super::history::HistoryArgs),
+    /// Write a commented .progrc.yaml from what is there
+    Init(super::init::InitArgs),
+    /// Print the least roles for a use, without Secrets
+    Rbac(super::rbac::RbacArgs),
     /// List the rules
     Rules(super::rules::RulesArgs),
     /// Print the manual of a rule
@@ -139,6 +151,9 @@ pub struct WhatArgs {
     /// Change objects of these keepers although they put their own state back: helm, argocd, flux, operator
     #[arg(long, value_name = "KEEPER", value_delimiter = ',', value_parser = ["helm", "argocd", "flux", "operator"])]
     pub allow_managed: Vec<String>,
+    /// A configuration that is known already, so that none is looked for: that of a plan.
+    #[arg(skip)]
+    pub known: Option<crate::audit::Config>,
 }
 
 /// What namespaces are for.

@@ -20,9 +20,10 @@ pub mod preflight;
 mod run;
 mod summary;
 
-pub use interactive::step_diff;
+pub use batch::run as run_batch;
+pub use interactive::{rehearsal, step_diff};
 pub use run::{Run, Settled, kubectl_name};
-pub use summary::{count, settled_json};
+pub use summary::{count, finish, settled_json};
 
 /// The flags of `fix`.
 #[derive(Debug, Args)]
@@ -42,6 +43,9 @@ pub struct FixArgs {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"], help_heading = "Output")]
     pub output: Option<String>,
+    /// Nothing but what the selected fixes are, even if a rule would make another by now
+    #[arg(skip)]
+    pub as_planned: bool,
 }
 
 /// How changes are written.
@@ -161,7 +165,7 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
 }
 
 /// Context, server and namespaces, before anything is asked.
-fn announce(shell: &Shell, session: &Session) {
+pub fn announce(shell: &Shell, session: &Session) {
     let Origin::Cluster { connection, .. } = &session.origin else { return };
     let context = connection.context.as_deref().unwrap_or("in-cluster");
     let scope = match &session.inventory.scope.namespaces {
@@ -198,11 +202,21 @@ fn purpose_of(finding: &Finding, fix: &Fix) -> Purpose {
 pub fn not_offered(finding: &Finding) -> Option<String> {
     let Some(fix) = offered(finding) else { return Some("there is no fix for a machine".to_owned()) };
     if let Some(refused) = fix.lowered_by.iter().find(|lowered| lowered.refuses) {
-        return Some(format!("refused ({}): {}", refused.guard, refused.reason));
+        return Some(format!("refused ({}): {}{}", refused.guard, refused.reason, instead(finding, fix)));
     }
     if fix.applicability == Applicability::Manual {
         let why = fix.lowered_by.first().map_or_else(|| fix.title.clone(), |lowered| lowered.reason.clone());
-        return Some(format!("manual: {why}"));
+        return Some(format!("manual: {why}{}", instead(finding, fix)));
     }
     None
+}
+
+/// The command that prints a fix for the source of objects that somebody else keeps.
+fn instead(finding: &Finding, fix: &Fix) -> String {
+    let owned = !fix.lowered_by.is_empty() && fix.lowered_by.iter().all(|lowered| lowered.guard == "ownership");
+    if !owned || fix.steps.is_empty() {
+        return String::new();
+    }
+    let namespace = finding.object.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+    format!("; `kubectl progrc emit {}{namespace}` prints the change", finding.rule)
 }

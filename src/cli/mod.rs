@@ -11,9 +11,15 @@ pub mod version;
 pub mod rules;
 pub mod history;
 pub mod audit;
+pub mod init;
+pub mod rbac;
 pub mod diff;
 pub mod prompt;
 pub mod fix;
+pub mod recover;
+pub mod emit;
+pub mod plan;
+pub mod apply;
 pub mod undo;
 pub mod generate;
 
@@ -69,8 +75,14 @@ fn run(command: Option<Command>, shell: &Shell) -> Result<u8, CliError> {
         Some(Command::Audit(args)) => audit::run(&args, shell),
         Some(Command::Diff(args)) => diff::run(&args, shell),
         Some(Command::Fix(args)) => fix::run(&args, shell),
+        Some(Command::Plan(args)) => plan::run(&args, shell),
+        Some(Command::Apply(args)) => apply::run(&args, shell),
+        Some(Command::Emit(args)) => emit::run(&args, shell),
         Some(Command::Undo(args)) => undo::run(&args, shell),
+        Some(Command::Recover(args)) => recover::run(&args, shell),
         Some(Command::History(args)) => history::run(&args, shell),
+        Some(Command::Init(args)) => init::run(&args, shell),
+        Some(Command::Rbac(args)) => rbac::run(&args, shell),
         Some(Command::Rules(args)) => rules::list(&args, shell),
         Some(Command::Explain(args)) => rules::explain(&args, shell),
         Some(Command::Completion(args)) => completion::run(&args, shell),

@@ -11,7 +11,7 @@ use crate::backend::cluster::connect::Environment;
 use crate::report::text::{Line, Role, escape, escape_data};
 
 /// Where and how to print.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ui {
     out_color: bool,
     err_color: bool,

@@ -69,6 +69,20 @@ impl Ownership {
             OwnershipClass::None => return None,
         })
     }
+
+    /// Where a change lasts, for keepers whose objects are not changed by hand.
+    pub fn place(&self) -> Option<String> {
+        let known = |of: &str, otherwise: &str| {
+            self.keeper.as_ref().map_or_else(|| otherwise.to_owned(), |keeper| format!("{of} {keeper}"))
+        };
+        Some(match self.class {
+            OwnershipClass::GitopsArgocd => known("the repository of", "the repository that Argo CD applies"),
+            OwnershipClass::GitopsFlux => known("the repository of", "the repository that Flux applies"),
+            OwnershipClass::Operator => known("the specification of", "what its controller makes it from"),
+            OwnershipClass::Helm => known("the chart or the values of", "the chart or its values"),
+            _ => return None,
+        })
+    }
 }
 
 fn classify(meta: &Meta, kind: &str, inventory: &Inventory, managers: &[String]) -> (OwnershipClass, Option<String>) {

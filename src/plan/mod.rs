@@ -3,6 +3,7 @@
 pub mod patch;
 pub mod encode;
 pub mod change;
+pub mod owners;
 pub mod seen;
 pub mod graph;
 pub mod order;
@@ -10,5 +11,9 @@ pub mod merge;
 pub mod simulate;
 pub mod outlook;
 pub mod diff;
+pub mod hidden;
+pub mod draft;
+pub mod emit;
+pub mod file;
 
 pub use patch::{Guarded, PatchError};

@@ -59,10 +59,13 @@ pub fn build(raw: &Value, edits: &[Edit], expect: &[(String, Value)]) -> Result<
         if edits.iter().any(done) {
             continue;
         }
-        if found != Some(value) {
+        // `null` expects that nothing is there; where its parent is absent too, no test can say so.
+        if found.unwrap_or(&Value::Null) != value {
             return Err(changed(pointer, Some(value), found));
         }
-        operations.push(test(pointer, value.clone()));
+        if !value.is_null() || raw.pointer(parent_of(pointer)).is_some() {
+            operations.push(test(pointer, value.clone()));
+        }
     }
     for guard in builder.guards {
         if !operations.contains(&guard) {
@@ -358,6 +361,15 @@ mod tests {
                 {"op": "replace", "path": "/spec/containers/0/env/0/value", "value": "2"}
             ])
         );
+    }
+
+    #[test]
+    fn what_must_be_absent_is_not_overwritten() {
+        let (edits, absent) = ([Edit::set("/data/A", "1")], [("/data/A".to_owned(), Value::Null)]);
+        let error = build(&json!({"data": {"A": "2"}}), &edits, &absent).unwrap_err();
+        assert_eq!(error.to_string(), "/data/A is \"2\", not absent");
+        let patch = build(&json!({"data": {}}), &edits, &absent).unwrap().patch;
+        assert_eq!(patch.0[..], [test("/data/A", Value::Null), add("/data/A", "1".into())]);
     }
 
     #[test]

@@ -10,7 +10,9 @@ pub mod fixes;
 pub mod table;
 pub mod name;
 pub mod actions;
+pub mod rbac;
 pub mod manual;
+pub mod plan;
 pub mod generated;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ const BUDGETS: &str = "policy/v1/poddisruptionbudgets";
 const QUESTION: &str = "Apply this fix? [";
 
 /// A namespace with a Deployment of two pods for each name; nothing acts on them.
-fn workloads(names: &[&str]) -> TestNamespace {
+pub(crate) fn workloads(names: &[&str]) -> TestNamespace {
     let ns = ControlPlane::bare().namespace("prompts");
     for name in names {
         ns.apply(&format!(
@@ -33,10 +33,10 @@ spec:
 }
 
 /// A dialogue with the plugin.
-struct Talk(PtySession);
+pub(crate) struct Talk(PtySession);
 
 impl Talk {
-    fn start(ns: &TestNamespace, words: &[&str]) -> Self {
+    pub(crate) fn start(ns: &TestNamespace, words: &[&str]) -> Self {
         let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
         Self(spawn_command(ns.progrc(words).command(), Some(limit)).expect("a terminal can be opened"))
     }
@@ -48,17 +48,17 @@ impl Talk {
 
     /// Waits for a text and returns what stood before it.
     #[track_caller]
-    fn hear(&mut self, text: &str) -> String {
+    pub(crate) fn hear(&mut self, text: &str) -> String {
         self.0.exp_string(text).unwrap_or_else(|error| panic!("waited for {text:?}: {error}"))
     }
 
-    fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         self.0.send_line(line).expect("the terminal is open");
     }
 
     /// The rest of what it says, and its exit code.
     #[track_caller]
-    fn end(mut self, code: i32) -> String {
+    pub(crate) fn end(mut self, code: i32) -> String {
         let rest = self.0.exp_eof().expect("it ends");
         match self.0.process().wait().expect("it is our child") {
             WaitStatus::Exited(_, ended) => assert_eq!(ended, code, "{rest}"),
@@ -209,7 +209,7 @@ fn what_is_lost_for_good_is_confirmed_by_name() {
 }
 
 /// A public load balancer beside an ingress controller that routes to it already.
-fn balancer(ns: &TestNamespace) {
+pub(crate) fn balancer(ns: &TestNamespace) {
     ns.apply(
         "
 apiVersion: v1

@@ -284,6 +284,18 @@ fn capital(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// A fix as the server would carry it out now, or why it would not.
+pub fn rehearsal(run: &Run<'_>, fix: &Fix) -> Vec<Line> {
+    let steps = merge::portions(&merge::alone(fix));
+    match preflight::prepare(run, &Fresh::default(), &steps[..1]).pop().expect("one for each portion") {
+        Ok(prepared) => preview(fix, &prepared, &steps[1..]),
+        Err(refusal) => {
+            let why = format!("  server dry run: refused: {}", refusal.reasons.join("; "));
+            vec![Line::of(Role::Medium, &why), Line::blank()]
+        }
+    }
+}
+
 /// The diffs of the steps and one line for each thing that one should know.
 fn preview(fix: &Fix, prepared: &[Prepared], later: &[Vec<Step>]) -> Vec<Line> {
     let mut lines = Vec::new();

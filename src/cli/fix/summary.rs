@@ -11,7 +11,7 @@ use crate::cli::session::Session;
 use crate::report::text::{Line, Role};
 
 /// Audits again, tells how it ended and returns the exit code.
-pub(super) fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
+pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
     let counted = left.iter().filter(|left| left.counts).count();
     run.close(counted == 0)?;
     let dry = args.write.dry_run != DryRun::None;
@@ -100,7 +100,7 @@ fn to_json(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Sessi
         .map(|left| json!({"rule": left.finding.rule, "object": left.finding.object, "reason": left.reason, "counts": left.counts}))
         .collect();
     json!({
-        "apiVersion": "progrc.io/v1", "kind": "FixReport",
+        "apiVersion": "progrc.io/v1", "kind": if run.command == "apply" { "ApplyReport" } else { "FixReport" },
         "entry": run.entry(), "exitCode": code, "applied": settled, "left": left,
         "score": {"before": overall(session), "after": after.and_then(overall)},
     })

@@ -1,14 +1,13 @@
 //! Values, patches and texts of a report without what may not be shown.
 
-use std::borrow::Borrow;
-
 use serde_json::Value;
 
 use super::Operation;
 use crate::fix::{Action, Edit};
 use crate::model::mask;
-use crate::model::object::LAST_APPLIED;
-use crate::plan::patch::{Guarded, last_segment, parent_of};
+use crate::plan::patch::{Guarded, parent_of};
+
+pub(super) use crate::plan::hidden::{key, masked as value, under};
 
 /// A text of a rule: it may quote the cluster.
 pub(super) fn text(text: &str) -> String {
@@ -25,44 +24,6 @@ pub(super) fn tree(value: &Value) -> Value {
     let mut value = value.clone();
     mask::mask_tree(&mut value);
     value
-}
-
-/// The value of a field, by the names on the way to it. `object` is where the field stands, for
-/// the name of a variable beside its value.
-pub(super) fn value(object: Option<&Value>, pointer: &str, value: &Value) -> Value {
-    under(&key(|| object, pointer), value)
-}
-
-/// The value of a field of that name.
-pub(super) fn under(key: &str, value: &Value) -> Value {
-    if matches!(value, Value::Bool(_) | Value::Number(_) | Value::Null) {
-        return value.clone();
-    }
-    if key == LAST_APPLIED {
-        return Value::String(mask::MASK.to_owned());
-    }
-    // The key in a tree of its own, so that values are masked by one rule wherever they stand.
-    let mut holder = serde_json::json!({ key: value });
-    mask::mask_tree(&mut holder);
-    holder[key].take()
-}
-
-/// The name that says what a field holds: its own, that of the list that it stands in, or that of
-/// the variable whose value it is. The object is asked for just then.
-pub(super) fn key<T: Borrow<Value>>(object: impl FnOnce() -> Option<T>, pointer: &str) -> String {
-    let (mut at, mut key) = (pointer, last_segment(pointer));
-    if key == "value" {
-        let name = format!("{}/name", parent_of(pointer));
-        let object = object();
-        if let Some(Value::String(name)) = object.as_ref().and_then(|object| object.borrow().pointer(&name)) {
-            return name.clone();
-        }
-    }
-    while !at.is_empty() && (key == "-" || key.parse::<usize>().is_ok()) {
-        at = parent_of(at);
-        key = last_segment(at);
-    }
-    key
 }
 
 /// The operations of a patch. What an edit drops from a JSON text never appears, nor does the text.
@@ -91,20 +52,9 @@ pub(super) fn operations(object: &Value, edits: &[Edit], guarded: &Guarded) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::object::LAST_APPLIED;
     use crate::plan::patch;
     use serde_json::json;
-
-    #[test]
-    fn the_name_of_a_variable_masks_its_value() {
-        let object = json!({"spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}]}});
-        let at = "/spec/containers/0/env/0/value";
-        assert_eq!(value(Some(&object), at, &json!("hunter2")), mask::MASK);
-        assert_eq!(value(None, "/data/DB_PASSWORD", &json!("hunter2")), mask::MASK);
-        assert_eq!(value(None, "/data/passwords/0", &json!("hunter2")), mask::MASK);
-        assert_eq!(value(None, "/data/MODE", &json!("a")), "a");
-        assert_eq!(value(None, "/spec/replicas", &json!(3)), 3);
-        assert_eq!(value(None, "/spec/env", &object["spec"])["containers"][0]["env"][0]["value"], mask::MASK);
-    }
 
     #[test]
     fn guards_and_new_values_are_masked() {

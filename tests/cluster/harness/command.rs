@@ -59,6 +59,11 @@ impl Invocation {
         Self::new(PLUGIN.into(), kubeconfig, home, args)
     }
 
+    /// A shell that finds kubectl and the plugin.
+    pub(crate) fn shell(kubeconfig: &Path, home: &Path, args: &[&str]) -> Self {
+        Self::new("/bin/sh".into(), kubeconfig, home, args)
+    }
+
     fn new(program: PathBuf, kubeconfig: &Path, home: &Path, args: &[&str]) -> Self {
         let plugin = linked_plugin(home);
         let kubectl = assets::binary("kubectl");

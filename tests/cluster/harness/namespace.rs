@@ -79,6 +79,11 @@ impl TestNamespace {
         Invocation::plugin(&self.kubeconfig(user), self.home(), args)
     }
 
+    /// A script in this namespace, as [`Self::tester`].
+    pub(crate) fn script(&self, text: &str) -> Invocation {
+        Invocation::shell(&self.kubeconfig(&self.tester), self.home(), &["-s"]).stdin(text)
+    }
+
     /// A fresh user with these rights in this namespace and none elsewhere.
     pub(crate) fn user_with(&self, rules: &[Rule]) -> User {
         let user = self.plane.spare_user();

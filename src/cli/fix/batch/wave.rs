@@ -93,6 +93,13 @@ impl Batch<'_, '_> {
 
     fn take(&mut self, fix: usize, now: Now) {
         match now {
+            Now::Holds(finding) if self.args.as_planned => {
+                let kept = &self.chosen[fix].1;
+                let same = offered(&finding).is_some_and(|built| built.does_the_same(kept));
+                if let Some(why) = not_offered(&finding).or((!same).then(|| "it is not the planned one".to_owned())) {
+                    self.refuse(fix, format!("its fix is another one by now: {why}"));
+                }
+            }
             Now::Holds(finding) => match offered(&finding) {
                 Some(built)
                     if not_offered(&finding).is_none() && is_allowed(&finding, built, self.args.unsafe_fixes) =>
