@@ -246,12 +246,11 @@ fn write(
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
     for Planned { step, back, .. } in planned {
-        match back {
-            Some(back) => lines.extend(step_diff(back)),
-            None => {
-                let name = kubectl_name(&step.intent.object);
-                lines.push(Line::of(Role::Plain, &format!("  {name}, then: undo \"{}\"", step.intent.title)));
-            }
+        if let Some(back) = back {
+            lines.extend(step_diff(back));
+        } else {
+            let name = kubectl_name(&step.intent.object);
+            lines.push(Line::of(Role::Plain, &format!("  {name}, then: undo \"{}\"", step.intent.title)));
         }
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
