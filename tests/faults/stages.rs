@@ -132,11 +132,17 @@ fn report(ready: &[Stage], rows: &[String]) {
 }
 
 /// Stages on which cases fail for a reason that is known and not mended yet.
-const KNOWN: [(&str, &str); 1] = [(
-    "broken-network-policy/fires",
-    "of several changes of one list that an interrupted undo has taken back in part, the next undo takes its own work for \
+const KNOWN: &[(&str, &str)] = &[
+    (
+        "insecure-flag/fires-guards",
+        "after a crash between a value and the restart of those who read it nobody restarts them",
+    ),
+    (
+        "broken-network-policy/fires",
+        "of several changes of one list that an interrupted undo has taken back in part, the next undo takes its own work for \
      somebody else's; and the rule finds fault with port 53 of the DNS rule that it has made itself",
-)];
+    ),
+];
 
 /// Prints how a sweep ended, and panics if a case failed for a reason that is not known.
 #[expect(clippy::print_stderr, reason = "how many cases ran, and which fail, is the result")]
