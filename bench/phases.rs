@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use kubectl_progrc::audit::{self, Config};
-use kubectl_progrc::backend::manifests::{self, ReadOptions};
+use kubectl_progrc::backend::manifests::{self, Manifests, ReadOptions};
 use kubectl_progrc::backend::snapshot;
 use kubectl_progrc::model::{Inventory, Scope};
 use kubectl_progrc::plan::outlook;
@@ -32,21 +32,21 @@ fn main() -> ExitCode {
 fn phases(directory: &str) -> bool {
     let options = ReadOptions { paths: vec![directory.to_owned()], recursive: true, ..ReadOptions::default() };
     let read = || manifests::read(&options, &mut std::io::empty()).expect("the manifests are readable");
-    let manifests = read();
-    print("reading and parsing", best(read), None);
-    let index = || snapshot::of(&manifests, Scope::default(), false, None).0;
-    print("making the inventory", best(index), None);
-    let inventory = index();
+    print("reading and parsing", best(|| (), |()| read()), None);
+    let index = |manifests: &mut Manifests| snapshot::of(manifests, Scope::default(), false, None).0;
+    print("making the inventory", best(read, index), None);
+    let inventory = index(&mut read());
     let config = Config::default();
     let settings = config.settings();
     let audit = || audit::run_configured(&inventory, &settings, &config, RULES);
-    let whole = best(audit);
+    let whole = best(|| (), |()| audit());
     print("evaluation: all rules and guards", whole, None);
-    let mut rules: Vec<_> = RULES.iter().map(|rule| (best(|| check(&inventory, &settings, rule)), rule.id)).collect();
+    let mut rules: Vec<_> = RULES.iter().map(|rule| (best(|| (), |()| check(&inventory, &settings, rule)), rule.id)).collect();
     let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
     let judged = audit();
-    let again = |inventory: &Inventory| audit::run_configured(inventory, &settings, &config, RULES);
-    print("outlook: the scores after fixes", best(|| outlook::score_with_outlook(&inventory, &judged, again)), None);
+    let again = |inventory: &Inventory| audit::verdicts(inventory, &settings, &config, RULES);
+    let outlook = best(|| (), |()| outlook::score_with_outlook(&inventory, &judged, again));
+    print("outlook: the scores after fixes", outlook, None);
     rules.sort_by(|a, b| b.cmp(a));
     for (time, id) in rules.iter().take(12) {
         print(id, *time, Some(time.as_secs_f64() / sum.as_secs_f64()));
@@ -65,11 +65,12 @@ fn check(
     verdicts
 }
 
-/// The best time of some runs, without the time to drop what they return.
-fn best<T>(work: impl Fn() -> T) -> Duration {
+/// The best time of some runs, without the time to prepare them and to drop what they return.
+fn best<S, T>(prepare: impl Fn() -> S, work: impl Fn(&mut S) -> T) -> Duration {
     let once = || {
+        let mut prepared = prepare();
         let start = Instant::now();
-        let result = work();
+        let result = work(&mut prepared);
         let time = start.elapsed();
         drop(result);
         time

@@ -2,29 +2,31 @@
 
 use serde_json::Value;
 
-use super::manifests::{Loaded, Manifests};
+use super::manifests::Manifests;
 use crate::model::object::is_cluster_wide;
 use crate::model::store::Origin;
 use crate::model::{Gap, Inventory, Scope, World};
 
 /// Puts the objects of manifests into an inventory. A namespace that is left out is `namespace`,
 /// else `default`. Objects that do not have the shape of their kind become gaps and messages.
-pub fn of(manifests: &Manifests, scope: Scope, complete: bool, namespace: Option<&str>) -> (Inventory, Vec<String>) {
+/// The values are taken from the manifests: what is in the inventory is all that stays of them.
+pub fn of(
+    manifests: &mut Manifests,
+    scope: Scope,
+    complete: bool,
+    namespace: Option<&str>,
+) -> (Inventory, Vec<String>) {
     let mut inventory = Inventory::new(World::Manifests { complete }, scope, jiff::Timestamp::now());
     let mut bad = Vec::new();
-    for (document, loaded) in manifests.objects.iter().enumerate() {
-        let text = |key: &str| loaded.value.get(key).and_then(Value::as_str).unwrap_or_default();
+    for (document, loaded) in manifests.objects.iter_mut().enumerate() {
+        let mut value = loaded.value.take();
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (version, kind) = (text("apiVersion"), text("kind"));
         let origin = Some(Origin { document, item: None });
-        let added = match placed(loaded, version, kind, namespace) {
-            Some(value) => {
-                if namespace.is_none() {
-                    inventory.unplaced.extend(origin);
-                }
-                inventory.add(version, kind, value, origin)
-            }
-            None => inventory.add(version, kind, &loaded.value, origin),
-        };
+        if place(&mut value, &version, &kind, namespace) && namespace.is_none() {
+            inventory.unplaced.extend(origin);
+        }
+        let added = inventory.add(&version, &kind, &value, origin);
         if let Err(error) = added {
             let line = loaded.line("").map(|line| format!(":{line}")).unwrap_or_default();
             bad.push(format!("{}{line}: {error}", loaded.source.file()));
@@ -35,13 +37,13 @@ pub fn of(manifests: &Manifests, scope: Scope, complete: bool, namespace: Option
     (inventory.finish(), bad)
 }
 
-/// The object with its namespace, where the manifest leaves it out.
-fn placed(loaded: &Loaded, version: &str, kind: &str, namespace: Option<&str>) -> Option<Value> {
-    let given = loaded.value.pointer("/metadata/namespace").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
+/// Gives an object its namespace where the manifest leaves it out; true if it did.
+fn place(value: &mut Value, version: &str, kind: &str, namespace: Option<&str>) -> bool {
+    let given = value.pointer("/metadata/namespace").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
     if given || is_cluster_wide(version, kind) {
-        return None;
+        return false;
     }
-    let mut value = loaded.value.clone();
-    value.get_mut("metadata")?.as_object_mut()?.insert("namespace".into(), namespace.unwrap_or("default").into());
-    Some(value)
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
+    metadata.insert("namespace".into(), namespace.unwrap_or("default").into());
+    true
 }

@@ -10,6 +10,7 @@ use super::fix::{is_allowed, not_offered, step_diff};
 use super::session::{Origin, Session, offered, runtime};
 use crate::backend::change;
 use crate::backend::cluster::write::Options;
+use crate::backend::manifests::Loaded;
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::ObjectRef;
@@ -93,7 +94,7 @@ fn of_manifests(session: &Session, fix: &Fix) -> (Vec<Line>, Option<String>) {
                 let origin = session.inventory.origin(object);
                 let loaded = origin.map(|origin| &manifests.objects[origin.document]);
                 let known = states.iter().rev().find(|(known, _)| known.same(object)).map(|(_, value)| value.clone());
-                let Some(before) = known.or_else(|| loaded.map(|loaded| loaded.value.clone())) else { continue };
+                let Some(before) = known.or_else(|| loaded.map(Loaded::read)) else { continue };
                 let guarded = match patch::build(&before, edits, expect) {
                     Ok(guarded) => guarded,
                     Err(error) => return (lines, Some(error.to_string())),

@@ -58,6 +58,10 @@ pub struct Session {
 /// How long a snapshot is good enough to offer fixes from.
 const FRESH_SECONDS: i64 = 15 * 60;
 
+fn is_old(taken_at: jiff::Timestamp, now: jiff::Timestamp) -> bool {
+    now.as_second() - taken_at.as_second() > FRESH_SECONDS
+}
+
 /// The runtime of everything that talks to a server.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
@@ -163,8 +167,7 @@ impl Session {
 
     /// True if the objects were read so long ago that a fix may rest on another world.
     pub fn is_old(&self, now: jiff::Timestamp) -> bool {
-        let age = now.as_second() - self.inventory.taken_at.as_second();
-        age > FRESH_SECONDS
+        is_old(self.inventory.taken_at, now)
     }
 
     /// Reads all objects again and runs the rules on them.
@@ -261,7 +264,7 @@ fn from_manifests(
         skip,
     };
     let read = manifests::read(&options, &mut std::io::stdin());
-    let manifests = read.map_err(|error| {
+    let mut manifests = read.map_err(|error| {
         let mut cli = CliError::of(&error).hint(error.hint().unwrap_or_default());
         if let manifests::ReadError::NoObjects { problems } = &error {
             cli.causes.extend(problems.iter().map(ToString::to_string));
@@ -286,7 +289,21 @@ fn from_manifests(
     let mut scope = namespace.map_or_else(Scope::default, Scope::only);
     scope.system.clone_from(&config.system_namespaces);
     let complete = what.complete || config.complete;
-    let (inventory, bad) = snapshot::of(&manifests, scope, complete, args.namespace.as_deref());
+    let (inventory, bad) = snapshot::of(&mut manifests, scope, complete, args.namespace.as_deref());
     bad.iter().for_each(|message| ui.warn(message));
     Ok((Origin::Manifests(manifests), inventory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_good_for_a_quarter_of_an_hour() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let taken_at = at("2026-01-01T12:00:00Z");
+        assert!(!is_old(taken_at, at("2026-01-01T12:15:00Z")));
+        assert!(is_old(taken_at, at("2026-01-01T12:15:01Z")));
+        assert!(!is_old(taken_at, at("2026-01-01T11:00:00Z")), "a clock that was put back");
+    }
 }

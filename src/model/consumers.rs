@@ -163,13 +163,13 @@ impl Consumers {
             };
             for (list, index, container) in template.spec.all_containers() {
                 let variables = environment::effective(inventory, workload, (list, index, container));
-                let taken = variables.into_values().filter(|variable| {
+                let taken = variables.values().filter(|variable| {
                     variable.from_config_map && variable.pointer == at && variable.holder.name == map.name()
                 });
                 out.extend(taken.map(|variable| Consumer {
                     workload: *position,
                     container: container.name.clone(),
-                    way: Way::Variable(variable.name),
+                    way: Way::Variable(variable.name.clone()),
                 }));
             }
             let mounted = mounts(&template.spec).into_iter().filter(|mount| mount.config_map == map.name());

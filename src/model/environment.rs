@@ -5,6 +5,7 @@
 //! `$(NAME)` references to variables defined before.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::inventory::Inventory;
 use super::object::{Subject, pointer};
@@ -59,12 +60,27 @@ pub fn parse_switch(text: &str) -> Option<bool> {
     }
 }
 
-/// The variables of one container by name; `list` is `containers` or `initContainers`.
+/// The variables of a container by name.
+pub type Variables = BTreeMap<String, Variable>;
+
+/// The variables of one container, found once; `list` is `containers` or `initContainers`.
 pub fn effective(
     inventory: &Inventory,
     workload: &Item<Workload>,
-    container: (&str, usize, &Container),
-) -> BTreeMap<String, Variable> {
+    container: (&'static str, usize, &Container),
+) -> Arc<Variables> {
+    let Some(known) = inventory.environments_of(workload) else {
+        return Arc::new(read(inventory, workload, container));
+    };
+    let template = workload.template();
+    let places = || template.into_iter().flat_map(|template| template.spec.all_containers());
+    let known = known.get_or_init(|| places().map(|place| Arc::new(read(inventory, workload, place))).collect());
+    let (list, index, _) = container;
+    let at = places().position(|place| (place.0, place.1) == (list, index));
+    at.map_or_else(|| Arc::new(read(inventory, workload, container)), |at| known[at].clone())
+}
+
+fn read(inventory: &Inventory, workload: &Item<Workload>, container: (&str, usize, &Container)) -> Variables {
     let (list, index, container) = container;
     let index = index.to_string();
     let base = pointer(&workload.pod_spec_pointer(), &[list, &index]);

@@ -87,10 +87,10 @@ pub fn uses(inventory: &Inventory, addresses: &Addresses, workload: &Item<Worklo
             let name = place.2.image_name().to_owned();
             out.push(Use { place: Place::Outside(name.clone()), variable: format!("image {name}"), holder });
         }
-        for variable in environment::effective(inventory, workload, place).into_values() {
-            if let Some(place) = place_of(inventory, addresses, workload.namespace(), &variable) {
-                let holder = (variable.holder, variable.pointer);
-                out.push(Use { place, variable: variable.name, holder });
+        for variable in environment::effective(inventory, workload, place).values() {
+            if let Some(place) = place_of(inventory, addresses, workload.namespace(), variable) {
+                let holder = (variable.holder.clone(), variable.pointer.clone());
+                out.push(Use { place, variable: variable.name.clone(), holder });
             }
         }
     }

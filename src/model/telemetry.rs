@@ -4,12 +4,11 @@
 //! Sources: the environment variables of the OpenTelemetry specification, the annotations of its
 //! operator, and the vendors' documentation of their agents' variables.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::environment::{self, Value, Variable, parse_switch};
+use super::environment::{self, Value, Variable, Variables, parse_switch};
 use super::inventory::Inventory;
 use super::object::Meta;
 use super::pod::Container;
@@ -60,8 +59,6 @@ const OFF: [(&str, bool); 6] = [
     ("ELASTIC_APM_ENABLED", false),
     ("ELASTIC_APM_ACTIVE", false),
 ];
-
-type Variables = BTreeMap<String, Variable>;
 
 /// By what a workload takes part in tracing, if it does: `env OTEL_EXPORTER_OTLP_ENDPOINT`.
 pub fn traces(inventory: &Inventory, workload: &Item<Workload>) -> Option<String> {

@@ -194,19 +194,19 @@ pub fn creations(fixes: &[Planned], order: &[usize]) -> (Vec<(Subject, Value)>, 
             let Step::Create { object, manifest } = step else { continue };
             match made.iter_mut().find(|(known, ..)| known.same(object)) {
                 None => made.push((object.clone(), manifest.clone(), index)),
-                Some((_, known, first)) => match both(known, manifest) {
-                    Some(merged) => *known = merged,
-                    None => {
-                        let first = &fixes[*first];
-                        let reason = format!(
-                            "{} is made otherwise by \"{}\" ({}): apply that one first",
-                            object.short(),
-                            first.fix.title,
-                            first.rule
-                        );
-                        out.insert(index, reason);
+                Some((_, known, first)) => {
+                    if let Some(merged) = both(known, manifest) {
+                        *known = merged;
+                        continue;
                     }
-                },
+                    let first = &fixes[*first];
+                    let name = object.short();
+                    let reason = format!(
+                        "{name} is made otherwise by \"{}\" ({}): apply that one first",
+                        first.fix.title, first.rule
+                    );
+                    out.insert(index, reason);
+                }
             }
         }
     }

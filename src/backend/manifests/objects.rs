@@ -149,6 +149,18 @@ impl Harvest {
     }
 }
 
+/// The object at a JSON pointer of a document that was read before.
+pub(super) fn read_again(source: &Source, prefix: &str) -> Option<Value> {
+    let text = source.raw();
+    let parsed = match source.format() {
+        Format::Json => json::parse(text),
+        Format::Yaml => values::parse(text),
+    };
+    let mut harvest = Harvest::default();
+    harvest.parsed(source.afresh(), parsed, text);
+    harvest.objects.into_iter().find(|object| object.prefix == prefix).map(|object| object.value)
+}
+
 /// What a value is.
 enum Verdict {
     Nothing,

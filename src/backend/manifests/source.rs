@@ -73,8 +73,18 @@ impl Source {
     }
 
     /// The text whatever it holds: for finding lines only.
-    fn raw(&self) -> &str {
+    pub(super) fn raw(&self) -> &str {
         &self.text[self.range.clone()]
+    }
+
+    /// The same document, not read yet.
+    pub(super) fn afresh(&self) -> Self {
+        Self::new(&self.file, &self.text, self.range(), self.start_line, self.format)
+    }
+
+    /// How it is written.
+    pub(super) fn format(&self) -> Format {
+        self.format
     }
 
     /// The lines of every field, found at the first question.
@@ -101,7 +111,7 @@ impl fmt::Debug for Source {
 /// An object as read.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The object; if it is a Secret, the values of its data are null.
+    /// The object, until it is taken; if it is a Secret, the values of its data are null.
     pub value: Value,
     /// The document it stands in.
     pub source: Arc<Source>,
@@ -110,6 +120,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// The object as it stands in the file, read again.
+    pub fn read(&self) -> Value {
+        super::objects::read_again(&self.source, &self.prefix).unwrap_or_default()
+    }
+
     /// The line of the file, from 1, on which `pointer` stands: a JSON pointer into
     /// [`value`](Self::value). Its nearest existing parent if it does not exist.
     pub fn line(&self, pointer: &str) -> Option<u32> {

@@ -77,15 +77,55 @@ fn walk(args: &FixArgs, run: &mut Run<'_>, session: &mut Session, selected: &[Fi
     Ok(left)
 }
 
-/// The finding as it is now, read and judged again.
-fn again(run: &mut Run<'_>, session: &mut Session, finding: &Finding) -> Result<(Now, Fresh), CliError> {
+/// The finding as it is now, read and judged again; or what is to be said of it.
+fn again(
+    run: &mut Run<'_>,
+    session: &mut Session,
+    finding: &Finding,
+    (index, total): (usize, usize),
+) -> Result<Result<(Finding, Fresh), Turn>, CliError> {
     if session.is_old(jiff::Timestamp::now()) {
         session.read_again(run.runtime)?;
     }
     let steps = offered(finding).map(|fix| fix.steps.as_slice()).unwrap_or_default();
     let fresh = preflight::read(run, session, [finding], steps);
-    let now = preflight::judge(session, &[finding]).pop().expect("one for each finding");
-    Ok((now, fresh))
+    let say = |reason: &str| {
+        run.shell.ui.note(&format!("[{index}/{total}] {} · {}: {reason}", finding.rule, finding.object));
+    };
+    Ok(match preflight::judge(session, &[finding]).pop().expect("one for each finding") {
+        Now::Holds(finding) => Ok((*finding, fresh)),
+        Now::Gone(reason) => {
+            say(&reason);
+            Err(Turn::Gone(reason))
+        }
+        Now::Unclear(reason) => {
+            say(&reason);
+            Err(Turn::Left(reason))
+        }
+    })
+}
+
+/// Lets the server try the first portion of a fix; says why it can't be applied.
+fn attempt(
+    run: &Run<'_>,
+    rights: &mut Rights,
+    fresh: &Fresh,
+    fix: &Fix,
+    steps: &[Vec<Step>],
+) -> Result<Vec<Prepared>, String> {
+    let ui = &run.shell.ui;
+    rights.ask(run, steps.iter().flatten());
+    if let Some(reason) = refused(fix).or_else(|| rights.missing(&steps.concat())) {
+        ui.note(&format!("  {reason}"));
+        return Err(reason);
+    }
+    let tried = preflight::prepare(run, fresh, &steps[..1]).pop().expect("one for each portion");
+    tried.map_err(|refusal| {
+        let reason = refusal.reasons.join("; ");
+        ui.note(&format!("  server dry run: refused: {reason}"));
+        refusal.hint.iter().for_each(|hint| ui.note(&format!("  {hint}")));
+        reason
+    })
 }
 
 /// Shows one finding and its fix, and asks until the answer settles it.
@@ -97,17 +137,9 @@ fn one(
     count: (usize, usize),
     standing: &mut Standing,
 ) -> Result<Turn, CliError> {
-    let (now, fresh) = again(run, session, finding)?;
-    let finding = match now {
-        Now::Holds(finding) => *finding,
-        Now::Gone(reason) => {
-            run.shell.ui.note(&format!("[{}/{}] {} · {}: {reason}", count.0, count.1, finding.rule, finding.object));
-            return Ok(Turn::Gone(reason));
-        }
-        Now::Unclear(reason) => {
-            run.shell.ui.note(&format!("[{}/{}] {} · {}: {reason}", count.0, count.1, finding.rule, finding.object));
-            return Ok(Turn::Left(reason));
-        }
+    let (finding, fresh) = match again(run, session, finding, count)? {
+        Ok(held) => held,
+        Err(turn) => return Ok(turn),
     };
     let finding = &finding;
     let Some(mut fix) = offered(finding).cloned() else { return Ok(Turn::Left("there is no fix".to_owned())) };
@@ -121,19 +153,9 @@ fn one(
     }
     loop {
         let steps = merge::portions(&seen::pin(&merge::alone(&fix), &session.inventory));
-        standing.rights.ask(run, steps.iter().flatten());
-        let missing = standing.rights.missing(&steps.concat()).map(|reason| format!("  {reason}"));
-        if let Some(reason) = refused(&fix).or(missing) {
-            run.shell.ui.note(&reason);
-            return Ok(Turn::Left(reason.trim_start().to_owned()));
-        }
-        let prepared = match preflight::prepare(run, &fresh, &steps[..1]).pop().expect("one for each portion") {
+        let prepared = match attempt(run, &mut standing.rights, &fresh, &fix, &steps) {
             Ok(prepared) => prepared,
-            Err(refusal) => {
-                run.shell.ui.note(&format!("  server dry run: refused: {}", refusal.reasons.join("; ")));
-                refusal.hint.iter().for_each(|hint| run.shell.ui.note(&format!("  {hint}")));
-                return Ok(Turn::Left(refusal.reasons.join("; ")));
-            }
+            Err(reason) => return Ok(Turn::Left(reason)),
         };
         let later = &steps[1..];
         if prepared.is_empty() && later.is_empty() {
@@ -171,7 +193,7 @@ fn one(
 
 fn refused(fix: &Fix) -> Option<String> {
     let lowered = fix.lowered_by.iter().find(|lowered| lowered.refuses)?;
-    Some(format!("  refused ({}): {}", lowered.guard, lowered.reason))
+    Some(format!("refused ({}): {}", lowered.guard, lowered.reason))
 }
 
 fn apply(

@@ -18,8 +18,8 @@ pub(super) fn apply(
     object: &Subject,
     (first, later): (&[Prepared], &[Vec<Step>]),
 ) -> Result<bool, CliError> {
-    let from = run.settled.len();
     let mut whole = run.apply(purpose, object, first)?;
+    let rest = Purpose { title: format!("{} (continued)", purpose.title), ..purpose.clone() };
     for steps in later {
         if !whole {
             break;
@@ -30,7 +30,7 @@ pub(super) fn apply(
             tried.map_err(|refusal| refusal.reasons.join("; "))
         });
         whole = match tried {
-            Ok(prepared) => run.apply(purpose, object, &prepared)?,
+            Ok(prepared) => run.apply(&rest, object, &prepared)?,
             Err(reason) => {
                 run.needs_look = true;
                 run.settled.last_mut().expect("the first portion is settled").failure = Some(reason);
@@ -38,7 +38,6 @@ pub(super) fn apply(
             }
         };
     }
-    fold(run, from);
     Ok(whole)
 }
 
@@ -61,17 +60,6 @@ fn wait_for(run: &Run<'_>, timeout: Option<Duration>, steps: &[Step]) -> Result<
         run.runtime.block_on(waiting)?;
     }
     Ok(())
-}
-
-/// The portions of one fix are one line at the end.
-fn fold(run: &mut Run<'_>, from: usize) {
-    let mut rest = run.settled.split_off(from).into_iter();
-    let Some(mut one) = rest.next() else { return };
-    for later in rest {
-        one.results.extend(later.results);
-        one.failure = one.failure.or(later.failure);
-    }
-    run.settled.push(one);
 }
 
 /// What can't be tried yet, one line a step.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Inventory;
+use crate::model::environment::Variables;
 use crate::model::network::{NetworkPolicy, Service};
 use crate::model::pod::Pod;
 use crate::model::references::References;
@@ -27,7 +28,12 @@ pub(super) struct Relations {
     autoscalers_of: Vec<Vec<usize>>,
     /// Who names whose Service: found at the first question.
     references: OnceLock<Arc<References>>,
+    /// What the containers of each workload get: found at the first question.
+    environments: Vec<Environments>,
 }
+
+/// The variables of each container of a workload, in the order of the template.
+pub(in crate::model) type Environments = OnceLock<Vec<Arc<Variables>>>;
 
 /// Positions by namespace, label and value; the shortest list bounds what a selector looks at.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +84,7 @@ impl Relations {
         relations.policies_of = relations
             .invert(inventory, count, &inventory.network_policies, |policy| Some(policy.spec.pod_selector.clone()));
         relations.autoscalers_of = vec![Vec::new(); count];
+        relations.environments = vec![Environments::new(); count];
         for (position, autoscaler) in inventory.autoscalers.iter().enumerate() {
             if let Some(target) = target_of(inventory, autoscaler) {
                 relations.autoscalers_of[target].push(position);
@@ -164,6 +171,14 @@ fn target_of(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> Option<usi
 }
 
 impl Inventory {
+    /// Where the variables of a workload's containers are kept; `None` if it is not of this inventory.
+    pub(in crate::model) fn environments_of(&self, workload: &Item<Workload>) -> Option<&Environments> {
+        let subject = &workload.subject;
+        let position = self.workloads.position(subject.namespace(), &subject.kind, &subject.name)?;
+        let known = self.relations.environments.get(position)?;
+        std::ptr::eq(&raw const **self.workloads.at(position), workload).then_some(known)
+    }
+
     /// Who names whose Service, found once.
     pub fn references(&self) -> Arc<References> {
         self.relations.references.get_or_init(|| Arc::new(References::of(self))).clone()

@@ -191,7 +191,7 @@ fn literals(context: &Context<'_>, position: usize, workload: &Item<Workload>, f
 fn expanded(
     inventory: &Inventory,
     workload: &Item<Workload>,
-    container: (&str, usize, &Container),
+    container: (&'static str, usize, &Container),
     name: &str,
     raw: &str,
 ) -> String {

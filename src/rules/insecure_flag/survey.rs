@@ -88,9 +88,9 @@ impl Survey {
             if names.is_empty() {
                 continue;
             }
-            let mut variables = environment::effective(inventory, workload, (list, index, container));
+            let variables = environment::effective(inventory, workload, (list, index, container));
             for name in names {
-                let Some(variable) = variables.remove(name) else {
+                let Some(variable) = variables.get(name).cloned() else {
                     continue;
                 };
                 found = true;

@@ -211,19 +211,15 @@ impl Batch<'_, '_> {
     fn tell(&mut self, attempt: &Attempt, fixes: &[usize]) {
         let whole = |fix: &&usize| merge::head(&self.chosen[**fix].1).is_empty();
         let alone: Vec<usize> = fixes.iter().filter(whole).copied().collect();
-        if attempt.workload.is_none() || alone.is_empty() {
-            return;
-        }
-        let Some(mut settled) = self.run.settled.pop() else { return };
-        for fix in alone {
+        let Some(settled) = self.run.settled.last().filter(|_| attempt.workload.is_some()).cloned() else { return };
+        for (number, fix) in alone.into_iter().enumerate() {
             let (finding, fix) = &self.chosen[fix];
-            self.run.settled.push(Settled {
-                rule: finding.rule.to_owned(),
-                title: fix.title.clone(),
-                object: finding.object.clone(),
-                results: std::mem::take(&mut settled.results),
-                failure: settled.failure.clone(),
-            });
+            let (rule, title, object) = (finding.rule.to_owned(), fix.title.clone(), finding.object.clone());
+            match self.run.settled.last_mut() {
+                // The first has the answers.
+                Some(last) if number == 0 => (last.rule, last.title, last.object) = (rule, title, object),
+                _ => self.run.settled.push(Settled { rule, title, object, results: Vec::new(), ..settled.clone() }),
+            }
         }
     }
 }
