@@ -41,7 +41,8 @@ fn phases(directory: &str) -> bool {
     let audit = || audit::run_configured(&inventory, &settings, &config, RULES);
     let whole = best(|| (), |()| audit());
     print("evaluation: all rules and guards", whole, None);
-    let mut rules: Vec<_> = RULES.iter().map(|rule| (best(|| (), |()| check(&inventory, &settings, rule)), rule.id)).collect();
+    let mut rules: Vec<_> =
+        RULES.iter().map(|rule| (best(|| (), |()| check(&inventory, &settings, rule)), rule.id)).collect();
     let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
     let judged = audit();
     let again = |inventory: &Inventory| audit::verdicts(inventory, &settings, &config, RULES);

@@ -57,7 +57,10 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "plan"
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "apply" -d 'Apply a plan file'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "emit" -d 'Print fixes for Git, or as a script, instead of writing'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "undo" -d 'Take changes back'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "recover" -d 'Settle what a crash has left open'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "history" -d 'List what was changed, newest first'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "init" -d 'Write a commented .progrc.yaml from what is there'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "rbac" -d 'Print the least roles for a use, without Secrets'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "rules" -d 'List the rules'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "explain" -d 'Print the manual of a rule'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_needs_command" -f -a "completion" -d 'Print or install shell completions'
@@ -403,11 +406,50 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l c
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l force-value -d 'Put the old value back even where somebody has changed ours since'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l per-path -d 'Without asking, too: take back the fields that nobody has touched, and leave those that somebody has changed'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s y -l yes -d 'Do not ask'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -l allow-no-dry-run -d 'Write even where a webhook does not support dry runs'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l decide -d 'What became of the steps of the named entry that the cluster does not show, by a look of your own' -r -f -a "applied\t'It was carried out'
+not-applied\t'It was not'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s o -l output -d 'Output format' -r -f -a "json\t''
+yaml\t''
+name\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s y -l yes -d 'Do not ask'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l dry-run -d 'Write nothing: say what the cluster shows'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l rule -d 'Only entries with a change of these rules; repeatable, comma separated' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l command -d 'Only entries of these commands; repeatable, comma separated' -r -f -a "fix\t''
+apply\t''
+undo\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l since -d 'Only entries that are younger than this, e.g. 36h or 7d' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"
@@ -433,10 +475,70 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l open -d 'Only entries that a crash, or a lost answer, has left open'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -l no-headers -d 'Print no column heads'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s f -l filename -d 'Manifests instead of a cluster: file, directory, or - for standard input; repeatable' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s k -l kustomize -d 'A kustomization, built with kubectl' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l out -d 'Where to write, - for standard output' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s A -l all-namespaces -d 'All namespaces but the system\'s; wins over -n'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s R -l recursive -d 'Enter the directories in directories'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l complete -d 'The manifests are all there is: what is not in them does not exist'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -l force -d 'Replace a file that is there'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l for -d 'Who gets the rights: user:NAME, group:NAME or serviceaccount:NAMESPACE:NAME; repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l name -d 'Name of the roles and bindings; kubectl-progrc-audit or kubectl-progrc-fix unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l kubeconfig -d 'Path of the kubeconfig file; beats $KUBECONFIG' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l context -d 'Name of the kubeconfig context to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l cluster -d 'Name of the kubeconfig cluster to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l user -d 'Name of the kubeconfig user to use' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s n -l namespace -d 'Namespace; that of the context unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s s -l server -d 'Address and port of the Kubernetes API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as -d 'User to impersonate; system:serviceaccount:NAMESPACE:NAME for a service account' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-group -d 'Group to impersonate, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l as-user-extra -d 'Extra attribute of the impersonated user, repeatable' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l certificate-authority -d 'Path of a certificate authority\'s file' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l client-certificate -d 'Path of a client certificate for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l client-key -d 'Path of a client key for TLS' -r -F
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l insecure-skip-tls-verify -d 'Do not check the server\'s certificate; makes the connection insecure' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l tls-server-name -d 'Name to check the server\'s certificate against; that of the server unless given' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l request-timeout -d 'Longest time for one request, such as 1s, 2m, 3h; 0 waits for ever' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l disable-compression -d 'Ask for uncompressed responses' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l cache-dir -d 'Directory of the discovery cache; $KUBECACHEDIR or ~/.kube/cache unless given' -r -f -a "(__fish_complete_directories)"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s q -l quiet -d 'Print errors and data only'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s v -l verbose -d 'Say more on standard error'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rbac" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand rules" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"

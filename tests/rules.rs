@@ -18,12 +18,15 @@
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kubectl_progrc::audit;
+use kubectl_progrc::backend::cluster::rights;
 use kubectl_progrc::finding::{Finding, Verdict};
-use kubectl_progrc::fix::{Fix, Step};
+use kubectl_progrc::fix::{Applicability, Fix, Step};
+use kubectl_progrc::model::inventory::resource_name;
 use kubectl_progrc::model::{Inventory, ObjectRef};
 use kubectl_progrc::plan::{change, diff, patch, simulate};
 use kubectl_progrc::rules::rule::{MANUAL_HEADINGS, Rule};
@@ -150,7 +153,7 @@ fn prove_patch(before: &Value, guarded: &patch::Guarded) {
     json_patch::patch(&mut applied, &strict.0).expect("the operations apply");
     assert_eq!(applied, guarded.after);
     let changes = change::between(before, &applied);
-    let back = change::undo_patch(&changes, &applied).expect("the inverse fits").after;
+    let back = change::undo_patch(&change::standing(&changes, &applied), &applied).expect("the inverse fits").after;
     assert_eq!(back, *before, "the inverse restores the object");
 }
 
@@ -295,6 +298,78 @@ fn the_order_of_the_input_does_not_matter() {
             assert!(texts.windows(2).all(|pair| pair[0] == pair[1]), "{}", path.display());
         }
     }
+}
+
+/// Every step of every fix that may be applied, of every fixture.
+fn each_step(mut show: impl FnMut(&Rule, &Step)) {
+    for rule in RULES {
+        for (_, text) in fixtures(rule) {
+            let (_, audit) = Scene::parse(&text).audit(rule);
+            let fixes = audit.findings.iter().flat_map(|finding| &finding.fixes);
+            for fix in fixes.filter(|fix| fix.applicability != Applicability::Manual) {
+                fix.steps.iter().for_each(|step| show(rule, step));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_role_for_fixes_holds_every_step_and_no_more() {
+    let name = |group: &str, resource: &str| match resource.split_once('/') {
+        _ if group.is_empty() => resource.to_owned(),
+        Some((resource, part)) => format!("{resource}.{group}/{part}"),
+        None => format!("{resource}.{group}"),
+    };
+    let mut given = BTreeSet::new();
+    for right in rights::fix() {
+        let resource = name(&right.group, &right.resource);
+        let writes = right.verbs.into_iter().filter(|verb| !matches!(*verb, "get" | "watch"));
+        given.extend(writes.map(|verb| (verb, resource.clone())));
+    }
+    let mut needed = BTreeSet::new();
+    each_step(|rule, step| {
+        let object = step.object();
+        let mut resource = resource_name(&object.api_version, &object.kind);
+        let verbs: &[&str] = match step {
+            Step::Patch { subresource, .. } => {
+                resource.extend(subresource.iter().map(|part| format!("/{part}")));
+                &["patch"]
+            }
+            Step::Restart { .. } => &["patch"],
+            // An undo removes what was made, and makes again what was removed.
+            Step::Create { .. } | Step::Delete { .. } => &["create", "delete"],
+            Step::Wait { .. } => &[],
+        };
+        for verb in verbs {
+            assert!(given.contains(&(*verb, resource.clone())), "{}: no right to {verb} {resource}", rule.id);
+            needed.insert((*verb, resource.clone()));
+        }
+    });
+    // Rules treat all kinds of workloads alike; not every pair of rule and kind has a fixture.
+    let is_workload = |resource: &str| ["apps", "batch"].iter().any(|group| resource.contains(group));
+    given.retain(|(_, resource)| !is_workload(resource) && !resource.starts_with("replicationcontrollers"));
+    let unused: Vec<_> = given.difference(&needed).collect();
+    assert!(unused.is_empty(), "no fix needs {unused:?}");
+}
+
+#[test]
+fn created_objects_belong_to_nobody_else() {
+    let mut created = 0;
+    each_step(|rule, step| {
+        let Step::Create { manifest, .. } = step else { return };
+        created += 1;
+        let metadata = &manifest["metadata"];
+        assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "kubectl-progrc", "{}: {manifest}", rule.id);
+        let id = metadata["labels"]["progrc.io/rule"].as_str().unwrap_or_default();
+        assert!(find(id).is_some(), "{}: {manifest}", rule.id);
+        // An instance label or a tracking annotation makes Argo CD adopt and prune the object, the
+        // release annotations make Helm believe that it owns it.
+        let text = metadata.to_string();
+        for foreign in ["app.kubernetes.io/instance", "helm.", "argocd", "fluxcd", "ownerReferences"] {
+            assert!(!text.contains(foreign), "{}: {metadata}", rule.id);
+        }
+    });
+    assert!(created > 10, "{created}");
 }
 
 #[test]

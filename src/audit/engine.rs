@@ -1,6 +1,7 @@
 //! Runs rules over an inventory and puts what they say in order.
 
 use crate::finding::{Finding, Severity, Verdict};
+use crate::model::replicas::SCALING;
 use crate::model::{Inventory, Subject, parallel};
 use crate::rules::rule::{Context, Rule, Verdicts};
 use crate::rules::settings::Settings;
@@ -31,6 +32,19 @@ pub struct Audit {
     pub waived: Vec<Waived>,
     /// What the user should know about waivers and attestations, one sentence each, sorted.
     pub warnings: Vec<String>,
+}
+
+impl Audit {
+    /// The objects whose number of pods may still change by itself, so that nothing is said yet.
+    pub fn unsettled(&self) -> Vec<Subject> {
+        let open = |verdict: &Verdict| matches!(verdict, Verdict::Unknown { reason } if reason.starts_with(SCALING));
+        let outcomes = self.rules.iter().flat_map(|outcome| &outcome.outcomes);
+        let mut objects: Vec<_> =
+            outcomes.filter(|(_, verdict)| open(verdict)).map(|(object, _)| object.clone()).collect();
+        objects.sort();
+        objects.dedup();
+        objects
+    }
 }
 
 /// A finding that somebody accepts.
@@ -70,12 +84,7 @@ pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &
 }
 
 /// Runs one rule.
-fn judge(
-    inventory: &Inventory,
-    settings: &Settings,
-    rule: &'static Rule,
-    depth: Depth,
-) -> (RuleOutcome, Vec<Finding>) {
+fn judge(inventory: &Inventory, settings: &Settings, rule: &'static Rule, depth: Depth) -> (RuleOutcome, Vec<Finding>) {
     let mut verdicts = Verdicts::default();
     (rule.check)(&Context { inventory, settings, rule }, &mut verdicts);
     let severity = settings.severities.get(rule.id).copied();

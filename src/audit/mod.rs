@@ -21,3 +21,4 @@ pub use configured::{run_configured, verdicts};
 pub use engine::{Audit, RuleOutcome, Waived, run};
 pub use filter::Filter;
 pub use score::{Score, score};
+pub use starter::starter;

@@ -10,10 +10,12 @@ use super::cluster::connect::Connection;
 use super::cluster::objects::{self, GetError};
 use super::cluster::write::{self, Answer, Options, Write};
 use super::journal::{Intent, JournalError, Outcome, Record, StepResult, Verb, Writer};
+use super::ownership;
 use crate::fix::{CHANGE_ID, Edit, RESTARTED_AT, Step};
 use crate::model::ObjectRef;
-use crate::model::object::pointer;
+use crate::model::object::{LAST_APPLIED, pointer};
 use crate::plan::change::{self, Change};
+use crate::plan::owners::HandBack;
 use crate::plan::patch::{self, PatchError};
 
 /// A step that the server has tried.
@@ -31,6 +33,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// True if pods are replaced, which has to be waited for.
     pub rolls_out: bool,
+    /// Who is to own its fields afterwards: for a change that is taken back.
+    pub hand_back: Option<HandBack>,
 }
 
 /// A step can't be done.
@@ -170,7 +174,7 @@ pub async fn dry_run(
     };
     let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
     let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
-    Ok(Prepared { write, before, after, changes, warnings, rolls_out })
+    Ok(Prepared { write, before, after, changes, warnings, rolls_out, hand_back: None })
 }
 
 /// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
@@ -201,7 +205,8 @@ pub struct Purpose {
     pub irreversible: Option<String>,
 }
 
-/// Journals the intent, sends the request and journals what became of it.
+/// Journals the intent, sends the request and journals what became of it. Fields that are taken back
+/// are handed back to their owners.
 pub async fn commit(
     connection: &Connection,
     journal: &mut Writer,
@@ -210,10 +215,19 @@ pub async fn commit(
     prepared: &Prepared,
     options: &Options,
 ) -> Result<StepResult, JournalError> {
-    journal.write(&Record::Intent(intent(step, purpose, prepared)))?;
+    let owners = ownership::owners(connection, prepared).await;
+    let intent = Intent { owners, ..intent(step, purpose, prepared) };
+    journal.write(&Record::Intent(intent.clone()))?;
     let answer = write::send(connection, &prepared.write, options, false).await;
-    let result = result(step, prepared, answer);
-    journal.write(&Record::Result(result.clone()))?;
+    let mut result = result(step, prepared, answer);
+    journal.write(&Record::Result(result.clone())).map_err(|error| JournalError::Unanswered(Box::new(error)))?;
+    if result.outcome == Outcome::Applied
+        && let Some(back) = &prepared.hand_back
+    {
+        result.kept = ownership::hand_back(connection, &intent.object, back, options).await.err();
+        let failure = result.kept.clone();
+        journal.write(&Record::HandedBack { step, failure, time: jiff::Timestamp::now() })?;
+    }
     Ok(result)
 }
 
@@ -226,20 +240,36 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
     };
     let change_id =
         manifest.as_ref().and_then(|m| m.pointer(&pointer("/metadata/annotations", &[CHANGE_ID]))?.as_str());
+    let uid = prepared.before.as_ref().and_then(|before| Some(before.pointer("/metadata/uid")?.as_str()?.to_owned()));
+    let object = prepared.write.object();
+    let made = matches!(prepared.write, Write::Create { .. });
     Intent {
         step,
         rule: purpose.rule.clone(),
         title: purpose.title.clone(),
         verb,
-        object: prepared.write.object().clone(),
+        object: ObjectRef { uid: uid.or_else(|| object.uid.clone()), ..object.clone() },
         subresource,
         changes: prepared.changes.clone(),
+        derived: derived(prepared),
+        owners: Vec::new(),
+        hand_back: prepared.hand_back.clone(),
         change_id: change_id.map(str::to_owned),
+        written: prepared.after.as_ref().filter(|_| made).map(written),
         manifest,
         resource_version: version.map(str::to_owned),
         irreversible: purpose.irreversible.clone(),
         time: jiff::Timestamp::now(),
     }
+}
+
+/// The changes that are no work of the patch itself.
+fn derived(prepared: &Prepared) -> Vec<String> {
+    let (Write::Patch { guarded, .. }, Some(before)) = (&prepared.write, &prepared.before) else { return Vec::new() };
+    let own = change::between(before, &guarded.after);
+    let is_below = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_own = |at: &str| own.iter().any(|own| is_below(at, &own.pointer) || is_below(&own.pointer, at));
+    prepared.changes.iter().map(|change| change.pointer.clone()).filter(|at| !is_own(at)).collect()
 }
 
 /// What a person wrote in an object that we made: enough to make it again.
@@ -249,6 +279,9 @@ fn without_server_fields(object: &Value) -> Value {
         map.shift_remove("status");
         if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.shift_remove(LAST_APPLIED);
+            }
         }
     }
     out
@@ -276,38 +309,29 @@ fn ours(changes: Vec<Change>, prepared: &Prepared) -> Vec<Change> {
 }
 
 fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
-    let empty = StepResult {
-        step,
-        outcome: Outcome::NotApplied,
-        code: 0,
-        message: String::new(),
-        changes: Vec::new(),
-        uid: None,
-        resource_version: None,
-        written: None,
-        warnings: Vec::new(),
-        time: jiff::Timestamp::now(),
-    };
     match answer {
         Answer::Done { object, code, warnings } => {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-            let changes = match (&prepared.write, &prepared.before) {
+            let mut changes = match (&prepared.write, &prepared.before) {
                 (Write::Patch { .. }, Some(before)) => ours(change::between(before, &object), prepared),
                 _ => Vec::new(),
             };
+            // The dry run showed none; a webhook may have more to say now.
+            changes.retain(|change| !change::holds_secret(change));
             let made = matches!(prepared.write, Write::Create { .. });
             StepResult {
-                outcome: Outcome::Applied,
                 code,
                 changes,
                 uid: text("/metadata/uid"),
                 resource_version: text("/metadata/resourceVersion"),
                 written: made.then(|| written(&object)),
                 warnings,
-                ..empty
+                ..StepResult::new(step, Outcome::Applied)
             }
         }
-        Answer::Refused { code, reasons, .. } => StepResult { code, message: reasons.join("; "), ..empty },
-        Answer::Ambiguous { message } => StepResult { outcome: Outcome::Ambiguous, message, ..empty },
+        Answer::Refused { code, reasons, .. } => {
+            StepResult { code, message: reasons.join("; "), ..StepResult::new(step, Outcome::NotApplied) }
+        }
+        Answer::Ambiguous { message } => StepResult { message, ..StepResult::new(step, Outcome::Ambiguous) },
     }
 }

@@ -12,6 +12,13 @@ pub struct FileError {
     source: io::Error,
 }
 
+impl FileError {
+    /// True if there was a file where none was expected.
+    pub fn is_there_already(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AlreadyExists
+    }
+}
+
 fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.display().to_string();
     move |source| FileError { verb, path, source }
@@ -30,6 +37,23 @@ pub fn write(path: &Path, text: &str) -> Result<(), FileError> {
     let beside = folder.join(format!(".{name}.{}", std::process::id()));
     std::fs::write(&beside, text).map_err(failed("write", path))?;
     std::fs::rename(&beside, path).map_err(failed("write", path))
+}
+
+/// Writes a text to a place where nothing is yet.
+pub fn write_new(path: &Path, text: &str) -> Result<(), FileError> {
+    use std::io::Write as _;
+    let mut file = std::fs::File::create_new(path).map_err(failed("write", path))?;
+    file.write_all(text.as_bytes()).map_err(|error| {
+        // Half a file is worse than none; the failure to say is that of the write.
+        let _ = std::fs::remove_file(path);
+        failed("write", path)(error)
+    })
+}
+
+/// True if two paths lead to one file that is there.
+pub fn same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(one).is_some() && real(one) == real(other)
 }
 
 /// Writes a program that the shell can run.

@@ -5,16 +5,18 @@
 //! it: fixes that would need them are refused before.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 mod entry;
 mod lock;
 mod record;
+mod writer;
 
 pub use entry::{Entry, StepEntry, StepState};
 pub use record::{Begin, Intent, Outcome, Record, StepResult, Verb};
+pub use writer::Writer;
 
 /// The version of the records that this program writes and understands.
 pub const SCHEMA: u32 = 1;
@@ -55,6 +57,12 @@ pub enum JournalError {
     /// There is no such entry.
     #[error("no journal entry {0}")]
     NoEntry(String),
+    /// The run of the entry has not ended.
+    #[error("the run of journal entry {0} has not ended")]
+    Running(String),
+    /// A request was sent, and its answer is not in the journal.
+    #[error("failed to journal the answer to a request")]
+    Unanswered(#[source] Box<JournalError>),
     /// Another run is writing: where, and who it is.
     #[error("another run is changing {0}{1}")]
     Locked(String, String),
@@ -85,14 +93,8 @@ impl Journal {
         prune(&folder);
         let id = ulid::Ulid::generate().to_string();
         let path = folder.join(format!("{id}.jsonl"));
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io_error("create", &path))?;
         begin.id.clone_from(&id);
-        let mut writer = Writer { id, file, path, _lock: lock };
+        let mut writer = Writer::create(id, path, lock)?;
         writer.write(&Record::Begin(begin))?;
         // The name of a new file is safe only once its folder is.
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io_error("write", &folder))?;
@@ -126,6 +128,11 @@ impl Journal {
         }
     }
 
+    /// Opens an entry that its run has left, to settle it.
+    pub fn reopen(&self, entry: &Entry) -> Result<Writer, JournalError> {
+        Writer::reopen(entry.begin.id.clone(), entry.path.clone())
+    }
+
     fn files(&self) -> Result<Vec<PathBuf>, JournalError> {
         let mut out = Vec::new();
         for folder in list(&self.root)? {
@@ -135,30 +142,6 @@ impl Journal {
         }
         out.sort();
         Ok(out)
-    }
-}
-
-/// One open entry.
-#[derive(Debug)]
-pub struct Writer {
-    id: String,
-    file: File,
-    path: PathBuf,
-    _lock: lock::Lock,
-}
-
-impl Writer {
-    /// The entry's ID.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Appends a record; it is on disk when this returns.
-    pub fn write(&mut self, record: &Record) -> Result<(), JournalError> {
-        let mut line = serde_json::to_vec(record).expect("records always serialize");
-        line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        written.map_err(io_error("write", &self.path))
     }
 }
 
@@ -185,9 +168,11 @@ fn prune(folder: &Path) {
     for path in files.iter().skip(KEEP) {
         let made = path.file_stem().and_then(|stem| ulid::Ulid::from_string(&stem.to_string_lossy()).ok());
         let old = made.is_some_and(|id| i64::try_from(id.timestamp_ms()).is_ok_and(|ms| ms < limit));
-        let closed = Entry::read(path).is_ok_and(|entry| entry.is_none_or(|entry| entry.is_closed()));
-        if old && closed {
+        if old && Entry::read(path).is_ok_and(|entry| entry.is_none_or(|entry| entry.is_settled())) {
             let _ = fs::remove_file(path);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,16 @@ use super::journal::{Entry, StepEntry, Verb};
 use crate::fix::CHANGE_ID;
 use crate::model::ObjectRef;
 use crate::model::object::pointer;
-use crate::plan::change as fields;
-use crate::plan::patch::shown;
+use crate::plan::change::{self as fields, Field, Standing};
+use crate::plan::owners::HandBack;
 
 /// What can be done about a step.
 pub enum Back {
     /// The server has tried it.
     Ready(Box<Prepared>),
+    /// Somebody has changed some of its fields since, and the server has tried the way back of the
+    /// others: those that stay as they are, in one line each.
+    Part(Box<Prepared>, Vec<String>),
     /// There is nothing to take back, and that is well: why.
     Nothing(String),
     /// Somebody else's work would be lost: why, in one line each.
@@ -41,15 +44,16 @@ fn changes(step: &StepEntry) -> &[fields::Change] {
     }
 }
 
-/// Looks at the object and lets the server try the way back.
-pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Options) -> Back {
+/// Looks at the object and lets the server try the way back. With `force`, fields that somebody
+/// has changed since get the value from before all the same.
+pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Options, force: bool) -> Back {
     let object = &step.intent.object;
     let live = match objects::find(connection, object, step.intent.subresource.as_deref()).await {
         Ok(live) => live,
         Err(error) => return Back::Refused(vec![error.to_string()]),
     };
     match (step.intent.verb, live) {
-        (Verb::Patch, Some(live)) => unpatch(connection, step, live, options).await,
+        (Verb::Patch, Some(live)) => unpatch(connection, step, live, options, force).await,
         (Verb::Patch, None) => Back::Refused(vec!["the object does not exist any more".to_owned()]),
         (Verb::Create, Some(live)) => uncreate(connection, step, live, options).await,
         (Verb::Create, None) => Back::Nothing("it is gone already".to_owned()),
@@ -58,10 +62,10 @@ pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Option
     }
 }
 
-async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options: &Options) -> Back {
+async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options: &Options, force: bool) -> Back {
     let object = &step.intent.object;
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
-    let known = step.result.as_ref().and_then(|result| result.uid.as_deref());
+    let known = step.result.as_ref().and_then(|result| result.uid.as_deref()).or(object.uid.as_deref());
     if known.is_some() && known != uid {
         return Back::Refused(vec!["it was deleted and made anew: this is another object".to_owned()]);
     }
@@ -69,21 +73,47 @@ async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options
     if let Some(why) = kept_by_autoscaler(connection, object, changes).await {
         return Back::Nothing(why);
     }
-    let before: Vec<bool> =
-        changes.iter().map(|c| c.text.is_none() && live.pointer(&c.pointer) == c.before.as_ref()).collect();
-    if !changes.is_empty() && before.iter().all(|same| *same) {
+    let (mut back, mut foreign) = (fields::standing(changes, &live), Vec::new());
+    back.retain(|field| field.standing != Standing::AsBefore);
+    if back.is_empty() {
         return Back::Nothing("it is as it was already".to_owned());
     }
-    let foreign = fields::diverged(changes, &live);
-    if !foreign.is_empty() {
-        return Back::Refused(columns(&foreign));
+    if !force {
+        let (theirs, ours) = back.into_iter().partition::<Vec<_>, _>(|field| field.standing == Standing::Foreign);
+        foreign = theirs.iter().map(Field::columns).collect();
+        back = ours;
     }
-    let guarded = match fields::undo_patch(changes, &live) {
+    if back.is_empty() {
+        return Back::Refused(changed_since(foreign));
+    }
+    let guarded = match fields::undo_patch(&back, &live) {
         Ok(guarded) => guarded,
         Err(error) => return Back::Refused(vec![error.to_string()]),
     };
-    let write = Write::Patch { object: object.clone(), subresource: step.intent.subresource.clone(), guarded };
-    ready(change::dry_run(connection, write, Some(live), options).await)
+    let subresource = step.intent.subresource.clone();
+    // What was absent before is gone, and has no owner.
+    let present = back.iter().filter(|field| field.change.before.is_some() || field.change.text.is_some());
+    let hand_back = HandBack {
+        manager: options.field_manager.clone(),
+        subresource: subresource.clone(),
+        pointers: present.map(|field| field.pointer.clone()).collect(),
+        owners: step.intent.owners.clone(),
+    };
+    let hand_back = Some(hand_back).filter(|back| !back.pointers.is_empty());
+    let write = Write::Patch { object: object.clone(), subresource, guarded };
+    let tried = change::dry_run(connection, write, Some(live.clone()), options).await;
+    match ready(tried.map(|tried| Prepared { hand_back, ..tried })) {
+        Back::Ready(prepared) if !foreign.is_empty() => Back::Part(prepared, changed_since(foreign)),
+        Back::Refused(mut reasons) if !foreign.is_empty() => {
+            reasons.extend(changed_since(foreign));
+            Back::Refused(reasons)
+        }
+        back => back,
+    }
+}
+
+fn changed_since(columns: Vec<String>) -> Vec<String> {
+    std::iter::once("somebody has changed it since:".to_owned()).chain(columns).collect()
 }
 
 fn ready(tried: Result<Prepared, change::Refusal>) -> Back {
@@ -91,21 +121,6 @@ fn ready(tried: Result<Prepared, change::Refusal>) -> Back {
         Ok(prepared) => Back::Ready(Box::new(prepared)),
         Err(refusal) => Back::Refused(refusal.reasons),
     }
-}
-
-/// Before, what we set, what stands there now: for fields that somebody else has changed since.
-fn columns(foreign: &[(&fields::Change, Option<&Value>)]) -> Vec<String> {
-    let mut lines = vec!["somebody has changed it since:".to_owned()];
-    for (change, now) in foreign {
-        let show = |value: Option<&Value>| shown(&change.pointer, value);
-        let (before, set) = match &change.text {
-            Some(text) => (format!("with {}", text.member), format!("without {}", text.member)),
-            None => (show(change.before.as_ref()), show(change.after.as_ref())),
-        };
-        let now = if change.text.is_some() { "another text".to_owned() } else { show(*now) };
-        lines.push(format!("{}: before {before} · we set {set} · now {now}", change.pointer));
-    }
-    lines
 }
 
 async fn uncreate(connection: &Connection, step: &StepEntry, live: Value, options: &Options) -> Back {
@@ -127,7 +142,8 @@ async fn undelete(connection: &Connection, step: &StepEntry, options: &Options) 
     let Some(manifest) = step.intent.manifest.clone() else {
         return Back::Refused(vec!["the journal does not hold the object".to_owned()]);
     };
-    let write = Write::Create { object: step.intent.object.clone(), manifest };
+    let object = ObjectRef { uid: None, ..step.intent.object.clone() };
+    let write = Write::Create { object, manifest };
     ready(change::dry_run(connection, write, None, options).await)
 }
 

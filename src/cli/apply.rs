@@ -249,7 +249,7 @@ fn find<'a>(session: &'a Session, planned: &Planned) -> Option<&'a Finding> {
 
 /// A finding that is not there any more, to be named.
 fn gone(planned: &Planned) -> Result<Finding, CliError> {
-    let rule = super::rules::named(&planned.rule)?;
+    let rule = super::rules::known(&planned.rule)?;
     Ok(Finding {
         rule: rule.id,
         severity: planned.severity,

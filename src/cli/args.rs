@@ -54,8 +54,14 @@ pub enum Command {
     Emit(super::emit::EmitArgs),
     /// Take changes back
     Undo(super::undo::UndoArgs),
+    /// Settle what a crash has left open
+    Recover(super::recover::RecoverArgs),
     /// List what was changed, newest first
     History(super::history::HistoryArgs),
+    /// Write a commented .progrc.yaml from what is there
+    Init(super::init::InitArgs),
+    /// Print the least roles for a use, without Secrets
+    Rbac(super::rbac::RbacArgs),
     /// List the rules
     Rules(super::rules::RulesArgs),
     /// Print the manual of a rule

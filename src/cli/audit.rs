@@ -140,7 +140,7 @@ fn print(args: &AuditArgs, shell: &Shell, session: &mut Session) {
     let options = table::Options {
         width: shell.ui.width(),
         wide: args.output == Format::Wide,
-        selection: selection(args, shell),
+        selection: selection(&args.what, shell),
     };
     match args.output {
         Format::Json => shell.ui.data(&report.to_json()),
@@ -157,8 +157,7 @@ fn print(args: &AuditArgs, shell: &Shell, session: &mut Session) {
 }
 
 /// What the user typed to choose the objects, for the commands that come next.
-fn selection(args: &AuditArgs, shell: &Shell) -> String {
-    let what = &args.what;
+pub fn selection(what: &WhatArgs, shell: &Shell) -> String {
     let mut words: Vec<String> = Vec::new();
     words.extend(shell.connection.context.iter().map(|context| format!("--context {context}")));
     if what.all_namespaces {

@@ -6,16 +6,18 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, CommandFactory, FromArgMatches};
 use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCandidates, complete as candidates};
 
 use super::Shell;
 use super::args::{self, Args as Root};
+use super::connection::ConnectionArgs;
 use super::error::{CliError, code};
 use super::generate::completion;
-use crate::backend::cluster::connect;
+use crate::backend::cluster::connect::{self, ConnectOptions};
 use crate::backend::files;
 use crate::backend::journal::Journal;
 use crate::finding::{Category, Severity};
@@ -96,6 +98,15 @@ fn install(args: &CompletionArgs, shell: &Shell) -> Result<u8, CliError> {
     Ok(code::DONE)
 }
 
+/// The connection that the words so far describe: names come from there.
+static TYPED: OnceLock<ConnectOptions> = OnceLock::new();
+
+/// The connection flags among words that may be no whole command.
+fn typed(words: &[OsString]) -> Option<ConnectOptions> {
+    let matches = Root::command().ignore_errors(true).try_get_matches_from(words).ok()?;
+    Some(ConnectionArgs::from_arg_matches(&matches).ok()?.options())
+}
+
 /// Answers what the last word may become. Never fails: kubectl would offer files instead.
 pub fn complete(args: &CompleteArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut words: Vec<OsString> = vec!["kubectl-progrc".into()];
@@ -104,6 +115,7 @@ pub fn complete(args: &CompleteArgs, shell: &Shell) -> Result<u8, CliError> {
         words.push(OsString::new());
     }
     let last = words.len() - 1;
+    TYPED.get_or_init(|| typed(&words[..last]).unwrap_or_default());
     let wants_flags = words[last].to_string_lossy().starts_with('-');
     let mut command = Root::command();
     let found = candidates(&mut command, words, last, Some(&files::working_directory())).unwrap_or_default();
@@ -196,7 +208,8 @@ pub fn namespaces() -> ArgValueCandidates {
 }
 
 fn named(pick: fn(connect::Names) -> Vec<String>) -> Vec<CompletionCandidate> {
-    let names = connect::names(&connect::ConnectOptions::default(), &args::environment()).unwrap_or_default();
+    let options = TYPED.get().cloned().unwrap_or_default();
+    let names = connect::names(&options, &args::environment()).unwrap_or_default();
     pick(names).into_iter().map(CompletionCandidate::new).collect()
 }
 
@@ -205,7 +218,8 @@ fn read_namespaces() -> Option<Vec<String>> {
     let env = connect::Environment { stdin_is_terminal: false, ..args::environment() };
     let runtime = super::session::runtime().ok()?;
     let reading = async {
-        let options = connect::ConnectOptions { request_timeout: Some(PATIENCE), ..connect::ConnectOptions::default() };
+        let typed = TYPED.get().cloned().unwrap_or_default();
+        let options = ConnectOptions { request_timeout: Some(PATIENCE), ..typed };
         let connection = connect::connect(&options, &env).await.ok()?;
         let mut body = Vec::new();
         let head = connection.read_into("/api/v1/namespaces?limit=500", &mut body).await.ok()?;

@@ -127,7 +127,7 @@ fn print(args: &DiffArgs, shell: &Shell, shown: &[Shown]) -> Result<(), CliError
             let mut names: Vec<String> = shown
                 .iter()
                 .flat_map(|shown| &shown.fix.steps)
-                .map(|step| super::fix::kubectl_name(step.object()) + "\n")
+                .map(|step| super::ui::safe(&super::fix::kubectl_name(step.object())) + "\n")
                 .collect();
             names.sort();
             names.dedup();

@@ -92,7 +92,7 @@ pub fn run(args: &EmitArgs, shell: &Shell) -> Result<u8, CliError> {
 fn selected(args: &EmitArgs) -> Result<WhatArgs, CliError> {
     let mut what = args.what.clone();
     for rule in &args.rules {
-        what.select.push(super::rules::named(rule)?.id.to_owned());
+        what.select.push(super::rules::known(rule)?.id.to_owned());
     }
     Ok(what)
 }

@@ -1,11 +1,17 @@
 //! `history`: what was changed, on every cluster, newest first.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::Shell;
+use super::args::duration;
 use super::error::{CliError, code};
-use crate::backend::journal::{Entry, Journal, StepEntry, StepState, Verb};
+use super::rules::known;
+use crate::backend::journal::{Begin, Entry, Journal, StepEntry, StepState, Verb};
+use crate::plan::change::Change;
+use crate::plan::patch::shown;
 use crate::report::text::{Line, Role};
 
 /// The flags of `history`.
@@ -14,12 +20,46 @@ pub struct HistoryArgs {
     /// One entry, by its ID or the beginning of it
     #[arg(add = super::completion::entries())]
     id: Option<String>,
+    /// Only entries with a change of these rules; repeatable, comma separated
+    #[arg(long, value_name = "RULE", value_delimiter = ',', conflicts_with = "id", add = super::completion::rule_ids())]
+    rule: Vec<String>,
+    /// Only entries of these commands; repeatable, comma separated
+    #[arg(long, value_delimiter = ',', conflicts_with = "id", value_parser = ["fix", "apply", "undo"])]
+    command: Vec<String>,
+    /// Only entries that are younger than this, e.g. 36h or 7d
+    #[arg(long, value_name = "DURATION", conflicts_with = "id", value_parser = duration)]
+    since: Option<Duration>,
+    /// Only entries that a crash, or a lost answer, has left open
+    #[arg(long, conflicts_with = "id")]
+    open: bool,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"])]
     output: Option<String>,
     /// Print no column heads
     #[arg(long)]
     no_headers: bool,
+}
+
+impl HistoryArgs {
+    /// True if an entry is asked for. Of the connection flags the context and the namespace count.
+    fn keeps(&self, shell: &Shell, entry: &Entry) -> bool {
+        let Begin { context, namespaces, command, time, .. } = &entry.begin;
+        let connection = &shell.connection;
+        let age = jiff::Timestamp::now().duration_since(*time);
+        let touches = |namespace: &String| {
+            let objects = entry.steps.iter().map(|step| &step.intent.object);
+            namespaces.contains(namespace)
+                || objects.filter_map(|object| object.namespace.as_ref()).any(|touched| touched == namespace)
+        };
+        connection.context.as_ref().is_none_or(|wanted| context.as_ref() == Some(wanted))
+            && connection.namespace.as_ref().is_none_or(touches)
+            && (self.rule.is_empty() || entry.steps.iter().any(|step| self.rule.contains(&step.intent.rule)))
+            && (self.command.is_empty() || self.command.contains(command))
+            && self
+                .since
+                .is_none_or(|since| age <= jiff::SignedDuration::try_from(since).unwrap_or(jiff::SignedDuration::MAX))
+            && (!self.open || entry.is_open())
+    }
 }
 
 /// The journal of the environment.
@@ -35,8 +75,37 @@ pub fn journal(shell: &Shell) -> Result<Journal, CliError> {
     Ok(Journal::new(&state))
 }
 
+/// One entry by its ID, which must be of this cluster.
+pub fn entry_of_cluster(journal: &Journal, id: &str, cluster: &str) -> Result<Entry, CliError> {
+    let entry =
+        journal.entry(id).map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?;
+    if entry.begin.cluster == cluster {
+        return Ok(entry);
+    }
+    let (id, server) = (&entry.begin.id, &entry.begin.server);
+    Err(CliError::new(format!("entry {id} is of another cluster ({server})")).hint("name its context with --context"))
+}
+
+/// Says which entries of a cluster a crash has left open, before more is written.
+pub fn notice_open(shell: &Shell, cluster: &str) {
+    let entries = journal(shell).ok().and_then(|journal| journal.entries().ok()).map(|(entries, _)| entries);
+    for entry in entries.iter().flatten().filter(|entry| entry.is_open() && entry.begin.cluster == cluster) {
+        let Begin { id, command, .. } = &entry.begin;
+        shell.ui.warn(&format!(
+            "{command} {id} of {} was left open: `kubectl progrc recover {id}` settles it",
+            moment(&entry.begin)
+        ));
+    }
+}
+
+/// When a run began, to the second.
+pub fn moment(begin: &Begin) -> String {
+    begin.time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 /// Prints entries. Works without a connection.
 pub fn run(args: &HistoryArgs, shell: &Shell) -> Result<u8, CliError> {
+    args.rule.iter().try_for_each(|id| known(id).map(drop))?;
     let journal = journal(shell)?;
     let (all, bad) = journal.entries()?;
     for error in &bad {
@@ -49,7 +118,7 @@ pub fn run(args: &HistoryArgs, shell: &Shell) -> Result<u8, CliError> {
                 .entry(id)
                 .map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?,
         ],
-        None => all,
+        None => all.into_iter().filter(|entry| args.keeps(shell, entry)).collect(),
     };
     match (args.output.as_deref(), &args.id) {
         (Some("name"), _) => shell.ui.data(&entries.iter().map(|e| e.begin.id.clone() + "\n").collect::<String>()),
@@ -87,7 +156,7 @@ fn table(entries: &[Entry], undone: &[String], headers: bool) -> Vec<Line> {
     }
     for entry in entries {
         let begin = &entry.begin;
-        let time = begin.time.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let time = moment(begin);
         let context = begin.context.as_deref().unwrap_or(&begin.server);
         let status = status(entry, undone);
         let changes = entry.applied().count();
@@ -102,7 +171,7 @@ fn show(entry: &Entry) -> Vec<Line> {
     let begin = &entry.begin;
     let mut lines = vec![
         Line::of(Role::Strong, &begin.id).and(Role::Plain, &format!("  {} · {}", begin.command, entry.status())),
-        Line::of(Role::Plain, &format!("  {} on {}", begin.time.strftime("%Y-%m-%d %H:%M:%SZ"), begin.server)),
+        Line::of(Role::Plain, &format!("  {} on {}", moment(begin), begin.server)),
     ];
     if let Some(undoes) = &begin.undoes {
         lines.push(Line::of(Role::Plain, &format!("  takes back {undoes}")));
@@ -116,7 +185,7 @@ fn show(entry: &Entry) -> Vec<Line> {
         let text = format!("  {state}: {} ({})", step.intent.title, step.intent.object);
         lines.push(Line::of(Role::Plain, &text));
         for change in changes(step) {
-            let show = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), Value::to_string);
+            let show = |value: &Option<Value>| shown(&change.pointer, value.as_ref());
             let text = match &change.text {
                 Some(text) => format!("    {}: without {}", change.pointer, text.member),
                 None => format!("    {}: {} -> {}", change.pointer, show(&change.before), show(&change.after)),
@@ -130,7 +199,7 @@ fn show(entry: &Entry) -> Vec<Line> {
     lines
 }
 
-fn changes(step: &StepEntry) -> &[crate::plan::change::Change] {
+fn changes(step: &StepEntry) -> &[Change] {
     step.result.as_ref().filter(|result| !result.changes.is_empty()).map_or(&step.intent.changes, |r| &r.changes)
 }
 
@@ -141,6 +210,10 @@ fn to_json(entry: &Entry, undone: &[String]) -> Value {
             Verb::Create => "create",
             Verb::Delete => "delete",
         };
+        let change = |change: &Change| {
+            let member = change.text.as_ref().map(|text| &text.member);
+            json!({"pointer": change.pointer, "before": change.before, "after": change.after, "removedFromText": member})
+        };
         let state = match step.state() {
             StepState::Applied => "applied",
             StepState::NotApplied => "not-applied",
@@ -148,12 +221,14 @@ fn to_json(entry: &Entry, undone: &[String]) -> Value {
         };
         json!({
             "rule": step.intent.rule, "title": step.intent.title, "action": verb,
-            "object": step.intent.object, "state": state, "changes": changes(step),
+            "object": step.intent.object, "state": state, "message": step.result.as_ref().map(|result| &result.message),
+            "irreversible": step.intent.irreversible,
+            "changes": changes(step).iter().map(change).collect::<Vec<_>>(),
         })
     };
     let begin = &entry.begin;
     json!({
-        "id": begin.id, "command": begin.command, "time": begin.time, "status": status(entry, undone),
+        "apiVersion": "progrc.io/v1", "kind": "JournalEntry", "id": begin.id, "command": begin.command, "time": begin.time, "status": status(entry, undone),
         "cluster": begin.cluster, "server": begin.server, "context": begin.context,
         "namespaces": begin.namespaces, "undoes": begin.undoes,
         "steps": entry.steps.iter().map(step).collect::<Vec<_>>(),

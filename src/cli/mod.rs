@@ -11,9 +11,12 @@ pub mod version;
 pub mod rules;
 pub mod history;
 pub mod audit;
+pub mod init;
+pub mod rbac;
 pub mod diff;
 pub mod prompt;
 pub mod fix;
+pub mod recover;
 pub mod emit;
 pub mod plan;
 pub mod apply;
@@ -76,7 +79,10 @@ fn run(command: Option<Command>, shell: &Shell) -> Result<u8, CliError> {
         Some(Command::Apply(args)) => apply::run(&args, shell),
         Some(Command::Emit(args)) => emit::run(&args, shell),
         Some(Command::Undo(args)) => undo::run(&args, shell),
+        Some(Command::Recover(args)) => recover::run(&args, shell),
         Some(Command::History(args)) => history::run(&args, shell),
+        Some(Command::Init(args)) => init::run(&args, shell),
+        Some(Command::Rbac(args)) => rbac::run(&args, shell),
         Some(Command::Rules(args)) => rules::list(&args, shell),
         Some(Command::Explain(args)) => rules::explain(&args, shell),
         Some(Command::Completion(args)) => completion::run(&args, shell),

@@ -1,7 +1,7 @@
 //! From flags to findings: configuration, objects, audit. Every command that looks starts here.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::args::{Env, WhatArgs};
 use super::connection::ConnectionArgs;
@@ -10,6 +10,7 @@ use super::ui::Ui;
 use crate::audit::{self, Audit, Config, Filter, parse_set};
 use crate::backend::cluster::connect::{self, Connection, Environment, explain, explain_status};
 use crate::backend::cluster::load::{self, Identity, LoadError};
+use crate::backend::cluster::refresh;
 use crate::backend::manifests::{self, Manifests, ReadOptions, Severity};
 use crate::backend::{configuration, snapshot};
 use crate::finding::{Finding, Location};
@@ -52,7 +53,7 @@ pub struct Session {
     /// Which objects count.
     pub selector: Option<Selector>,
     /// How long reading and judging took.
-    pub elapsed: std::time::Duration,
+    pub elapsed: Duration,
 }
 
 /// How long a snapshot is good enough to offer fixes from.
@@ -73,6 +74,11 @@ pub async fn connect(args: &ConnectionArgs, env: &Environment) -> Result<(Arc<Co
         connect::connect(&args.options(), env).await.map_err(|error| CliError::of(&error).hint(error.hint.clone()))?;
     let identity = load::identify(&connection).await.map_err(|error| unreachable(&error))?;
     Ok((Arc::new(connection), identity))
+}
+
+/// What identifies a cluster in the journal: its uid, or its server where that may not be read.
+pub fn cluster_of(connection: &Connection, identity: &Identity) -> String {
+    identity.uid.clone().unwrap_or_else(|| connection.server.clone())
 }
 
 fn unreachable(error: &LoadError) -> CliError {
@@ -106,19 +112,35 @@ impl Session {
         }
         let settings = settings_of(what, &config)?;
         let skip = found.iter().map(|file| std::path::PathBuf::from(&file.name)).collect();
-        let (origin, inventory) = if what.filename.is_empty() && what.kustomize.is_none() {
-            runtime.block_on(from_cluster(what, connection, env, &config, ui))?
-        } else {
-            from_manifests(what, connection, env, &config, skip, ui)?
-        };
+        let (origin, inventory) = read(what, connection, env, &config, skip, ui, runtime)?;
         let rules = config.rules(RULES);
         let audit = audit::run_configured(&inventory, &settings, &config, &rules);
         audit.warnings.iter().for_each(|warning| ui.warn(warning));
         let mut session =
             Self { origin, inventory, settings, config, rules, audit, filter, selector, elapsed: started.elapsed() };
+        if let Some(settle) = what.settle {
+            session.settle(settle, ui, runtime);
+        }
         session.require_full(what)?;
         session.elapsed = started.elapsed();
         Ok(session)
+    }
+
+    /// Reads the workloads that may still be scaling once more after a while, them alone.
+    fn settle(&mut self, settle: Duration, ui: &Ui, runtime: &tokio::runtime::Runtime) {
+        let Origin::Cluster { connection, .. } = &self.origin else { return };
+        let unsettled = self.audit.unsettled();
+        if unsettled.is_empty() {
+            return;
+        }
+        let names: Vec<String> = unsettled.iter().map(|object| object.short()).collect();
+        ui.note(&format!("Waiting {} s: may still be scaling: {}", settle.as_secs(), names.join(", ")));
+        let fresh = runtime.block_on(async {
+            tokio::time::sleep(settle).await;
+            refresh::refresh(connection, std::mem::take(&mut self.inventory), &unsettled).await
+        });
+        self.inventory = fresh;
+        self.judge_again();
     }
 
     fn require_full(&self, what: &WhatArgs) -> Result<(), CliError> {
@@ -185,7 +207,25 @@ impl Session {
     }
 }
 
-fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
+/// Reads the objects that the flags name: from a cluster, or from manifests without those files.
+pub fn read(
+    what: &WhatArgs,
+    connection: &ConnectionArgs,
+    env: &Environment,
+    config: &Config,
+    skip: Vec<std::path::PathBuf>,
+    ui: &Ui,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<(Origin, Inventory), CliError> {
+    if what.filename.is_empty() && what.kustomize.is_none() {
+        runtime.block_on(from_cluster(what, connection, env, config, ui))
+    } else {
+        from_manifests(what, connection, env, config, skip, ui)
+    }
+}
+
+/// The configuration that a command with these flags reads.
+pub fn find_configuration(what: &WhatArgs, env: &Environment) -> Result<Option<configuration::Found>, CliError> {
     let variable = |name: &str| env.variables.get(name).map(std::ffi::OsString::from);
     let user = configuration::user_directory(variable, env.home.as_deref());
     // A kustomization is a directory of manifests too.
@@ -229,13 +269,7 @@ async fn from_cluster(
     let (connection, identity) = connect(args, env).await?;
     let mut scope = if what.all_namespaces { Scope::default() } else { Scope::only(&connection.namespace) };
     scope.system.clone_from(&config.system_namespaces);
-    let load = || load::load(&connection, &identity, &scope);
-    let mut inventory = load().await.map_err(|error| unreachable(&error))?;
-    if let Some(settle) = what.settle {
-        ui.detail(&format!("Waiting {} s for what may still be scaling", settle.as_secs()));
-        tokio::time::sleep(settle).await;
-        inventory = load().await.map_err(|error| unreachable(&error))?;
-    }
+    let inventory = load::load(&connection, &identity, &scope).await.map_err(|error| unreachable(&error))?;
     connection.warnings().drain().iter().for_each(|warning| ui.warn(warning));
     if !what.all_namespaces && inventory.gap("namespaces", "").is_none() {
         let known = inventory.namespaces.get("", "Namespace", &connection.namespace).is_some();

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use super::Shell;
 use super::error::{CliError, code};
 use super::fix::{DryRun, Run, WriteArgs, count, kubectl_name, settled_json, step_diff};
-use super::history::{journal, undone};
+use super::history::{entry_of_cluster, journal, moment, undone};
 use super::prompt;
+use super::recover::Looked;
 use super::session::{connect, runtime};
 use crate::backend::change::{Prepared, Purpose};
 use crate::backend::journal::{Entry, StepEntry};
 use crate::backend::undo::{self, Back};
-use crate::model::Subject;
+use crate::model::{ObjectRef, Subject};
 use crate::report::text::{Line, Role};
 
 /// The flags of `undo`.
@@ -24,6 +25,12 @@ pub struct UndoArgs {
     /// Only this step of the entry, from 1
     #[arg(long, value_name = "N")]
     step: Option<usize>,
+    /// Put the old value back even where somebody has changed ours since
+    #[arg(long, help_heading = "Writing")]
+    force_value: bool,
+    /// Without asking, too: take back the fields that nobody has touched, and leave those that somebody has changed
+    #[arg(long, help_heading = "Writing", conflicts_with = "force_value")]
+    per_path: bool,
     /// How it is written
     #[command(flatten)]
     write: WriteArgs,
@@ -36,6 +43,17 @@ pub struct UndoArgs {
 struct Planned<'a> {
     step: &'a StepEntry,
     back: Prepared,
+    /// True if some of its fields stay as they are.
+    is_part: bool,
+}
+
+/// What an undo has not brought back.
+#[derive(Default)]
+struct Rest {
+    /// What was refused or failed, and why.
+    left: Vec<String>,
+    /// What was lost with the change and stays lost.
+    lost: Vec<String>,
 }
 
 /// Runs `undo`.
@@ -46,48 +64,37 @@ pub fn run(args: &UndoArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.command = "undo";
     let entries = chosen(args, shell, &run.cluster())?;
-    let (mut left, mut made) = (Vec::new(), Vec::new());
+    let (mut all, mut made) = (Rest::default(), Vec::new());
     for entry in &entries {
         run.undoes = Some(entry.begin.id.clone());
         run.namespaces.clone_from(&entry.begin.namespaces);
-        let rest = match one(args, &mut run, entry) {
-            Ok(rest) => rest,
-            Err(error) => return Err(run.close_after(error)),
-        };
+        let mut rest = Rest::default();
+        if let Err(error) = one(args, &mut run, entry, &mut rest) {
+            return Err(run.close_after(error));
+        }
         // Of a part the rest is still to be undone.
-        made.extend(run.end(rest.is_empty() && args.step.is_none())?);
-        left.extend(rest);
+        made.extend(run.end(rest.left.is_empty() && args.step.is_none())?);
+        all.left.extend(rest.left);
+        all.lost.extend(rest.lost);
         if run.interrupted {
             break;
         }
     }
-    finish(args, &run, &made, &left)
+    finish(args, &run, &made, &all)
 }
 
 /// The entries to take back, newest first.
 fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, CliError> {
     let journal = journal(shell)?;
-    let (all, _) = journal.entries()?;
-    let mut entries = Vec::new();
-    for id in &args.ids {
-        let entry = journal
-            .entry(id)
-            .map_err(|error| CliError::of(&error).hint("`kubectl progrc history` lists the entries"))?;
-        if entry.begin.cluster != cluster {
-            return Err(CliError::new(format!(
-                "entry {} is of another cluster ({})",
-                entry.begin.id, entry.begin.server
-            ))
-            .hint("name its context with --context"));
-        }
-        entries.push(entry);
-    }
+    let mut entries =
+        args.ids.iter().map(|id| entry_of_cluster(&journal, id, cluster)).collect::<Result<Vec<_>, _>>()?;
     if args.ids.is_empty() {
+        let (all, _) = journal.entries()?;
         let done = undone(&all);
         let fresh = |entry: &&Entry| {
             entry.begin.cluster == cluster
                 && entry.begin.command != "undo"
-                && entry.applied().next().is_some()
+                && entry.applied().chain(entry.open()).next().is_some()
                 && !done.contains(&entry.begin.id)
         };
         match all.iter().find(fresh) {
@@ -98,91 +105,138 @@ fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, C
             }
         }
     }
+    if let Some(entry) = entries.iter().find(|entry| entry.is_running) {
+        return Err(CliError::new(format!("the run of journal entry {} has not ended", entry.begin.id))
+            .hint("wait for it, or end it first"));
+    }
     entries.sort_by(|a, b| b.begin.id.cmp(&a.begin.id));
     entries.dedup_by(|a, b| a.begin.id == b.begin.id);
     Ok(entries)
 }
 
 /// Takes one entry back: looks at every step, shows it, asks once, writes.
-fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry) -> Result<Vec<String>, CliError> {
+fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry, rest: &mut Rest) -> Result<(), CliError> {
     let ui = &run.shell.ui;
     let context = run.connection.context.as_deref().unwrap_or("in-cluster");
     ui.note(&format!("Context {context} · {}", run.connection.server));
-    ui.note(&format!(
-        "Undo {} ({} of {})",
-        entry.begin.id,
-        entry.begin.command,
-        entry.begin.time.strftime("%Y-%m-%d %H:%M:%SZ")
-    ));
-    let mut left = Vec::new();
-    let planned = look(args, run, entry, &mut left);
+    ui.note(&format!("Undo {} ({} of {})", entry.begin.id, entry.begin.command, moment(&entry.begin)));
+    // What a crash has left open is settled first, by what the objects show.
+    let open = entry.is_open().then(|| run.runtime.block_on(Looked::at(&run.connection, entry)));
+    let settled = open.as_ref().map_or_else(|| entry.clone(), Looked::settled);
+    if let Some(open) = &open {
+        ui.ask_lines(&open.lines());
+        rest.left.extend(open.unclear());
+    }
+    let planned = look(args, run, &settled, rest);
     show(run, &planned);
     if args.write.dry_run != DryRun::None {
-        return Ok(left);
+        return Ok(());
     }
-    if planned.is_empty() {
-        if left.is_empty() {
-            // Nothing to take back is as good as taken back, and the journal has to know.
-            run.begin()?;
-        }
-        return Ok(left);
+    if !planned.is_empty()
+        && !args.write.yes
+        && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")?
+    {
+        rest.left.push("answered no".to_owned());
+        return Ok(());
     }
-    if !args.write.yes && !prompt::confirm(&run.shell.ui, &run.interrupt, "Take these changes back?")? {
-        left.push("answered no".to_owned());
-        return Ok(left);
+    if let Some(open) = &open {
+        run.runtime.block_on(open.write(&journal(run.shell)?, &run.connection))?;
     }
-    for step in planned.iter().map(|planned| planned.step) {
-        write(run, step, &mut left)?;
+    if planned.is_empty() && rest.left.is_empty() {
+        // Nothing to take back is as good as taken back, and the journal has to know.
+        run.begin()?;
     }
-    Ok(left)
+    let mut touched: Vec<&ObjectRef> = Vec::new();
+    for planned in planned {
+        let object = &planned.step.intent.object;
+        // Earlier steps of this undo may have changed the same object.
+        let is_stale = touched.iter().any(|touched| touched.same(object));
+        rest.lost.extend(planned.step.intent.irreversible.clone());
+        write(args, run, planned, is_stale, rest)?;
+        touched.push(object);
+    }
+    Ok(())
 }
 
 /// Lets the server try the way back of every step, and says what is refused.
-fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, left: &mut Vec<String>) -> Vec<Planned<'a>> {
+fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, rest: &mut Rest) -> Vec<Planned<'a>> {
     let ui = &run.shell.ui;
     let mut planned = Vec::new();
     for step in undo::order(entry, args.step) {
-        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared }),
-            Back::Nothing(why) => ui.note(&format!("  {}: {why}", kubectl_name(&step.intent.object))),
+        let name = kubectl_name(&step.intent.object);
+        let refuse = |lines: &[String]| {
+            ui.ask_lines(&[Line::of(Role::Plain, &format!("  {name}: refused"))]);
+            ui.ask_lines(&lines.iter().map(|line| Line::of(Role::Plain, &format!("    {line}"))).collect::<Vec<_>>());
+        };
+        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
+            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared, is_part: false }),
+            Back::Part(prepared, lines) => {
+                refuse(&lines);
+                rest.left.push(format!("{name}: {}", lines.join(" ")));
+                if offers_part(args, run, &name) {
+                    planned.push(Planned { step, back: *prepared, is_part: true });
+                } else {
+                    ui.note("    --per-path takes its other fields back, --force-value all of them");
+                }
+            }
+            Back::Nothing(why) => ui.note(&format!("  {name}: {why}")),
             Back::Refused(lines) => {
-                let name = kubectl_name(&step.intent.object);
-                ui.note(&format!("  {name}: refused"));
-                lines.iter().for_each(|line| ui.note(&format!("    {line}")));
-                left.push(format!("{name}: {}", lines.first().cloned().unwrap_or_default()));
+                refuse(&lines);
+                rest.left.push(format!("{name}: {}", lines.join(" ")));
             }
         }
     }
     planned
 }
 
-/// Takes one step back. It is looked at again: earlier steps of this undo may have touched the
-/// same object.
-fn write(run: &mut Run<'_>, step: &StepEntry, left: &mut Vec<String>) -> Result<(), CliError> {
+/// True if the untouched fields of an object are taken back, although others stay: asked for by
+/// the flag, or at the prompt, where the diff follows before anything is written.
+fn offers_part(args: &UndoArgs, run: &Run<'_>, name: &str) -> bool {
+    let asks = !args.write.yes && args.write.dry_run == DryRun::None;
+    let question = format!("Take back the other fields of {name}, which nobody has touched?");
+    args.per_path || asks && prompt::confirm(&run.shell.ui, &run.interrupt, &question).unwrap_or(false)
+}
+
+/// Takes one step back, as it was tried; what is stale is looked at again.
+fn write(
+    args: &UndoArgs,
+    run: &mut Run<'_>,
+    planned: Planned<'_>,
+    is_stale: bool,
+    rest: &mut Rest,
+) -> Result<(), CliError> {
+    let Planned { step, mut back, is_part } = planned;
     let name = kubectl_name(&step.intent.object);
     if run.interrupted {
-        left.push(format!("{name}: interrupted"));
+        rest.left.push(format!("{name}: interrupted"));
         return Ok(());
     }
-    let fresh = match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options)) {
-        Back::Ready(fresh) => *fresh,
-        Back::Nothing(_) => return Ok(()),
-        Back::Refused(lines) => {
-            left.extend(lines.first().map(|line| format!("{name}: {line}")));
-            return Ok(());
+    if is_stale {
+        match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
+            Back::Ready(fresh) => back = *fresh,
+            Back::Part(fresh, _) if is_part => back = *fresh,
+            Back::Nothing(_) => return Ok(()),
+            Back::Part(_, lines) | Back::Refused(lines) => {
+                rest.left.push(format!("{name}: {}", lines.join(" ")));
+                return Ok(());
+            }
         }
-    };
+    }
     let purpose =
         Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
-    if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[fresh])? {
-        left.push(format!("{name}: {}", run.last_failure()));
+    if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[back])? {
+        rest.left.push(format!("{name}: {}", run.last_failure()));
+    }
+    let answers = run.settled.last().map(|settled| settled.results.as_slice()).unwrap_or_default();
+    for why in answers.iter().filter_map(|(_, result)| result.kept.as_ref()) {
+        rest.left.push(format!("{name}: the value is back, but the ownership of the fields stays with us: {why}"));
     }
     Ok(())
 }
 
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
-    for Planned { step, back } in planned {
+    for Planned { step, back, .. } in planned {
         lines.extend(step_diff(back));
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
@@ -192,12 +246,12 @@ fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
 }
 
 /// Says how it ended; `made` are the journal entries of this undo.
-fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> Result<u8, CliError> {
+fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], rest: &Rest) -> Result<u8, CliError> {
     let entry = made.last();
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
-        () if !left.is_empty() => code::LEFT,
+        () if !rest.left.is_empty() => code::LEFT,
         () => code::DONE,
     };
     match args.output.as_deref() {
@@ -206,7 +260,7 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> R
             let steps: Vec<Value> = run.settled.iter().map(settled_json).collect();
             let value = json!({
                 "apiVersion": "progrc.io/v1", "kind": "UndoReport", "entry": entry, "undoes": run.undoes,
-                "exitCode": code, "applied": steps, "left": left,
+                "exitCode": code, "applied": steps, "left": rest.left, "lost": rest.lost,
             });
             run.shell.ui.data(&if format == "json" {
                 format!("{value:#}\n")
@@ -217,7 +271,9 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], left: &[String]) -> R
         None => {
             let done = run.settled.iter().filter(|settled| settled.failure.is_none()).count();
             let mut lines = vec![Line::of(Role::Strong, &format!("{} taken back", count(done, "change", "changes")))];
-            lines.extend(left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
+            lines.extend(rest.left.iter().map(|text| Line::of(Role::Plain, &format!("  left: {text}"))));
+            let lost = |text: &String| Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, text);
+            lines.extend(rest.lost.iter().map(lost));
             for entry in made {
                 lines.push(
                     Line::of(Role::Plain, "Undo of this undo: ")

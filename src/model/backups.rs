@@ -245,7 +245,7 @@ pub fn of_resource(inventory: &Inventory, cluster: &Item<Other>) -> Option<Strin
 
 /// An object that plans backups of a cluster of its namespace.
 fn scheduled(inventory: &Inventory, cluster: &Item<Other>, resource: &str, pointer: &str) -> Option<String> {
-    let items = inventory.others.get(resource).map_or(&[][..], |store| store.within(cluster.namespace()));
+    let items = inventory.custom(resource).map_or(&[][..], |store| store.within(cluster.namespace()));
     let plans = |item: &&std::sync::Arc<Item<Other>>| {
         item.at("/spec/schedule").is_some() && item.at(pointer).and_then(Value::as_str) == Some(cluster.name())
     };

@@ -54,7 +54,7 @@ pub fn scaled_object<'a>(
     autoscaler: &'a Item<Autoscaler>,
 ) -> Option<(&'a str, Option<&'a Item<Other>>)> {
     let owner = autoscaler.metadata.controller().filter(|owner| owner.kind == "ScaledObject")?;
-    let read = inventory.others.get("scaledobjects.keda.sh");
+    let read = inventory.custom("scaledobjects.keda.sh");
     let scaled = read.and_then(|store| store.get(autoscaler.namespace(), "ScaledObject", &owner.name));
     Some((&owner.name, scaled.map(|scaled| &**scaled)))
 }

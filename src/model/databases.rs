@@ -283,7 +283,7 @@ pub fn running(workload: &Workload) -> Option<Running<'_>> {
 /// The resources of operators in a namespace that keep databases.
 pub fn operated<'a>(inventory: &'a Inventory, namespace: &'a str) -> impl Iterator<Item = (&'a Item<Other>, Engine)> {
     OPERATED.iter().flat_map(move |(resource, engine)| {
-        let store = inventory.others.get(*resource);
+        let store = inventory.custom(resource);
         let items = store.map_or(&[][..], |store| store.within(namespace));
         items.iter().map(move |item| (&**item, *engine))
     })

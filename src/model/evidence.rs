@@ -18,11 +18,20 @@ pub fn unseen_anywhere(inventory: &Inventory, resources: &[&str]) -> Option<Stri
 
 /// Why a list of these resources may lack objects, wherever they are.
 pub fn gap(inventory: &Inventory, resources: &[&str]) -> Option<String> {
+    gap_in(inventory, resources, |_| true)
+}
+
+/// Why a list of these resources may lack objects of the audited namespaces.
+pub fn gap_here(inventory: &Inventory, resources: &[&str]) -> Option<String> {
+    gap_in(inventory, resources, |scope| scope != "other namespaces")
+}
+
+fn gap_in(inventory: &Inventory, resources: &[&str], counts: impl Fn(&str) -> bool) -> Option<String> {
     let is_meant = |kind: &str| {
         let short = |resource: &str| resource.ends_with(".k8s.io") && resource.split('.').next() == Some(kind);
         resources.iter().any(|resource| *resource == kind || short(resource))
     };
-    let gap = inventory.gaps.iter().find(|gap| is_meant(&gap.kind))?;
+    let gap = inventory.gaps.iter().find(|gap| is_meant(&gap.kind) && counts(&gap.scope))?;
     Some(format!("{} not readable in {}: {}", gap.kind, gap.scope, gap.reason))
 }
 
@@ -57,6 +66,7 @@ mod tests {
         inventory.gaps.push(gap.clone());
         let text = "daemonsets not readable in other namespaces: forbidden";
         assert_eq!(unseen_anywhere(&inventory, &PROGRAMS).as_deref(), Some(text));
+        assert_eq!(gap_here(&inventory, &PROGRAMS), None);
         assert_eq!(unseen_anywhere(&inventory, &["volumesnapshots.snapshot.storage.k8s.io"]), None);
         gap.kind = "volumesnapshots".into();
         inventory.gaps.push(gap);

@@ -17,11 +17,13 @@ use super::policy::{Autoscaler, DisruptionBudget, LimitRange, ResourceQuota};
 use super::store::{Item, Origin, Store};
 use super::workload::Workload;
 
+mod custom;
 mod kinds;
 mod ingest;
 mod lookup;
 mod relations;
 
+pub use custom::{CLUSTER_WIDE, CUSTOM};
 pub use ingest::{BadObject, PageEnd};
 pub use kinds::other_key as resource_name;
 use relations::Relations;
@@ -239,7 +241,7 @@ impl Inventory {
 
     /// Custom resources of one kind, by resource name; none if it was never read.
     pub fn other(&self, resource: &str) -> impl Iterator<Item = &Arc<Item<Other>>> {
-        self.others.get(resource).into_iter().flat_map(Store::iter)
+        self.custom(resource).into_iter().flat_map(Store::iter)
     }
 
     /// Shows every object with its metadata, kind by kind. Bare pods are shown twice: they are

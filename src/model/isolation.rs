@@ -152,7 +152,7 @@ pub fn unknown_isolation(inventory: &Inventory, namespace: &str) -> Option<Strin
         return Some(reason);
     }
     for (resource, is_global) in FOREIGN {
-        let store = inventory.others.get(resource);
+        let store = inventory.custom(resource);
         let found =
             store.and_then(|store| if is_global { store.iter().next() } else { store.within(namespace).first() });
         if let Some(item) = found {

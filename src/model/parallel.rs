@@ -10,11 +10,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
 }
 
 /// The same, on threads with a stack of this size in bytes, for work that nests deeply.
-pub fn map_with_stack<T: Sync, R: Send>(
-    items: &[T],
-    stack: Option<usize>,
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
+pub fn map_with_stack<T: Sync, R: Send>(items: &[T], stack: Option<usize>, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     if threads < 2 && stack.is_none() {
         return items.iter().map(work).collect();

@@ -17,6 +17,9 @@ use super::policy::Autoscaler;
 use super::store::Item;
 use super::workload::Workload;
 
+/// How the reason begins why nothing is said about a number that may still change by itself.
+pub const SCALING: &str = "may still be scaling";
+
 /// Four periods of the autoscaler's controller, 15 seconds each: a shorter state may still change.
 pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
@@ -80,7 +83,7 @@ pub fn standing(inventory: &Inventory, position: usize) -> Standing {
     let floor = capacity::floor(inventory, position);
     match workload.spec.replicas {
         Some(replicas) if replicas < floor.pods => match unsettled(inventory, workload, autoscaler) {
-            Some(reason) => Standing::Unknown(format!("may still be scaling: {reason}")),
+            Some(reason) => Standing::Unknown(format!("{SCALING}: {reason}")),
             None => Standing::Below(floor),
         },
         _ => match shortfall(inventory, position, &floor) {

@@ -130,7 +130,7 @@ pub fn saved_by(inventory: &Inventory, claim: &Claim<'_>, pods: Option<&Meta>) -
 
 /// The objects of a list in the namespace of a claim.
 fn here<'a>(inventory: &'a Inventory, list: &str, claim: &Claim<'_>) -> impl Iterator<Item = &'a Arc<Item<Other>>> {
-    inventory.others.get(list).map_or(&[][..], |store| store.within(claim.namespace)).iter()
+    inventory.custom(list).map_or(&[][..], |store| store.within(claim.namespace)).iter()
 }
 
 /// A backup product whose rules are not read.

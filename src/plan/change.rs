@@ -36,6 +36,10 @@ pub struct Change {
     /// For a text that may not be kept: what changed inside it. Then the other two are empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextChange>,
+    /// The list elements on the way, outermost first: where the member that names each stood, and
+    /// its value. Others may move them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elements: Vec<(String, Value)>,
 }
 
 /// A member that went from a JSON text, and the texts' hashes in place of the texts.
@@ -59,6 +63,7 @@ pub fn between(before: &Value, after: &Value) -> Vec<Change> {
     }
     out.retain(|change| !SERVER_OWNED.contains(&change.pointer.as_str()));
     out.iter_mut().filter(|change| change.pointer == LAST_APPLIED_POINTER).for_each(forget_text);
+    out.iter_mut().for_each(|change| change.elements = patch::positions(before, &change.pointer));
     out
 }
 
@@ -99,7 +104,8 @@ fn compare(at: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Ve
             }
         }
         (before, after) => {
-            out.push(Change { pointer: at.to_owned(), before: before.cloned(), after: after.cloned(), text: None });
+            let (before, after) = (before.cloned(), after.cloned());
+            out.push(Change { pointer: at.to_owned(), before, after, text: None, elements: Vec::new() });
         }
     }
 }
@@ -114,31 +120,102 @@ fn same_elements(old: &[Value], new: &[Value]) -> bool {
         })
 }
 
-/// The edits that take changes back, and the values that must still stand for that.
-pub fn inverse(changes: &[Change]) -> Vec<Edit> {
-    changes
-        .iter()
-        .map(|change| match (&change.text, &change.before) {
-            (Some(text), _) => Edit {
-                pointer: change.pointer.clone(),
-                action: Action::PutInText(text.member.clone(), text.value.clone()),
-            },
-            (None, Some(value)) => Edit::set(change.pointer.clone(), value.clone()),
-            (None, None) => Edit::remove(change.pointer.clone()),
-        })
-        .collect()
+/// How a field stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It holds what we set.
+    Ours,
+    /// It holds what it held before.
+    AsBefore,
+    /// It holds something else.
+    Foreign,
 }
 
-/// The changes whose field no longer holds what we set: pointer, our value, what stands there.
-pub fn diverged<'a>(changes: &'a [Change], live: &'a Value) -> Vec<(&'a Change, Option<&'a Value>)> {
-    changes
-        .iter()
-        .map(|change| (change, live.pointer(&change.pointer)))
-        .filter(|(change, now)| match &change.text {
-            Some(text) => now.and_then(Value::as_str).map(hash).as_deref() != Some(text.after.as_str()),
-            None => change.after.as_ref() != *now && !holds_all_of(change, *now),
-        })
-        .collect()
+/// A change and its field as it is now.
+#[derive(Clone, Debug)]
+pub struct Field<'a> {
+    /// What we changed.
+    pub change: &'a Change,
+    /// Where the field is now: others may have moved the list element that it is in.
+    pub pointer: String,
+    /// What it holds.
+    pub now: Option<&'a Value>,
+    /// What that means.
+    pub standing: Standing,
+}
+
+impl Field<'_> {
+    /// Before, what we set, what it holds now, in one line; nothing that may not be shown.
+    pub fn columns(&self) -> String {
+        let show = |value: Option<&Value>| patch::shown(&self.pointer, value);
+        let (before, set, now) = match &self.change.text {
+            Some(text) => {
+                (format!("with {}", text.member), format!("without {}", text.member), "another text".to_owned())
+            }
+            None => (show(self.change.before.as_ref()), show(self.change.after.as_ref()), show(self.now)),
+        };
+        format!("{}: before {before} · we set {set} · now {now}", self.pointer)
+    }
+
+    /// What is left to do to take the change back.
+    fn inverse(&self) -> Vec<Edit> {
+        match (self.change.text.as_ref(), &self.change.before, &self.change.after, self.now) {
+            (Some(text), ..) => {
+                let action = Action::PutInText(text.member.clone(), text.value.clone());
+                vec![Edit { pointer: self.pointer.clone(), action }]
+            }
+            (None, Some(before), ..) => vec![Edit::set(self.pointer.clone(), before.clone())],
+            // A map that we made and that others have filled since loses just our members.
+            (None, None, Some(Value::Object(ours)), Some(now)) if self.change.after.as_ref() != Some(now) => {
+                ours.keys().map(|key| Edit::remove(pointer(&self.pointer, &[key]))).collect()
+            }
+            (None, None, ..) => vec![Edit::remove(self.pointer.clone())],
+        }
+    }
+}
+
+/// The fields of changes as they are now.
+pub fn standing<'a>(changes: &'a [Change], live: &'a Value) -> Vec<Field<'a>> {
+    changes.iter().map(|change| field(change, live)).collect()
+}
+
+fn field<'a>(change: &'a Change, live: &'a Value) -> Field<'a> {
+    let place = locate(change, live);
+    let now = place.as_ref().and_then(|place| live.pointer(place));
+    let standing = match &change.text {
+        Some(text) => match now.and_then(Value::as_str).map(hash) {
+            Some(found) if found == text.after => Standing::Ours,
+            Some(found) if found == text.before => Standing::AsBefore,
+            _ => Standing::Foreign,
+        },
+        None if now == change.before.as_ref() => Standing::AsBefore,
+        None if place.is_some() && (now == change.after.as_ref() || holds_all_of(change, now)) => Standing::Ours,
+        None => Standing::Foreign,
+    };
+    Field { change, pointer: place.unwrap_or_else(|| change.pointer.clone()), now, standing }
+}
+
+/// Where a field is now; `None` if a list element on the way is gone.
+fn locate(change: &Change, live: &Value) -> Option<String> {
+    // The innermost element so far, then and now.
+    let (mut then, mut now) = (String::new(), String::new());
+    for (at, name) in &change.elements {
+        let (element, member) = (patch::parent_of(at), patch::last_segment(at));
+        let list = format!("{now}{}", patch::parent_of(element).strip_prefix(then.as_str())?);
+        let items = live.pointer(&list)?.as_array()?;
+        let is_it = |item: &Value| item.get(&member) == Some(name);
+        let old = patch::last_segment(element).parse::<usize>().ok()?;
+        let index = match items.get(old) {
+            Some(item) if is_it(item) => old,
+            _ => {
+                let mut found = items.iter().enumerate().filter(|(_, item)| is_it(item)).map(|(index, _)| index);
+                found.next().filter(|_| found.next().is_none())?
+            }
+        };
+        now = format!("{list}/{index}");
+        element.clone_into(&mut then);
+    }
+    Some(format!("{now}{}", change.pointer.strip_prefix(then.as_str())?))
 }
 
 /// True if a map that we added still holds everything that we put into it: others may have added
@@ -152,22 +229,9 @@ fn holds_all_of(change: &Change, now: Option<&Value>) -> bool {
     }
 }
 
-/// The guarded patch that takes changes back on the live object. A map that we made and that
-/// others have filled since loses just our members.
-pub fn undo_patch(changes: &[Change], live: &Value) -> Result<patch::Guarded, PatchError> {
-    if let Some((change, now)) = diverged(changes, live).first() {
-        return Err(patch::changed(&change.pointer, change.after.as_ref(), *now));
-    }
-    let mut edits = Vec::new();
-    for change in changes {
-        let now = live.pointer(&change.pointer);
-        match (&change.before, &change.after, now) {
-            (None, Some(Value::Object(ours)), Some(now)) if change.after.as_ref() != Some(now) => {
-                edits.extend(ours.keys().map(|key| Edit::remove(pointer(&change.pointer, &[key]))));
-            }
-            _ => edits.extend(inverse(std::slice::from_ref(change))),
-        }
-    }
+/// The guarded patch that takes fields back on the live object.
+pub fn undo_patch(fields: &[Field<'_>], live: &Value) -> Result<patch::Guarded, PatchError> {
+    let edits: Vec<Edit> = fields.iter().flat_map(Field::inverse).collect();
     patch::build(live, &edits, &[])
 }
 
@@ -185,6 +249,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// The object with the changes taken back, all of which must stand.
+    fn undone(changes: &[Change], live: &Value) -> Value {
+        let fields = standing(changes, live);
+        assert!(fields.iter().all(|field| field.standing == Standing::Ours), "{fields:?}");
+        undo_patch(&fields, live).unwrap().after
+    }
+
     #[test]
     fn what_the_server_cleared_comes_back() {
         let before = json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30000}], "healthCheckNodePort": 31000}});
@@ -192,7 +263,7 @@ mod tests {
         let changes = between(&before, &after);
         let pointers: Vec<&str> = changes.iter().map(|change| change.pointer.as_str()).collect();
         assert_eq!(pointers, ["/spec/healthCheckNodePort", "/spec/ports/0/nodePort", "/spec/type"]);
-        assert_eq!(undo_patch(&changes, &after).unwrap().after, before);
+        assert_eq!(undone(&changes, &after), before);
     }
 
     #[test]
@@ -201,18 +272,38 @@ mod tests {
         let after = json!({"spec": {"template": {"metadata": {"annotations": {"ours": "1"}}}}});
         let changes = between(&before, &after);
         let live = json!({"spec": {"template": {"metadata": {"annotations": {"ours": "1", "theirs": "2"}}}}});
-        assert_eq!(
-            undo_patch(&changes, &live).unwrap().after["spec"]["template"]["metadata"],
-            json!({"annotations": {"theirs": "2"}})
-        );
-        assert_eq!(undo_patch(&changes, &after).unwrap().after, before);
+        assert_eq!(undone(&changes, &live)["spec"]["template"]["metadata"], json!({"annotations": {"theirs": "2"}}));
+        assert_eq!(undone(&changes, &after), before);
     }
 
     #[test]
-    fn a_foreign_edit_of_our_field_is_refused() {
-        let changes = between(&json!({"data": {"A": "1"}}), &json!({"data": {"A": "2"}}));
-        let error = undo_patch(&changes, &json!({"data": {"A": "3"}})).unwrap_err();
-        assert_eq!(error.to_string(), "/data/A is \"3\", not \"2\"");
+    fn a_foreign_edit_is_told_from_ours() {
+        let changes = between(&json!({"data": {"A": "1", "B": "1"}}), &json!({"data": {"A": "2", "B": "2"}}));
+        let live = json!({"data": {"A": "3", "B": "1"}});
+        let fields = standing(&changes, &live);
+        let stand: Vec<Standing> = fields.iter().map(|field| field.standing).collect();
+        assert_eq!(stand, [Standing::Foreign, Standing::AsBefore]);
+        assert_eq!(fields[0].columns(), "/data/A: before \"1\" · we set \"2\" · now \"3\"");
+        assert_eq!(undo_patch(&fields, &live).unwrap().after["data"], json!({"A": "1", "B": "1"}));
+    }
+
+    #[test]
+    fn fields_are_found_in_elements_that_have_moved() {
+        let with = |env: Value| json!({"spec": {"containers": [{"name": "web", "env": env}]}});
+        let before = with(json!([{"name": "A", "value": "x"}, {"name": "B", "value": "1"}]));
+        let after = with(json!([{"name": "A", "value": "x"}, {"name": "B", "value": "2"}]));
+        let changes = between(&before, &after);
+        assert_eq!(changes[0].pointer, "/spec/containers/0/env/1/value");
+        let side = json!({"name": "side", "env": [{"name": "A"}, {"name": "B", "value": "2"}]});
+        let web = json!({"name": "web", "env": [{"name": "B", "value": "2"}]});
+        let live = json!({"spec": {"containers": [side, web]}});
+        let fields = standing(&changes, &live);
+        assert_eq!(fields[0].pointer, "/spec/containers/1/env/0/value");
+        let back = undo_patch(&fields, &live).unwrap().after;
+        assert_eq!(back["spec"]["containers"][0]["env"][1]["value"], "2");
+        assert_eq!(back["spec"]["containers"][1]["env"][0]["value"], "1");
+        let gone = json!({"spec": {"containers": [side]}});
+        assert_eq!(standing(&changes, &gone)[0].standing, Standing::Foreign);
     }
 
     #[test]
@@ -221,6 +312,6 @@ mod tests {
         let after = json!({"spec": {"ports": [{"port": 81}]}});
         let changes = between(&before, &after);
         assert_eq!(changes.len(), 1);
-        assert_eq!(undo_patch(&changes, &after).unwrap().after, before);
+        assert_eq!(undone(&changes, &after), before);
     }
 }

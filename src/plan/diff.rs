@@ -1,6 +1,7 @@
 //! Unified diffs of objects as YAML, with the changed part of each line marked.
 
 use serde_json::Value;
+use similar::udiff::UnifiedHunkHeader;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::model::mask;
@@ -14,8 +15,8 @@ pub enum Kind {
     Removed,
     /// Added.
     Added,
-    /// A gap between hunks.
-    Gap,
+    /// The head of a hunk: `@@ -3,7 +3,8 @@`, lines and their number before and after.
+    Hunk,
 }
 
 /// One line: pieces of text, each with whether it is the part that changed.
@@ -28,15 +29,19 @@ pub struct Line {
 }
 
 impl Line {
-    /// The text with its mark: `-`, `+` or a space.
+    /// What a line begins with: `-`, `+` or a space.
+    pub fn mark(&self) -> &'static str {
+        match self.kind {
+            Kind::Context => " ",
+            Kind::Removed => "-",
+            Kind::Added => "+",
+            Kind::Hunk => "",
+        }
+    }
+
+    /// The text with its mark.
     pub fn text(&self) -> String {
-        let mark = match self.kind {
-            Kind::Context => ' ',
-            Kind::Removed => '-',
-            Kind::Added => '+',
-            Kind::Gap => '@',
-        };
-        std::iter::once(mark).chain(self.pieces.iter().flat_map(|(_, text)| text.chars())).collect()
+        std::iter::once(self.mark()).chain(self.pieces.iter().map(|(_, text)| text.as_str())).collect()
     }
 }
 
@@ -55,11 +60,12 @@ pub fn objects(before: Option<&Value>, after: Option<&Value>) -> Vec<Line> {
 pub fn texts(before: &str, after: &str) -> Vec<Line> {
     let diff = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(before, after);
     let mut out = Vec::new();
-    for (index, group) in diff.grouped_ops(3).iter().enumerate() {
-        if index > 0 {
-            out.push(Line { kind: Kind::Gap, pieces: vec![(false, "@".to_owned())] });
+    for group in diff.grouped_ops(3) {
+        // What is all new or all gone needs no place.
+        if !before.is_empty() && !after.is_empty() {
+            out.push(Line { kind: Kind::Hunk, pieces: vec![(false, UnifiedHunkHeader::new(&group).to_string())] });
         }
-        for op in group {
+        for op in &group {
             for change in diff.iter_inline_changes(op) {
                 let kind = match change.tag() {
                     ChangeTag::Equal => Kind::Context,

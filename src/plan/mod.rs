@@ -3,6 +3,7 @@
 pub mod patch;
 pub mod encode;
 pub mod change;
+pub mod owners;
 pub mod seen;
 pub mod graph;
 pub mod order;

@@ -46,6 +46,9 @@ pub struct AuditReport {
     /// What passes because somebody vouches for it, by rule and object.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attested: Vec<Attested>,
+    /// What to know about waivers and attestations, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// Counts.

@@ -12,13 +12,12 @@ pub fn lines(diff: &[diff::Line], indent: usize) -> Vec<Line> {
 }
 
 fn one(line: &diff::Line, indent: usize) -> Line {
-    let (mark, plain, marked) = match line.kind {
-        Kind::Context => (" ", Role::Dim, Role::Dim),
-        Kind::Removed => ("-", Role::Removed, Role::RemovedEmphasis),
-        Kind::Added => ("+", Role::Added, Role::AddedEmphasis),
-        Kind::Gap => ("@", Role::Dim, Role::Dim),
+    let (plain, marked) = match line.kind {
+        Kind::Context | Kind::Hunk => (Role::Dim, Role::Dim),
+        Kind::Removed => (Role::Removed, Role::RemovedEmphasis),
+        Kind::Added => (Role::Added, Role::AddedEmphasis),
     };
-    let start = Line::of(Role::Plain, &" ".repeat(indent)).and(plain, mark);
+    let start = Line::of(Role::Plain, &" ".repeat(indent)).and(plain, line.mark());
     line.pieces.iter().fold(start, |out, (is_marked, text)| out.and(if *is_marked { marked } else { plain }, text))
 }
 

@@ -15,6 +15,7 @@ pub fn files() -> Vec<(String, String)> {
         ("docs/schemas/audit-report.json".to_owned(), json(&super::audit::schema())),
         ("docs/schemas/baseline.json".to_owned(), json(&baseline::schema())),
         ("docs/schemas/config.json".to_owned(), json(&config::schema(RULES))),
+        ("docs/schemas/rule-list.json".to_owned(), json(&manual::schema())),
         ("docs/schemas/plan.json".to_owned(), json(&crate::plan::file::schema())),
     ];
     files.extend(RULES.iter().map(|rule| (format!("docs/rules/{}.md", rule.id), manual::page(rule))));

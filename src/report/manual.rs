@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::audit::waivers::{IGNORE, IGNORE_REASON, IGNORE_UNTIL};
 use crate::finding::{Category, Priority, Severity};
 use crate::fix::Applicability;
 use crate::rules::rule::{Parameter, ParameterKind, Rule};
+
+use super::text::{Line, Role};
 
 /// The heads of [`rows`].
 pub const COLUMNS: [&str; 5] = ["RULE", "SEVERITY", "CATEGORY", "FIX", "SUMMARY"];
@@ -72,13 +75,19 @@ pub struct ParameterEntry {
     pub default: Option<&'static str>,
 }
 
+/// The JSON Schema of [`RuleList`].
+pub fn schema() -> Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<RuleList>().to_value()
+}
+
 /// The list for machines.
 pub fn list(rules: &[&Rule]) -> RuleList {
     RuleList { api_version: "progrc.io/v1", kind: "RuleList", rules: rules.iter().map(|rule| entry(rule)).collect() }
 }
 
-/// One rule for machines: `explain RULE -o json`.
-pub fn entry(rule: &Rule) -> RuleEntry {
+/// One rule for machines.
+fn entry(rule: &Rule) -> RuleEntry {
     let parameter = |parameter: &Parameter| ParameterEntry {
         key: parameter.key,
         prompt: parameter.prompt,
@@ -168,48 +177,82 @@ fn waive(rule: &Rule) -> String {
     )
 }
 
-/// The manual for a terminal, one string a line: plain text, headings in capitals.
-pub fn lines(rule: &Rule) -> Vec<String> {
-    let mut out = vec![rule.id.to_owned(), sentence(rule.summary), String::new()];
-    out.extend(attributes(rule).map(|(name, word)| format!("{name:<9} {word}")));
-    out.push(String::new());
-    out.extend(plain(&text(rule)));
+/// The list for a terminal, with or without its heads.
+pub fn table(rules: &[&Rule], headers: bool) -> Vec<Line> {
+    let mut columns = [0; 4];
+    let rows = rows(rules);
+    for row in rows.iter().map(|row| row.each_ref().map(String::as_str)).chain([COLUMNS]) {
+        for (column, word) in columns.iter_mut().zip(row) {
+            *column = (*column).max(word.len() + 2);
+        }
+    }
+    let line = |row: [&str; 5], roles: [Role; 2]| {
+        let [plain, severity] = roles;
+        let mut line = Line::blank();
+        let mut at = 0;
+        for (number, word) in row.into_iter().enumerate() {
+            line = line.to(at).and(if number == 1 { severity } else { plain }, word);
+            at += columns.get(number).copied().unwrap_or(0);
+        }
+        line
+    };
+    let head = headers.then(|| line(COLUMNS, [Role::Heading; 2]));
+    let body = rows.iter().zip(rules);
+    head.into_iter()
+        .chain(body.map(|(row, rule)| line(row.each_ref().map(String::as_str), [Role::Plain, rule.severity.into()])))
+        .collect()
+}
+
+/// The manual for a terminal: plain text, headings in capitals. With `joined` a paragraph is one
+/// line, to be broken where the terminal ends.
+pub fn lines(rule: &Rule, joined: bool) -> Vec<Line> {
+    let rest = format!(" · {} · {} · fix: {}", rule.priority.word(), rule.category.word(), fix(rule));
+    let mut out = vec![
+        Line::of(Role::Strong, rule.id).and(Role::Plain, &format!(" - {}", rule.summary)),
+        Line::of(rule.severity.into(), rule.severity.word()).and(Role::Plain, &rest),
+        Line::blank(),
+    ];
+    out.extend(plain(&text(rule), joined));
     if !rule.parameters.is_empty() {
-        out.extend([String::new(), "PARAMETERS".to_owned()]);
+        out.extend([Line::blank(), Line::of(Role::Heading, "PARAMETERS")]);
         for parameter in rule.parameters {
             let default = parameter.default.map(|default| format!(", {default} unless set")).unwrap_or_default();
             let may_be = may_be(parameter).replace('`', "");
-            out.push(format!("{}: {may_be}{default}", parameter.key));
-            out.push(format!("    {}", parameter.prompt));
+            out.push(Line::of(Role::Strong, parameter.key).and(Role::Plain, &format!(": {may_be}{default}")));
+            out.push(Line::of(Role::Plain, &format!("    {}", parameter.prompt)));
         }
         if let Some(key) = rule.parameters.iter().find(|parameter| parameter.pattern().is_some()) {
-            out.push(format!(
-                "Set with --set {}.{}=VALUE, or below rules.{} in .progrc.yaml.",
-                rule.id, key.key, rule.id
-            ));
+            let (id, key) = (rule.id, key.key);
+            let hint = format!("Set with --set {id}.{key}=VALUE, or below rules.{id} in .progrc.yaml.");
+            out.push(Line::of(Role::Plain, &hint));
         }
     }
-    out.extend([String::new(), "WAIVE".to_owned()]);
-    out.extend(plain(&waive(rule)));
+    out.extend([Line::blank(), Line::of(Role::Heading, "WAIVE")]);
+    out.extend(plain(&waive(rule), joined));
     out
 }
 
-/// Markdown of a manual as plain lines: code is indented, links are bare.
-fn plain(markdown: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    let mut is_code = false;
+/// Markdown of a manual as lines: code is indented, links are bare.
+fn plain(markdown: &str, joined: bool) -> Vec<Line> {
+    let mut out: Vec<Line> = Vec::new();
+    let (mut is_code, mut in_paragraph) = (false, false);
     for line in markdown.lines() {
+        let goes_on = in_paragraph && joined && !line.starts_with("- ");
+        in_paragraph = !is_code && !line.is_empty() && !line.starts_with("```") && !line.starts_with("## ");
+        let words = || bare_links(line).replace('`', "");
         if line.starts_with("```") {
             is_code = !is_code;
         } else if is_code {
-            out.push(format!("    {line}"));
+            out.push(Line::of(Role::Plain, &format!("    {line}")));
         } else if let Some(heading) = line.strip_prefix("## ") {
-            out.push(heading.to_uppercase());
+            out.push(Line::of(Role::Heading, &heading.to_uppercase()));
+        } else if let Some(last) = out.last_mut().filter(|_| goes_on && in_paragraph) {
+            last.push(Role::Plain, &format!(" {}", words().trim_start()));
         } else {
-            out.push(bare_links(line).replace('`', ""));
+            out.push(Line::of(Role::Plain, &words()));
         }
     }
-    // A blank line after a heading says nothing on a terminal, nor do two in a row.
+    // Two blank lines in a row say nothing on a terminal.
     out.dedup_by(|line, before| line.is_empty() && before.is_empty());
     out
 }
@@ -262,7 +305,7 @@ mod tests {
     #[test]
     fn the_terminal_shows_no_markdown() {
         for rule in RULES {
-            let lines = lines(rule);
+            let lines: Vec<String> = lines(rule, false).iter().map(Line::text).collect();
             assert!(lines.iter().any(|line| line == "WHAT IT DOES"), "{lines:#?}");
             assert!(lines.iter().any(|line| line == "    kind: Deployment" || line.starts_with("    kind")));
             assert!(

@@ -10,6 +10,7 @@ pub mod fixes;
 pub mod table;
 pub mod name;
 pub mod actions;
+pub mod rbac;
 pub mod manual;
 pub mod plan;
 pub mod generated;

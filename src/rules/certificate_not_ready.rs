@@ -6,9 +6,9 @@ use super::rule::{Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
-use crate::model::Item;
 use crate::model::certificates::{CERTIFICATES, condition};
 use crate::model::cluster::Other;
+use crate::model::{Item, evidence};
 
 declare_rule! {
     /// ## What it does
@@ -66,8 +66,7 @@ const DAY: i64 = 86_400;
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    if let Some(gap) = inventory.gaps.iter().find(|gap| gap.kind == CERTIFICATES) {
-        let reason = format!("{} not readable in {}: {}", gap.kind, gap.scope, gap.reason);
+    if let Some(reason) = evidence::gap_here(inventory, &[CERTIFICATES]) {
         verdicts.unknown(&inventory.cluster_subject(), reason);
     }
     let certificates = inventory.other(CERTIFICATES);

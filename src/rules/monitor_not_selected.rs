@@ -9,7 +9,7 @@ use crate::fix::{Applicability, Edit, Fix, Step};
 use crate::model::cluster::Other;
 use crate::model::monitors::{self, POD_MONITORS, Readers, Reading, SERVICE_MONITORS, Targets};
 use crate::model::object::pointer;
-use crate::model::{Inventory, Item, scraped};
+use crate::model::{Inventory, Item, evidence, scraped};
 
 declare_rule! {
     /// ## What it does
@@ -97,6 +97,9 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
+    if let Some(reason) = evidence::gap_here(inventory, &[SERVICE_MONITORS, POD_MONITORS].concat()) {
+        verdicts.unknown(&inventory.cluster_subject(), reason);
+    }
     let (targets, readers) = (Targets::of(inventory), Readers::of(inventory));
     let all = SERVICE_MONITORS.into_iter().chain(POD_MONITORS).flat_map(|resource| inventory.other(resource));
     for monitor in all.filter(|monitor| inventory.scope.covers(monitor.namespace())) {

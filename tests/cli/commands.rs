@@ -58,7 +58,13 @@ fn rules_lists_each_rule_once() {
     assert_eq!(table.split_once('\n').unwrap().1, bare);
     assert_eq!(bare.lines().count(), RULES.len());
     let json = home.run(&["rules", "-o", "json"]).code(0).json();
-    assert_eq!(json.as_array().unwrap().len(), RULES.len());
+    assert_eq!((&json["apiVersion"], &json["kind"]), (&"progrc.io/v1".into(), &"RuleList".into()));
+    assert_eq!(json["rules"].as_array().unwrap().len(), RULES.len());
+    let schema = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schemas/rule-list.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&schema, &json), "it fits its schema");
+    let yaml: serde_json::Value = serde_saphyr::from_str(&home.run(&["rules", "-o", "yaml"]).code(0).stdout).unwrap();
+    assert_eq!(yaml, json);
     let narrow = ended(home.progrc(&["rules"]).env("COLUMNS", "60")).code(0).stdout;
     assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
 }
@@ -127,7 +133,9 @@ fn the_bare_program_prints_help() {
     assert_eq!(bare.stdout, home.run(&["-h"]).code(0).stdout);
     assert!(bare.stdout.contains("Usage: kubectl progrc"), "{}", bare.stdout);
     assert!(!bare.stdout.contains("__"), "hidden commands stay hidden: {}", bare.stdout);
-    for command in ["audit", "diff", "fix", "undo", "history", "rules", "explain", "completion", "version"] {
+    for command in
+        ["audit", "diff", "fix", "undo", "history", "rules", "explain", "init", "rbac", "completion", "version"]
+    {
         let help = home.run(&[command, "--help"]).code(0);
         assert!(help.stdout.contains(&format!("Usage: kubectl progrc {command}")), "{}", help.stdout);
         assert_eq!(help.stderr, "");

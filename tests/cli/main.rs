@@ -6,10 +6,13 @@
 
 mod run;
 mod audit;
+mod bad_input;
 mod golden;
+mod init;
 mod terminal;
 mod commands;
 mod completion;
 mod flags;
 mod manifests;
+mod planted;
 mod cluster;

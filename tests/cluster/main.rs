@@ -4,14 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
 mod core_loop;
+mod custom;
 mod emit;
 mod harness;
 mod plan;
 mod harness_test;
+mod journal;
+mod ownership;
 mod preflight;
 mod reading;
+mod recover;
+mod roles;
 mod scene;
 mod undo;
 mod waiting;
 mod writes;
+mod planted;
 mod prompts;

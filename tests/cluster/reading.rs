@@ -63,7 +63,7 @@ fn without_a_terminal_somebody_has_to_say_yes() {
 const READ: &[&str] = &["get", "list", "watch"];
 
 /// Everything that an audit reads, and no Secrets.
-const AUDIT: &[Rule] = &[
+pub(crate) const AUDIT: &[Rule] = &[
     Rule {
         group: "",
         resources: &[

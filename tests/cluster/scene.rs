@@ -1,5 +1,6 @@
 //! What several tests share: objects to put there, and short looks at what the plugin says.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -174,4 +175,16 @@ pub(crate) fn history(ns: &TestNamespace) -> (Vec<(String, String)>, Vec<String>
     let list = list.as_array().unwrap();
     let states = list.iter().map(|entry| (text(&entry["command"]), text(&entry["status"]))).collect();
     (states, list.iter().map(|entry| text(&entry["id"])).collect())
+}
+
+/// The journal's files, below the state directory of a namespace's home, oldest first.
+pub(crate) fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let clusters = list(&ns.home().join("state/kubectl-progrc"));
+    let files = clusters.iter().flat_map(|cluster| list(cluster));
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "jsonl")).collect();
+    files.sort();
+    files
 }

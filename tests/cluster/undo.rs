@@ -1,15 +1,21 @@
 //! Taking back: load balancers, foreign edits, and what the journal keeps for it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use kubectl_progrc::backend::journal::{Begin, Journal};
+use kubectl_progrc::backend::change::{self, Purpose};
+use kubectl_progrc::backend::cluster::write::Options;
+use kubectl_progrc::backend::journal::{Begin, Journal, Outcome, Record, SCHEMA};
+use kubectl_progrc::fix::{Edit, Step};
+use rexpect::session::spawn_command;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace};
+use crate::harness::{ControlPlane, TestNamespace, WAIT};
 use crate::scene::{
-    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, writes,
+    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, journal_files,
+    writes,
 };
+use crate::writes::Bench;
 
 /// A web app that an Ingress routes to, and that has a load balancer of its own with every field
 /// that only a load balancer may have.
@@ -72,19 +78,12 @@ fn a_load_balancer_goes_and_comes_back_but_for_its_address() {
     }
     assert!(spec["ports"][0]["nodePort"].is_null(), "{spec}");
 
-    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    let undone = ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert!(undone.stdout.contains("does not come back: "), "{}", undone.stdout);
+    assert!(undone.stdout.contains("203.0.113.9"), "{}", undone.stdout);
     assert_eq!(written(), before);
     assert_eq!(ns.get("v1/services/web")["status"]["loadBalancer"], json!({}), "the address is lost");
     assert_guarded(&ns.requests());
-}
-
-/// The journal's files, below the state directory of a namespace's home.
-fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
-    let list = |folder: &Path| -> Vec<PathBuf> {
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
-    };
-    let clusters = list(&ns.home().join("state/kubectl-progrc"));
-    clusters.iter().flat_map(|cluster| list(cluster)).filter(|path| path.extension().is_some()).collect()
 }
 
 #[test]
@@ -192,4 +191,75 @@ fn another_run_on_this_cluster_is_waited_for_by_the_user() {
     assert_eq!(writes(&ns.requests()), []);
     drop(other);
     ns.progrc(FIX_FLAGS).run().expect_code(0);
+}
+
+/// A `ConfigMap` with two fields that one step of one entry has changed, and of which somebody has
+/// changed one since.
+fn half_foreign(prefix: &str) -> TestNamespace {
+    let bench = Bench::new(prefix);
+    let map = bench.config_map(&json!({"A": "1", "B": "1"}));
+    let edits = vec![Edit::set("/data/A", "2"), Edit::set("/data/B", "2")];
+    let prepared = bench.prepare(&Step::patch(&map, edits)).unwrap();
+    let cluster = bench.ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();
+    let begin = Begin { schema: SCHEMA, command: "fix".into(), cluster: cluster.clone(), ..Begin::default() };
+    let mut writer = Journal::new(&bench.ns.home().join("state")).begin(&cluster, begin).unwrap();
+    let purpose = Purpose { rule: "rule".into(), title: "Change two fields".into(), irreversible: None };
+    let options = Options::default();
+    let commit = change::commit(&bench.connection, &mut writer, 0, &purpose, &prepared, &options);
+    assert_eq!(bench.runtime.block_on(commit).unwrap().outcome, Outcome::Applied);
+    let end = Record::End { status: "done".into(), time: Begin::default().time };
+    writer.write(&end).unwrap();
+    bench.ns.patch("v1/configmaps/config", &json!({"data": {"B": "theirs", "C": "new"}}));
+    bench.ns
+}
+
+fn data(ns: &TestNamespace) -> Value {
+    ns.get("v1/configmaps/config")["data"].clone()
+}
+
+#[test]
+fn fields_that_nobody_has_touched_go_back_when_asked_for() {
+    let ns = half_foreign("per-path");
+    let refused = ns.progrc(&["undo", "--yes"]).run().expect_code(1);
+    let columns = "/data/B: before \"1\" · we set \"2\" · now \"theirs\"";
+    assert!(refused.stderr.contains(columns) && refused.stderr.contains("--per-path"), "{}", refused.stderr);
+    assert_eq!(data(&ns), json!({"A": "2", "B": "theirs", "C": "new"}));
+    ns.progrc(&["undo", "--yes", "--per-path"]).run().expect_code(1);
+    assert_eq!(data(&ns), json!({"A": "1", "B": "theirs", "C": "new"}));
+    assert_eq!(history(&ns).0.last().unwrap().1, "done", "the rest is still to be undone");
+    ns.progrc(&["undo", "--yes", "--force-value"]).run().expect_code(0);
+    assert_eq!(data(&ns), json!({"A": "1", "B": "1", "C": "new"}));
+    assert_eq!(history(&ns).0.last().unwrap().1, "undone");
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn at_a_terminal_the_untouched_fields_are_offered() {
+    let ns = half_foreign("offered");
+    let limit = u64::try_from(WAIT.as_millis()).unwrap();
+    let mut talk = spawn_command(ns.progrc(&["undo"]).command(), Some(limit)).unwrap();
+    let before = talk.exp_string("Take back the other fields of configmap/config").unwrap();
+    assert!(before.contains("now \"theirs\""), "{before}");
+    talk.send_line("y").unwrap();
+    let diff = talk.exp_string("Take these changes back?").unwrap();
+    assert!(!diff.contains("theirs"), "{diff}");
+    assert_eq!(data(&ns)["A"], "2", "nothing is written before the answer");
+    talk.send_line("y").unwrap();
+    talk.exp_string("1 change taken back").unwrap();
+    talk.exp_eof().unwrap();
+    assert_eq!(data(&ns), json!({"A": "1", "B": "theirs", "C": "new"}));
+}
+
+/// Steps on different objects are tried once each; nothing but the question lies between.
+#[test]
+fn no_step_is_tried_twice() {
+    let ns = ControlPlane::bare().namespace("once");
+    ns.apply(&deployment("a", 3));
+    ns.apply(&deployment("b", 3));
+    ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(0);
+    let earlier = ns.requests().len();
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    let requests = ns.requests().split_off(earlier);
+    let tried = requests.iter().filter(|request| request.uri.contains("dryRun=All")).count();
+    assert_eq!((tried, writes(&requests).len()), (2, 2));
 }

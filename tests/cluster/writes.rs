@@ -18,14 +18,15 @@ use crate::harness::{ControlPlane, TestNamespace};
 use crate::scene::{assert_guarded, deployment, pairs, report, writes};
 
 /// The library at work in a namespace of the bare plane, where nobody else writes.
-struct Bench {
-    ns: TestNamespace,
-    runtime: Runtime,
-    connection: Arc<Connection>,
+pub(crate) struct Bench {
+    /// The namespace.
+    pub(crate) ns: TestNamespace,
+    pub(crate) runtime: Runtime,
+    pub(crate) connection: Arc<Connection>,
 }
 
 impl Bench {
-    fn new(prefix: &str) -> Self {
+    pub(crate) fn new(prefix: &str) -> Self {
         let ns = ControlPlane::bare().namespace(prefix);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let options = ConnectOptions { kubeconfig: Some(ns.kubeconfig(&ns.tester)), ..ConnectOptions::default() };
@@ -34,7 +35,7 @@ impl Bench {
     }
 
     /// A `ConfigMap` with this data, as a step's object.
-    fn config_map(&self, data: &Value) -> Subject {
+    pub(crate) fn config_map(&self, data: &Value) -> Subject {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config"}, "data": data});
         let made = self.ns.request(http::Method::POST, "v1/configmaps", Some(&map)).success();
         let mut object = ObjectRef::new("v1", "ConfigMap", Some(&self.ns.name), "config");
@@ -42,12 +43,12 @@ impl Bench {
         Subject::new(object)
     }
 
-    fn prepare(&self, step: &Step) -> Result<Prepared, Refusal> {
+    pub(crate) fn prepare(&self, step: &Step) -> Result<Prepared, Refusal> {
         let prepared = self.runtime.block_on(change::prepare(&self.connection, step, &Options::default()));
         prepared.map(|prepared| prepared.expect("the step writes"))
     }
 
-    fn commit(&self, prepared: &Prepared) -> StepResult {
+    pub(crate) fn commit(&self, prepared: &Prepared) -> StepResult {
         let journal = Journal::new(&self.ns.home().join("state"));
         let mut writer = journal.begin("cluster", Begin::default()).unwrap();
         let purpose = Purpose { rule: "rule".into(), title: "title".into(), irreversible: None };

@@ -4,6 +4,7 @@
 
 mod credentials;
 mod failures;
+mod lists;
 mod requests;
 mod server;
 mod world;

@@ -133,7 +133,12 @@ impl Server {
     /// A plain server; `answer` gets the number of the request, from 1. To CONNECT it answers
     /// and then goes on as if it were the server behind.
     pub(crate) fn http(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
-        Self::start(answer, None)
+        Self::start(move |number, _| answer(number), None)
+    }
+
+    /// A plain server that answers by what it is asked for.
+    pub(crate) fn routes(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start(move |_, seen| answer(&seen.target), None)
     }
 
     /// A TLS server with a certificate for `name`; with `ask` it wants a client certificate.
@@ -156,7 +161,7 @@ impl Server {
             builder.with_no_client_auth()
         };
         let config = builder.with_single_cert(chain, key).unwrap();
-        Self::start(answer, Some(Arc::new(config)))
+        Self::start(move |number, _| answer(number), Some(Arc::new(config)))
     }
 
     /// The address of a server that answers TLS's first bytes as an HTTP server does.
@@ -184,7 +189,7 @@ impl Server {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    fn start(answer: impl Fn(usize) -> Answer + Send + Sync + 'static, tls: Option<Arc<ServerConfig>>) -> Self {
+    fn start(answer: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
@@ -197,7 +202,7 @@ impl Server {
                 let (tls, record) = (tls.clone(), record.clone());
                 let (answer, number) = (answer.clone(), number.clone());
                 std::thread::spawn(move || {
-                    let next = || answer(number.fetch_add(1, Ordering::SeqCst) + 1);
+                    let next = |seen: &Seen| answer(number.fetch_add(1, Ordering::SeqCst) + 1, seen);
                     match tls {
                         None => serve(stream, &record, &next),
                         Some(config) => {
@@ -213,11 +218,11 @@ impl Server {
 }
 
 /// Answers requests on one connection until either side closes it.
-fn serve<S: Read + Write>(stream: S, record: &Mutex<Vec<Seen>>, next: &dyn Fn() -> Answer) {
+fn serve<S: Read + Write>(stream: S, record: &Mutex<Vec<Seen>>, next: &dyn Fn(&Seen) -> Answer) {
     let mut stream = BufReader::new(stream);
     while let Some(seen) = read_request(&mut stream) {
         record.lock().unwrap().push(seen.clone());
-        let answer = next();
+        let answer = next(&seen);
         if let Some(head) = answer.head(&seen.method) {
             let stream = stream.get_mut();
             let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer.body));

@@ -6,7 +6,8 @@ use http::Request;
 use serde_json::Value;
 
 use super::connect::Connection;
-use super::resources::{CUSTOM, Resource, custom};
+use super::resources::{Resource, custom};
+use crate::model::inventory::CUSTOM;
 
 /// The aggregated form of discovery, Kubernetes 1.27 and newer.
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";

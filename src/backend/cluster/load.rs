@@ -112,7 +112,7 @@ pub async fn load(connection: &Arc<Connection>, identity: &Identity, scope: &Sco
             scope: "cluster".to_owned(),
             reason: reason.clone(),
         };
-        inventory.gaps.extend(super::resources::CUSTOM.iter().map(gap));
+        inventory.gaps.extend(crate::model::inventory::CUSTOM.iter().map(gap));
     }
     gather(connection, discovered.present, only.as_deref(), &mut inventory).await?;
     Ok(inventory.finish())

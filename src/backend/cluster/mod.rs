@@ -3,9 +3,11 @@
 pub mod connect;
 pub mod answer;
 pub mod resources;
+pub mod rights;
 pub mod list;
 pub mod discover;
 pub mod load;
+pub mod refresh;
 pub mod objects;
 pub mod access;
 pub mod write;

@@ -117,76 +117,6 @@ pub fn built_in() -> Vec<Resource> {
     resources
 }
 
-/// Custom resources that rules read, by name; found by discovery, in whatever version is served.
-pub const CUSTOM: &[&str] = &[
-    "adminnetworkpolicies.policy.networking.k8s.io",
-    "alertmanagers.monitoring.coreos.com",
-    "applications.argoproj.io",
-    "authorizationpolicies.security.istio.io",
-    "backendtrafficpolicies.gateway.envoyproxy.io",
-    "backups.k8s.mariadb.com",
-    "backups.velero.io",
-    "backupstoragelocations.velero.io",
-    "baselineadminnetworkpolicies.policy.networking.k8s.io",
-    "ciliumclusterwidenetworkpolicies.cilium.io",
-    "ciliumnetworkpolicies.cilium.io",
-    "clusternetworkpolicies.policy.networking.k8s.io",
-    "clusterpodmonitorings.monitoring.googleapis.com",
-    "clusters.postgresql.cnpg.io",
-    "envoyfilters.networking.istio.io",
-    "gatewayclasses.gateway.networking.k8s.io",
-    "gateways.gateway.networking.k8s.io",
-    "gateways.networking.istio.io",
-    "globalnetworkpolicies.crd.projectcalico.org",
-    "globalnetworkpolicies.projectcalico.org",
-    "grafanaalertrulegroups.grafana.integreatly.org",
-    "grafanas.grafana.integreatly.org",
-    "grpcroutes.gateway.networking.k8s.io",
-    "httproutes.gateway.networking.k8s.io",
-    "innodbclusters.mysql.oracle.com",
-    "kongplugins.configuration.konghq.com",
-    "mariadbs.k8s.mariadb.com",
-    "middlewares.traefik.io",
-    "networkpolicies.crd.projectcalico.org",
-    "networkpolicies.projectcalico.org",
-    "opentelemetrycollectors.opentelemetry.io",
-    "perconapgclusters.pgv2.percona.com",
-    "perconaservermongodbs.psmdb.percona.com",
-    "perconaservermysqls.ps.percona.com",
-    "perconaxtradbclusters.pxc.percona.com",
-    "physicalbackups.k8s.mariadb.com",
-    "podmonitorings.monitoring.googleapis.com",
-    "podmonitors.monitoring.coreos.com",
-    "postgresclusters.postgres-operator.crunchydata.com",
-    "postgresqls.acid.zalan.do",
-    "prometheusagents.monitoring.coreos.com",
-    "prometheuses.monitoring.coreos.com",
-    "prometheusrules.monitoring.coreos.com",
-    "recurringjobs.longhorn.io",
-    "replicationsources.volsync.backube",
-    "restores.velero.io",
-    "rollouts.argoproj.io",
-    "scaledobjects.keda.sh",
-    "scheduledbackups.postgresql.cnpg.io",
-    "schedules.k8up.io",
-    "schedules.velero.io",
-    "servicemonitors.monitoring.coreos.com",
-    "snapshotschedules.snapscheduler.backube",
-    "tcproutes.gateway.networking.k8s.io",
-    "thanosrulers.monitoring.coreos.com",
-    "tlsroutes.gateway.networking.k8s.io",
-    "udproutes.gateway.networking.k8s.io",
-    "verticalpodautoscalers.autoscaling.k8s.io",
-    "virtualservices.networking.istio.io",
-    "vmagents.operator.victoriametrics.com",
-    "vmalertmanagers.operator.victoriametrics.com",
-    "vmalerts.operator.victoriametrics.com",
-    "vmpodscrapes.operator.victoriametrics.com",
-    "vmrules.operator.victoriametrics.com",
-    "vmservicescrapes.operator.victoriametrics.com",
-    "volumesnapshots.snapshot.storage.k8s.io",
-];
-
 /// A custom resource found by discovery.
 pub fn custom(api_version: &str, plural: &str, kind: &str, namespaced: bool) -> Resource {
     let reach = if namespaced { Reach::Everywhere } else { Reach::Cluster };
@@ -196,6 +126,7 @@ pub fn custom(api_version: &str, plural: &str, kind: &str, namespaced: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::inventory::CUSTOM;
 
     #[test]
     fn secrets_are_never_listed() {

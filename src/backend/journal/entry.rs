@@ -1,7 +1,8 @@
 //! One entry, read back.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use super::record::{Begin, Intent, Outcome, Record, StepResult};
 use super::{JournalError, SCHEMA, io_error};
@@ -15,6 +16,9 @@ pub struct Entry {
     pub steps: Vec<StepEntry>,
     /// How it ended; `None` if it did not.
     pub end: Option<String>,
+    /// True while its run is writing it.
+    pub is_running: bool,
+    pub(super) path: PathBuf,
 }
 
 /// One step and its answer.
@@ -24,6 +28,8 @@ pub struct StepEntry {
     pub intent: Intent,
     /// What became of it; `None` after a crash.
     pub result: Option<StepResult>,
+    /// True if its fields belong to their owners again, or it was found that they can't.
+    pub is_handed_back: bool,
 }
 
 /// How a step stands.
@@ -52,7 +58,11 @@ impl Entry {
     /// Reads an entry. A torn last line, from a crash in the middle of a write, is left out; a
     /// file without a whole first line is no entry.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, JournalError> {
-        let text = fs::read(path).map_err(io_error("read", path))?;
+        let mut file = File::open(path).map_err(io_error("read", path))?;
+        // Before it is read: a run that ends meanwhile has then written its last record.
+        let is_running = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(io_error("read", path))?;
         let text = String::from_utf8_lossy(&text);
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut entry: Option<Self> = None;
@@ -61,7 +71,9 @@ impl Entry {
             let corrupt = || JournalError::Corrupt { path: path.display().to_string(), line: number + 1 };
             let record: Record = serde_json::from_str(line).map_err(|_| corrupt())?;
             match (&mut entry, record) {
-                (None, Record::Begin(begin)) => entry = Some(Self { begin, steps: Vec::new(), end: None }),
+                (None, Record::Begin(begin)) => {
+                    entry = Some(Self { begin, steps: Vec::new(), end: None, is_running, path: path.to_owned() });
+                }
                 (Some(entry), record) => entry.take(record),
                 (None, _) => return Err(corrupt()),
             }
@@ -69,12 +81,18 @@ impl Entry {
         Ok(entry)
     }
 
-    fn take(&mut self, record: Record) {
+    /// Takes one more record.
+    pub fn take(&mut self, record: Record) {
         match record {
-            Record::Intent(intent) => self.steps.push(StepEntry { intent, result: None }),
+            Record::Intent(intent) => self.steps.push(StepEntry { intent, result: None, is_handed_back: false }),
             Record::Result(result) => {
-                if let Some(step) = self.steps.iter_mut().find(|step| step.intent.step == result.step) {
+                if let Some(step) = self.step(result.step) {
                     step.result = Some(result);
+                }
+            }
+            Record::HandedBack { step, .. } => {
+                if let Some(step) = self.step(step) {
+                    step.is_handed_back = true;
                 }
             }
             Record::End { status, .. } => self.end = Some(status),
@@ -82,9 +100,28 @@ impl Entry {
         }
     }
 
-    /// True if every step has a known end.
-    pub fn is_closed(&self) -> bool {
-        self.steps.iter().all(|step| step.state() != StepState::Open)
+    fn step(&mut self, number: usize) -> Option<&mut StepEntry> {
+        self.steps.iter_mut().find(|step| step.intent.step == number)
+    }
+
+    /// The steps that are taken back, but for the ownership of their fields.
+    pub fn kept(&self) -> impl Iterator<Item = &StepEntry> {
+        self.applied().filter(|step| step.intent.hand_back.is_some() && !step.is_handed_back)
+    }
+
+    /// True if the run has an end and so has each of its steps.
+    pub fn is_settled(&self) -> bool {
+        self.end.is_some() && self.open().chain(self.kept()).next().is_none()
+    }
+
+    /// True if a crash, or an answer that was lost, has left something to settle.
+    pub fn is_open(&self) -> bool {
+        !self.is_running && !self.is_settled()
+    }
+
+    /// The steps of which nobody knows what became of them.
+    pub fn open(&self) -> impl Iterator<Item = &StepEntry> {
+        self.steps.iter().filter(|step| step.state() == StepState::Open)
     }
 
     /// The steps that changed something, in the order in which they did.
@@ -92,9 +129,13 @@ impl Entry {
         self.steps.iter().filter(|step| step.state() == StepState::Applied)
     }
 
-    /// How it ended, in one word.
+    /// How it stands, in one word.
     pub fn status(&self) -> &str {
-        if self.is_closed() { self.end.as_deref().unwrap_or("interrupted") } else { "open" }
+        match &self.end {
+            _ if self.is_running => "running",
+            Some(end) if self.is_settled() => end,
+            _ => "open",
+        }
     }
 }
 

@@ -5,10 +5,12 @@ use serde_json::Value;
 
 use crate::model::ObjectRef;
 use crate::plan::change::Change;
+use crate::plan::owners::{HandBack, Owned};
 
 /// One line of an entry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "a record lives for one line")]
 pub enum Record {
     /// The first line.
     Begin(Begin),
@@ -24,6 +26,16 @@ pub enum Record {
         ok: bool,
         /// What was seen.
         message: String,
+    },
+    /// Written when the fields of a step that was taken back belong to their owners again.
+    HandedBack {
+        /// The step.
+        step: usize,
+        /// Why they stay ours, if they do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+        /// When.
+        time: jiff::Timestamp,
     },
     /// The last line of a run that came to its end.
     End {
@@ -97,12 +109,25 @@ pub struct Intent {
     /// The fields that the dry run changed.
     #[serde(default)]
     pub changes: Vec<Change>,
+    /// Those of them that the server makes of its own accord: it may choose another value when it
+    /// is no longer a dry run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<String>,
+    /// Who owns the fields before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Owned>,
+    /// Who is to own them afterwards, when they are taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand_back: Option<HandBack>,
     /// The object that is made or removed, without what the server adds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Value>,
     /// The mark on the object that is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_id: Option<String>,
+    /// SHA-256 of what people write in the object that is made, as the dry run left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The version of the object before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
@@ -153,6 +178,28 @@ pub struct StepResult {
     /// Warnings of the server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Why the fields of a step that was taken back stay ours, if they do; its own record says it.
+    #[serde(skip)]
+    pub kept: Option<String>,
     /// When.
     pub time: jiff::Timestamp,
+}
+
+impl StepResult {
+    /// An outcome without details, as of now.
+    pub fn new(step: usize, outcome: Outcome) -> Self {
+        Self {
+            step,
+            outcome,
+            code: 0,
+            message: String::new(),
+            changes: Vec::new(),
+            uid: None,
+            resource_version: None,
+            written: None,
+            warnings: Vec::new(),
+            kept: None,
+            time: jiff::Timestamp::now(),
+        }
+    }
 }

@@ -11,11 +11,12 @@ use crate::backend::cluster::connect::Connection;
 use crate::backend::cluster::load::Identity;
 use crate::backend::cluster::rollout::{self, Progress};
 use crate::backend::cluster::write::Options;
-use crate::backend::journal::{Begin, Outcome, Record, SCHEMA, StepResult, Writer};
+use crate::backend::journal::{Begin, JournalError, Outcome, Record, SCHEMA, StepResult, Writer};
 use crate::cli::Shell;
 use crate::cli::error::{CliError, code};
-use crate::cli::history::journal;
+use crate::cli::history::{journal, notice_open};
 use crate::cli::prompt::Interrupt;
+use crate::cli::session::cluster_of;
 use crate::fix::Step;
 use crate::model::{ObjectRef, Subject};
 
@@ -63,10 +64,11 @@ pub struct Run<'a> {
     wait: Option<Duration>,
     writer: Option<Writer>,
     steps: usize,
+    has_sent: bool,
 }
 
 impl<'a> Run<'a> {
-    /// A run that has written nothing.
+    /// A run that has written nothing. Says what an earlier one has left open.
     pub fn new(
         shell: &'a Shell,
         runtime: &'a Runtime,
@@ -74,6 +76,7 @@ impl<'a> Run<'a> {
         identity: Identity,
         write: &WriteArgs,
     ) -> Self {
+        notice_open(shell, &cluster_of(&connection, &identity));
         Self {
             interrupt: Interrupt::listen(runtime, &shell.ui),
             options: write.options(),
@@ -90,6 +93,7 @@ impl<'a> Run<'a> {
             undoes: None,
             writer: None,
             steps: 0,
+            has_sent: false,
         }
     }
 
@@ -177,6 +181,7 @@ impl<'a> Run<'a> {
         let commit = change::commit(&self.connection, writer, step, purpose, prepared, &self.options);
         let result = self.runtime.block_on(commit);
         self.connection.warnings().drain().iter().for_each(|warning| self.shell.ui.warn(warning));
+        self.has_sent |= matches!(result, Ok(_) | Err(JournalError::Unanswered(_)));
         result.map_err(|error| CliError::of(&error).hint("nothing is written without the journal"))
     }
 
@@ -198,9 +203,9 @@ impl<'a> Run<'a> {
         Ok(journal(self.shell)?.begin(&self.cluster(), begin)?)
     }
 
-    /// What identifies the cluster: its uid, or its server where that may not be read.
+    /// What identifies the cluster.
     pub fn cluster(&self) -> String {
-        self.identity.uid.clone().unwrap_or_else(|| self.connection.server.clone())
+        cluster_of(&self.connection, &self.identity)
     }
 
     fn report(&self, step: &Prepared, result: &StepResult) {
@@ -270,6 +275,9 @@ impl<'a> Run<'a> {
     pub fn close_after(&mut self, error: CliError) -> CliError {
         let Some(entry) = self.entry().map(str::to_owned) else { return error };
         let _ = self.close(false);
+        if !self.has_sent {
+            return error;
+        }
         error.code(code::LOOK).hint(format!("`kubectl progrc history {entry}` shows what was done"))
     }
 }

@@ -170,6 +170,16 @@ impl Inventory {
     }
 }
 
+/// What is wrong with a shape, without the value that has it: that may be a credential.
+fn shape(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let quoted = text.find(['"', '`']).filter(|_| text.starts_with("invalid "));
+    match (quoted, text.rfind(", expected")) {
+        (Some(start), Some(end)) if start < end => format!("{}{}", text[..start].trim_end(), &text[end..]),
+        _ => text,
+    }
+}
+
 fn add<T: DeserializeOwned + Projection + Arrive>(
     store: &mut Store<T>,
     api_version: &str,
@@ -178,8 +188,8 @@ fn add<T: DeserializeOwned + Projection + Arrive>(
     origin: Option<Origin>,
 ) -> Result<(), BadObject> {
     let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let mut body = T::deserialize(value)
-        .map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: error.to_string() })?;
+    let mut body =
+        T::deserialize(value).map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: shape(&error) })?;
     body.arrive(api_version, kind);
     store.push(Item::new(api_version, kind, body, origin));
     Ok(())
@@ -212,7 +222,7 @@ fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadOb
         metadata: Meta,
     }
     let raw: Page<Box<RawValue>> = serde_json::from_slice(bytes)
-        .map_err(|error| BadObject { object: format!("a page of {kind}"), reason: error.to_string() })?;
+        .map_err(|error| BadObject { object: format!("a page of {kind}"), reason: shape(&error) })?;
     let mut items = Vec::new();
     for text in raw.items {
         match serde_json::from_str(text.get()) {
@@ -220,7 +230,7 @@ fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadOb
             Err(error) => {
                 let meta = serde_json::from_str::<Named>(text.get()).unwrap_or_default().metadata;
                 let object = ObjectRef::new("", kind, meta.namespace.as_deref(), &meta.name).to_string();
-                bad.push(BadObject { object, reason: error.to_string() });
+                bad.push(BadObject { object, reason: shape(&error) });
             }
         }
     }
@@ -243,6 +253,20 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_value_is_never_quoted() {
+        let mut inventory = Inventory::default();
+        let bad = |data: Value| serde_json::json!({"metadata": {"name": "a"}, "data": data});
+        for (data, reason) in [
+            (Value::from("hunter2\", expected x"), "invalid type: string, expected a map"),
+            (Value::from(4711), "invalid type: integer, expected a map"),
+            (serde_json::json!({"A": ["hunter2"]}), "invalid type: sequence, expected a string"),
+            (serde_json::json!({"A": 4711}), "invalid type: integer, expected a string"),
+        ] {
+            assert_eq!(inventory.add("v1", "ConfigMap", bad(data), None).unwrap_err().reason, reason);
+        }
+    }
 
     #[test]
     fn one_bad_object_does_not_spoil_a_page() {

@@ -50,6 +50,7 @@ pub fn report(inventory: &Inventory, audit: &Audit, score: &score::Score, about:
         waived: audit.waived.iter().map(|waived| builder.waived(waived)).collect(),
         partial: Vec::new(),
         attested: Vec::new(),
+        warnings: audit.warnings.iter().map(|warning| masked::text(warning)).collect(),
         gaps: inventory.gaps.iter().map(gap).collect(),
     };
     for outcome in &audit.rules {

@@ -203,8 +203,7 @@ fn build(
     } else {
         ("monitoring.coreos.com/v1", SERVICE_MONITORS[0])
     };
-    let taken =
-        |name: &str| inventory.others.get(resource).is_some_and(|store| store.get(namespace, kind, name).is_some());
+    let taken = |name: &str| inventory.custom(resource).is_some_and(|store| store.get(namespace, kind, name).is_some());
     let name = free_name(plan.service.name(), taken);
     let spec = json!({"selector": {"matchLabels": plan.selector}, "endpoints": [{"port": port, "path": path}]});
     let mut step = Step::create("missing-metrics-scrape", version, kind, namespace, &name, spec);

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::{Fault, State, age, stale, tell};
 use crate::finding::Location;
 use crate::model::cluster::Other;
-use crate::model::{Inventory, Item, volumes};
+use crate::model::{Inventory, Item, evidence, volumes};
 use crate::rules::rule::{Context, Verdicts};
+use crate::rules::vouch;
 
 const SCHEDULES: &str = "schedules.velero.io";
 const BACKUPS: &str = "backups.velero.io";
@@ -19,6 +20,11 @@ const CLUSTERS: &str = "clusters.postgresql.cnpg.io";
 
 pub(super) fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
+    // Velero's objects stand in a namespace of their own.
+    let unseen = evidence::gap(inventory, &[SCHEDULES, LOCATIONS]);
+    if let Some(reason) = unseen.or_else(|| evidence::gap_here(inventory, &[PLANNED, CLUSTERS])) {
+        vouch::leave_open(context, verdicts, &inventory.cluster_subject(), reason);
+    }
     velero(context, verdicts);
     for item in inventory.other(PLANNED).filter(|item| inventory.scope.covers(item.namespace())) {
         tell(context, verdicts, item, planned(inventory, item));

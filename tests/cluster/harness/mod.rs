@@ -19,6 +19,7 @@ mod wait;
 
 pub(crate) use audit_log::AuditEntry;
 pub(crate) use command::Finished;
+pub(crate) use credentials::User;
 pub(crate) use namespace::TestNamespace;
 pub(crate) use plane::ControlPlane;
 pub(crate) use process::{Process, Scratch};

@@ -1,0 +1,158 @@
+use std::fs;
+
+use super::*;
+use crate::model::ObjectRef;
+
+fn temporary() -> (tempfile::TempDir, Journal) {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::new(dir.path());
+    (dir, journal)
+}
+
+fn begin() -> Begin {
+    Begin { schema: SCHEMA, command: "fix".to_owned(), cluster: "c".to_owned(), ..Begin::default() }
+}
+
+fn end() -> Record {
+    Record::End { status: "done".to_owned(), time: jiff::Timestamp::UNIX_EPOCH }
+}
+
+fn intent() -> Record {
+    Record::Intent(Intent {
+        step: 0,
+        rule: "rule".to_owned(),
+        title: "title".to_owned(),
+        verb: Verb::Patch,
+        object: ObjectRef::new("v1", "ConfigMap", Some("a"), "b"),
+        subresource: None,
+        changes: Vec::new(),
+        derived: Vec::new(),
+        owners: Vec::new(),
+        hand_back: None,
+        manifest: None,
+        change_id: None,
+        written: None,
+        resource_version: None,
+        irreversible: None,
+        time: jiff::Timestamp::UNIX_EPOCH,
+    })
+}
+
+#[test]
+fn records_are_appended_and_read_back() {
+    let (_dir, journal) = temporary();
+    let mut writer = journal.begin("c", begin()).unwrap();
+    let path = journal.files().unwrap().pop().unwrap();
+    let mut before = fs::read(&path).unwrap();
+    for record in [intent(), Record::Result(StepResult::new(0, Outcome::Applied)), end()] {
+        writer.write(&record).unwrap();
+        let now = fs::read(&path).unwrap();
+        assert!(now.starts_with(&before) && now.len() > before.len(), "what was written stays");
+        before = now;
+    }
+    drop(writer);
+    let (entries, bad) = journal.entries().unwrap();
+    assert!(bad.is_empty());
+    assert_eq!((entries[0].status(), entries[0].applied().count()), ("done", 1));
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_and_nothing_glues_to_it() {
+    let (_dir, journal) = temporary();
+    let mut writer = journal.begin("c", begin()).unwrap();
+    writer.write(&intent()).unwrap();
+    drop(writer);
+    let path = journal.files().unwrap().pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend(b"{\"record\":\"res");
+    fs::write(&path, bytes).unwrap();
+    let (entries, bad) = journal.entries().unwrap();
+    assert!(bad.is_empty());
+    assert_eq!((entries[0].status(), entries[0].open().count()), ("open", 1));
+    let mut writer = journal.reopen(&entries[0]).unwrap();
+    writer.write(&Record::Result(StepResult::new(0, Outcome::NotApplied))).unwrap();
+    writer.write(&end()).unwrap();
+    drop(writer);
+    assert_eq!(journal.entries().unwrap().0[0].status(), "done");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.lines().all(|line| serde_json::from_str::<Record>(line).is_ok()), "{text}");
+}
+
+#[test]
+fn an_entry_runs_as_long_as_its_writer_lives() {
+    let (_dir, journal) = temporary();
+    let writer = journal.begin("c", begin()).unwrap();
+    let entry = journal.entries().unwrap().0.remove(0);
+    assert_eq!((entry.status(), entry.is_open()), ("running", false));
+    assert!(matches!(journal.reopen(&entry), Err(JournalError::Running(_))));
+    drop(writer);
+    let entry = journal.entries().unwrap().0.remove(0);
+    assert_eq!((entry.status(), entry.is_open()), ("open", true));
+    let writer = journal.reopen(&entry).unwrap();
+    assert!(journal.reopen(&entry).is_err(), "nobody settles it twice at a time");
+    drop(writer);
+}
+
+#[test]
+fn records_of_a_newer_version_are_refused() {
+    let (_dir, journal) = temporary();
+    drop(journal.begin("c", begin()).unwrap());
+    let path = journal.files().unwrap().pop().unwrap();
+    let newer = fs::read_to_string(&path).unwrap().replacen("\"schema\":1", "\"schema\":2", 1);
+    fs::write(&path, &newer).unwrap();
+    let (entries, bad) = journal.entries().unwrap();
+    assert!(entries.is_empty());
+    let message = bad[0].to_string();
+    assert!(message.ends_with("was written by a newer version (schema 2)"), "{message}");
+    assert!(journal.entry(path.file_stem().unwrap().to_str().unwrap()).is_err());
+    drop(journal.begin("c", begin()).unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), newer, "it is left as it is");
+}
+
+#[test]
+fn a_line_that_is_no_record_is_named() {
+    let (_dir, journal) = temporary();
+    let mut writer = journal.begin("c", begin()).unwrap();
+    writer.write(&end()).unwrap();
+    drop(writer);
+    let path = journal.files().unwrap().pop().unwrap();
+    let text = fs::read_to_string(&path).unwrap().replacen("{\"record\":\"end\"", "{\"record\":\"none\"", 1);
+    fs::write(&path, text).unwrap();
+    let (_, bad) = journal.entries().unwrap();
+    assert!(bad[0].to_string().ends_with(".jsonl:2 is not a journal record"), "{}", bad[0]);
+}
+
+#[test]
+fn old_entries_go_beyond_the_newest_and_never_an_open_one() {
+    let (_dir, journal) = temporary();
+    drop(journal.begin("c", begin()).unwrap());
+    let first = journal.files().unwrap().pop().unwrap();
+    let text = fs::read_to_string(&first).unwrap();
+    let folder = first.parent().unwrap().to_owned();
+    fs::remove_file(&first).unwrap();
+    let day = 24 * 3600 * 1000;
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
+    let closed = text.clone() + &serde_json::to_string(&end()).unwrap() + "\n";
+    let make = |age: u64, text: &str| {
+        let id = ulid::Ulid::from_parts(now - age, 7).to_string();
+        fs::write(folder.join(format!("{id}.jsonl")), text.replace(&journal_id(text), &id)).unwrap();
+        id
+    };
+    let open = make(300 * day, &text);
+    let gone: Vec<String> = (0..3).map(|n| make(200 * day + n, &closed)).collect();
+    let young: Vec<String> = (0..3).map(|n| make(10 * day + n, &closed)).collect();
+    for number in 0..KEEP as u64 {
+        make(day + number, &closed);
+    }
+    drop(journal.begin("c", begin()).unwrap());
+    let ids: Vec<String> = journal.entries().unwrap().0.into_iter().map(|entry| entry.begin.id).collect();
+    assert!(ids.contains(&open), "it is still to be settled");
+    assert!(young.iter().all(|id| ids.contains(id)), "they are younger than 90 days");
+    assert!(gone.iter().all(|id| !ids.contains(id)));
+    assert_eq!(ids.len(), 1 + young.len() + KEEP + 1);
+}
+
+fn journal_id(text: &str) -> String {
+    let begin: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    begin["id"].as_str().unwrap().to_owned()
+}
