@@ -1,7 +1,7 @@
 # The commands of this house. `make test` is all of CI.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build testenv fmt lint deny test generate bench
+.PHONY: help build testenv fmt lint deny test test-long generate bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ deny: ## Check licences, versions and sources of the dependencies
 
 test: testenv lint deny ## Check and test everything
 	cargo test --locked
+
+test-long: testenv ## Kill it everywhere, spoil every answer, 200 random worlds: an hour or two
+	PROGRC_LONG=1 cargo test --locked --test faults --test worlds -- --nocapture
 
 generate: ## Write the generated files: manual, completions, schemas
 	cargo run --quiet --locked --bin kubectl-progrc -- __generate

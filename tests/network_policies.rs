@@ -67,14 +67,11 @@ impl Application {
         let (mut made, mut asks) = (BTreeMap::new(), BTreeSet::new());
         for finding in &audit.findings {
             let fix = &finding.fixes[0];
-            match fix.steps.first() {
-                Some(Step::Create { manifest, .. }) => {
-                    made.insert(finding.object.name.clone(), manifest.clone());
-                }
-                _ => {
-                    assert!(fix.inputs.iter().any(|input| input.key == "callers"), "{}", finding.object);
-                    asks.insert(finding.object.name.clone());
-                }
+            if let Some(Step::Create { manifest, .. }) = fix.steps.first() {
+                made.insert(finding.object.name.clone(), manifest.clone());
+            } else {
+                assert!(fix.inputs.iter().any(|input| input.key == "callers"), "{}", finding.object);
+                asks.insert(finding.object.name.clone());
             }
         }
         (made, asks)
@@ -124,16 +121,15 @@ fn figures(name: &str) -> (f64, f64) {
     let invented = allowed.difference(&real).count();
     let cut: Vec<&Edge> = real.iter().filter(|edge| !open(edge)).collect();
     let (all, through) = (application.visible.len(), allowed.len());
-    writeln!(
-        std::io::stderr(),
+    let line = format!(
         "{name}: {kept} of {all} visible calls and {} of {} in code kept; {invented} of {through} allowed calls \
-         invented; {} policies, {} questions",
+         invented; {} policies, {} questions\n",
         application.in_code.iter().filter(open).count(),
         application.in_code.len(),
         policies.len(),
         asks.len(),
-    )
-    .unwrap();
+    );
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
     assert!(cut.is_empty() || cut.len() * 20 <= real.len(), "cut off: {cut:?}");
     let share = |part: usize, whole: usize| {
         f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(whole.max(1)).unwrap())

@@ -14,7 +14,7 @@ use super::ownership;
 use crate::fix::{CHANGE_ID, Edit, RESTARTED_AT, Step};
 use crate::model::ObjectRef;
 use crate::model::object::{LAST_APPLIED, pointer};
-use crate::plan::change::{self, Change};
+use crate::plan::change::{self, Change, Standing};
 use crate::plan::owners::HandBack;
 use crate::plan::patch::{self, PatchError};
 
@@ -219,6 +219,7 @@ pub async fn commit(
     let intent = Intent { owners, ..intent(step, purpose, prepared) };
     journal.write(&Record::Intent(intent.clone()))?;
     let answer = write::send(connection, &prepared.write, options, false).await;
+    let answer = compared(connection, prepared, answer).await;
     let mut result = result(step, prepared, answer);
     journal.write(&Record::Result(result.clone())).map_err(|error| JournalError::Unanswered(Box::new(error)))?;
     if result.outcome == Outcome::Applied
@@ -229,6 +230,52 @@ pub async fn commit(
         journal.write(&Record::HandedBack { step, failure, time: jiff::Timestamp::now() })?;
     }
     Ok(result)
+}
+
+/// What the object shows after an answer that was lost, by the server's dry run: it fills in more than
+/// we ask for, and what undo makes again bears no mark.
+async fn compared(connection: &Connection, prepared: &Prepared, answer: Answer) -> Answer {
+    let message = match &answer {
+        Answer::Ambiguous { message } => message.clone(),
+        Answer::Refused { code: 0, reasons, .. } => reasons.join("; "),
+        _ => return answer,
+    };
+    let part = match &prepared.write {
+        Write::Patch { subresource, .. } => subresource.as_deref(),
+        Write::Create { .. } => None,
+        Write::Delete { .. } => return answer,
+    };
+    let Ok(Some(live)) = objects::find(connection, prepared.write.object(), part).await else { return answer };
+    match shown(prepared, &live) {
+        Some(Outcome::Applied) => Answer::Done { object: live, code: 0, warnings: Vec::new() },
+        Some(Outcome::NotApplied) if matches!(answer, Answer::Ambiguous { .. }) => {
+            let why = message.split("; ").next().unwrap_or_default();
+            Answer::Refused { code: 0, reasons: vec![format!("{why}; the object is as it was")], hint: None }
+        }
+        _ => answer,
+    }
+}
+
+/// What an object shows about a request; `None` if that is neither.
+fn shown(prepared: &Prepared, live: &Value) -> Option<Outcome> {
+    if let Write::Create { manifest, .. } = &prepared.write {
+        let is_marked = manifest.pointer(&pointer("/metadata/annotations", &[CHANGE_ID])).is_some();
+        let is_same = !is_marked && prepared.after.as_ref().map(written) == Some(written(live));
+        return is_same.then_some(Outcome::Applied);
+    }
+    let uid = |object: &Value| object.pointer("/metadata/uid").cloned();
+    if prepared.before.as_ref().and_then(uid) != uid(live) {
+        return None;
+    }
+    let derived = derived(prepared);
+    let mut fields = change::standing(&prepared.changes, live);
+    fields.retain(|field| !derived.contains(&field.change.pointer));
+    let all = |standing: Standing| !fields.is_empty() && fields.iter().all(|field| field.standing == standing);
+    match () {
+        () if all(Standing::Ours) => Some(Outcome::Applied),
+        () if all(Standing::AsBefore) => Some(Outcome::NotApplied),
+        () => None,
+    }
 }
 
 fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {

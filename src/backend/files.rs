@@ -69,7 +69,7 @@ pub fn write_program(path: &Path, text: &str) -> Result<(), FileError> {
 
 /// Writes texts into a directory, none of which may be there already. The names that are, if any:
 /// then nothing is written.
-pub fn write_each_new(folder: &Path, files: &[(String, String)]) -> Result<Vec<String>, FileError> {
+pub fn write_all_new(folder: &Path, files: &[(String, String)]) -> Result<Vec<String>, FileError> {
     let taken = |(name, _): &&(String, String)| folder.join(name).symlink_metadata().is_ok();
     let taken: Vec<String> = files.iter().filter(taken).map(|(name, _)| name.clone()).collect();
     if taken.is_empty() {
@@ -127,8 +127,8 @@ mod tests {
     fn what_is_there_stays() {
         let folder = tempfile::tempdir().unwrap();
         let files = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
-        assert_eq!(write_each_new(folder.path(), &files[1..]).unwrap(), Vec::<String>::new());
-        assert_eq!(write_each_new(folder.path(), &files).unwrap(), ["b"]);
+        assert_eq!(write_all_new(folder.path(), &files[1..]).unwrap(), Vec::<String>::new());
+        assert_eq!(write_all_new(folder.path(), &files).unwrap(), ["b"]);
         assert!(read(&folder.path().join("a")).is_err());
     }
 }

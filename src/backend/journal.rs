@@ -4,9 +4,9 @@
 //! cluster. A line is on disk before anything is sent. Values that may not be shown are never in
 //! it: fixes that would need them are refused before.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 mod entry;

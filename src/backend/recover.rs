@@ -51,6 +51,10 @@ pub fn compare(intent: &Intent, live: Option<&Value>) -> Shown {
         (Verb::Create, Some(live)) if intent.change_id.is_some() && mark(live) == intent.change_id.as_deref() => {
             applied("the object is there, with our mark")
         }
+        // What undo makes again bears no mark.
+        (Verb::Create, Some(live)) if intent.change_id.is_none() && intent.written == Some(written(live)) => {
+            applied("the object is there as it should be")
+        }
         (Verb::Create, Some(_)) => not_applied("an object of this name exists, made by somebody else"),
         (Verb::Delete, Some(live)) if same && live.pointer("/metadata/deletionTimestamp").is_none() => {
             not_applied("the object is still there")
@@ -178,6 +182,9 @@ mod tests {
         assert_eq!(outcome(compare(&intent, Some(&object(&json!({}))))), Some(Outcome::Applied));
         assert_eq!(outcome(compare(&intent, Some(&json!({"metadata": {}})))), Some(Outcome::NotApplied));
         assert_eq!(outcome(compare(&intent, None)), Some(Outcome::NotApplied));
+        let again = Intent { change_id: None, written: Some(written(&object(&json!({"A": "1"})))), ..intent };
+        assert_eq!(outcome(compare(&again, Some(&object(&json!({"A": "1"}))))), Some(Outcome::Applied));
+        assert_eq!(outcome(compare(&again, Some(&object(&json!({"A": "2"}))))), Some(Outcome::NotApplied));
     }
 
     #[test]

@@ -33,8 +33,20 @@ pub fn order(entry: &Entry, only: Option<usize>) -> Vec<&StepEntry> {
     let mut steps: Vec<&StepEntry> =
         entry.applied().filter(|step| only.is_none_or(|only| step.intent.step + 1 == only)).collect();
     steps.reverse();
-    steps.sort_by_key(|step| changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/")));
+    steps.sort_by_key(|step| turn(step));
     steps
+}
+
+/// When a step is taken back: values, then what restarts pods, then what admits pods, which those
+/// restarts still need.
+fn turn(step: &StepEntry) -> u8 {
+    let admits = match step.intent.object.kind.as_str() {
+        "LimitRange" => true,
+        "ResourceQuota" => step.intent.verb == Verb::Patch,
+        _ => false,
+    };
+    let restarts = changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/"));
+    if admits { 2 } else { u8::from(restarts) }
 }
 
 fn changes(step: &StepEntry) -> &[fields::Change] {
@@ -57,6 +69,11 @@ pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Option
         (Verb::Patch, None) => Back::Refused(vec!["the object does not exist any more".to_owned()]),
         (Verb::Create, Some(live)) => uncreate(connection, step, live, options).await,
         (Verb::Create, None) => Back::Nothing("it is gone already".to_owned()),
+        (Verb::Delete, Some(live))
+            if step.intent.manifest.as_ref().map(change::written) == Some(change::written(&live)) =>
+        {
+            Back::Nothing("it is there again already".to_owned())
+        }
         (Verb::Delete, Some(_)) => Back::Refused(vec!["an object of this name exists again".to_owned()]),
         (Verb::Delete, None) => undelete(connection, step, options).await,
     }
@@ -151,7 +168,8 @@ async fn undelete(connection: &Connection, step: &StepEntry, options: &Options) 
 async fn kept_by_autoscaler(connection: &Connection, object: &ObjectRef, changes: &[fields::Change]) -> Option<String> {
     let [change] = changes else { return None };
     let before = change.before.as_ref().and_then(Value::as_i64).unwrap_or(0);
-    if change.pointer != "/spec/replicas" {
+    // At 0 replicas an autoscaler leaves them alone.
+    if change.pointer != "/spec/replicas" || before == 0 {
         return None;
     }
     let path = list_path("autoscaling/v2", "horizontalpodautoscalers", object.namespace.as_deref());

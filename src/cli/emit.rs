@@ -200,7 +200,7 @@ fn print(args: &EmitArgs, shell: &Shell, files: &[Printed]) -> Result<u8, CliErr
         shell.ui.data(&text.concat());
         return Ok(code::DONE);
     }
-    let taken = files::write_each_new(&args.output, files)?;
+    let taken = files::write_all_new(&args.output, files)?;
     if !taken.is_empty() {
         let there = format!("{} holds {} already", args.output.display(), taken.join(", "));
         return Err(CliError::new(there).hint("name another directory with -o; nothing was written"));

@@ -42,7 +42,8 @@ pub struct UndoArgs {
 /// What undo does about one step.
 struct Planned<'a> {
     step: &'a StepEntry,
-    back: Prepared,
+    /// None if it can be tried only when later changes of the same object are back.
+    back: Option<Prepared>,
     /// True if some of its fields stay as they are.
     is_part: bool,
 }
@@ -168,13 +169,19 @@ fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, rest: &mut Rest) -
             ui.ask_lines(&[Line::of(Role::Plain, &format!("  {name}: refused"))]);
             ui.ask_lines(&lines.iter().map(|line| Line::of(Role::Plain, &format!("    {line}"))).collect::<Vec<_>>());
         };
+        // What a later step of ours has changed again is not somebody else's work.
+        let changed_again = |planned: &Planned<'_>| planned.step.intent.object.same(&step.intent.object);
+        let is_covered = planned.iter().any(changed_again);
         match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
-            Back::Ready(prepared) => planned.push(Planned { step, back: *prepared, is_part: false }),
+            Back::Ready(prepared) => planned.push(Planned { step, back: Some(*prepared), is_part: false }),
+            Back::Part(..) | Back::Refused(_) if is_covered => {
+                planned.push(Planned { step, back: None, is_part: false });
+            }
             Back::Part(prepared, lines) => {
                 refuse(&lines);
                 rest.left.push(format!("{name}: {}", lines.join(" ")));
                 if offers_part(args, run, &name) {
-                    planned.push(Planned { step, back: *prepared, is_part: true });
+                    planned.push(Planned { step, back: Some(*prepared), is_part: true });
                 } else {
                     ui.note("    --per-path takes its other fields back, --force-value all of them");
                 }
@@ -213,8 +220,8 @@ fn write(
     }
     if is_stale {
         match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
-            Back::Ready(fresh) => back = *fresh,
-            Back::Part(fresh, _) if is_part => back = *fresh,
+            Back::Ready(fresh) => back = Some(*fresh),
+            Back::Part(fresh, _) if is_part => back = Some(*fresh),
             Back::Nothing(_) => return Ok(()),
             Back::Part(_, lines) | Back::Refused(lines) => {
                 rest.left.push(format!("{name}: {}", lines.join(" ")));
@@ -222,6 +229,8 @@ fn write(
             }
         }
     }
+    // What was only listed stands on the same object as a step before it, and is stale by then.
+    let Some(back) = back else { return Ok(()) };
     let purpose =
         Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
     if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[back])? {
@@ -237,7 +246,13 @@ fn write(
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
     for Planned { step, back, .. } in planned {
-        lines.extend(step_diff(back));
+        match back {
+            Some(back) => lines.extend(step_diff(back)),
+            None => {
+                let name = kubectl_name(&step.intent.object);
+                lines.push(Line::of(Role::Plain, &format!("  {name}, then: undo \"{}\"", step.intent.title)));
+            }
+        }
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
         }

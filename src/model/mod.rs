@@ -57,6 +57,9 @@ pub mod reach;
 pub mod autoscaling;
 pub mod eviction;
 
+#[cfg(test)]
+mod semantics;
+
 pub use inventory::{Gap, Inventory, Scope, World};
 pub use object::{Meta, ObjectRef, Subject};
 pub use store::{Item, Projection, Store};

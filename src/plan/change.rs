@@ -20,7 +20,10 @@ const PARTS: [&str; 5] = ["/metadata/labels", "/metadata/annotations", "/spec", 
 const LAST_APPLIED_POINTER: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
 
 /// Fields that the server writes by itself whenever an object changes.
-const SERVER_OWNED: [&str; 1] = ["/metadata/annotations/deployment.kubernetes.io~1revision"];
+const SERVER_OWNED: [&str; 2] = [
+    "/metadata/annotations/deployment.kubernetes.io~1revision",
+    "/metadata/annotations/deprecated.daemonset.template.generation",
+];
 
 /// One field before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -304,6 +307,12 @@ mod tests {
         assert_eq!(back["spec"]["containers"][1]["env"][0]["value"], "1");
         let gone = json!({"spec": {"containers": [side]}});
         assert_eq!(standing(&changes, &gone)[0].standing, Standing::Foreign);
+    }
+
+    #[test]
+    fn counters_of_the_server_are_not_changes() {
+        let object = |generation: &str| json!({"metadata": {"annotations": {"deprecated.daemonset.template.generation": generation}}});
+        assert_eq!(between(&object("1"), &object("2")), []);
     }
 
     #[test]

@@ -16,12 +16,12 @@ fn unprotected(prefix: &str) -> TestNamespace {
     ns
 }
 
-/// Runs the plugin with a limit on the size of its files, in blocks of 512 bytes.
-fn run_limited(ns: &TestNamespace, blocks: usize) -> Finished {
+/// Runs the plugin with a limit on the size of its files.
+fn run_limited(ns: &TestNamespace, bytes: usize) -> Finished {
     let plugin = ns.progrc(FIX).command();
     let mut command = Command::new("/bin/sh");
     // Without the trap the signal ends the program; a full disk sends none.
-    command.args(["-c", "trap '' 25; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
+    command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=\"$0\" \"$@\"", &bytes.to_string()]);
     command.arg(plugin.get_program()).args(plugin.get_args()).env_clear();
     command.envs(plugin.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = command.current_dir(ns.home()).output().unwrap();
@@ -35,12 +35,13 @@ fn run_limited(ns: &TestNamespace, blocks: usize) -> Finished {
 fn a_full_disk_stops_before_the_write() {
     let ns = unprotected("full");
     let mut ends = Vec::new();
-    for blocks in 0.. {
+    // Every record is longer than half of this, but for the last.
+    for bytes in (0..).step_by(120) {
         let before = writes(&ns.requests()).len();
-        let ended = run_limited(&ns, blocks);
+        let ended = run_limited(&ns, bytes);
         let sent = writes(&ns.requests()).len() - before;
         let made = ns.get(BUDGETS)["items"].as_array().unwrap().len();
-        let said = format!("{blocks} blocks: {} {}", ended.stdout, ended.stderr);
+        let said = format!("{bytes} bytes: {} {}", ended.stdout, ended.stderr);
         assert_eq!(sent, made, "{said}");
         ends.push(ended.code.unwrap());
         match ended.code {

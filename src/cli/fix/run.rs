@@ -266,7 +266,9 @@ impl<'a> Run<'a> {
             (false, false) => "partial",
         };
         if let Some(writer) = &mut self.writer {
-            writer.write(&Record::End { status: status.to_owned(), time: jiff::Timestamp::now() })?;
+            let end = Record::End { status: status.to_owned(), time: jiff::Timestamp::now() };
+            let code = if self.has_sent { code::LOOK } else { code::FAILED };
+            writer.write(&end).map_err(|error| CliError::of(&error).code(code))?;
         }
         Ok(())
     }

@@ -85,11 +85,15 @@ pub(crate) fn requests(log: &Path, since: Mark, wanted: impl Fn(&AuditEntry) -> 
 
 /// The log after a mark, without a last line that is only half written.
 fn read(log: &Path, Mark(offset): Mark) -> Vec<AuditEntry> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let mut file = File::open(log).expect("the server writes it from its start");
-    file.seek(SeekFrom::Start(offset)).expect("a file can be sought");
-    file.read_to_string(&mut text).expect("the log is JSON");
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    // From the byte before: the mark may stand inside a line that was just being written, which is
+    // of before.
+    file.seek(SeekFrom::Start(offset.saturating_sub(1))).expect("a file can be sought");
+    file.read_to_end(&mut bytes).expect("a file can be read");
+    let text = String::from_utf8_lossy(&bytes);
+    let start = if offset == 0 { 0 } else { text.find('\n').map_or(text.len(), |end| end + 1) };
+    let whole = text.rfind('\n').filter(|end| *end >= start).map_or("", |end| &text[start..end]);
     let mut entries: Vec<AuditEntry> = Vec::new();
     for line in whole.lines() {
         let event: Value = serde_json::from_str(line).expect("each line is an event");

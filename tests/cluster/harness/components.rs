@@ -72,6 +72,7 @@ pub(crate) fn apiserver(scratch: &Scratch, ports: Ports) -> Process {
         "--service-account-issuer=https://kubernetes.default.svc".into(),
         "--service-cluster-ip-range=10.96.0.0/16".into(),
         "--endpoint-reconciler-type=none".into(),
+        "--allow-privileged=true".into(),
         format!("--audit-policy-file={}", file("audit-policy.yaml")),
         format!("--audit-log-path={}", file("audit.log")),
         "--audit-log-mode=blocking-strict".into(),
@@ -82,7 +83,8 @@ pub(crate) fn apiserver(scratch: &Scratch, ports: Ports) -> Process {
 
 /// Starts the controller manager with the given `--controllers`.
 ///
-/// Its HPA controller looks every second, not every 15.
+/// Its HPA controller looks every second, not every 15. kwok sends no heartbeats: without patience
+/// every pod would count as not ready after 50 seconds, for good.
 pub(crate) fn controller_manager(scratch: &Scratch, kubeconfig: &Path, controllers: &str) -> Process {
     let file = |name: &str| scratch.path().join(name).display().to_string();
     let args = vec![
@@ -94,6 +96,7 @@ pub(crate) fn controller_manager(scratch: &Scratch, kubeconfig: &Path, controlle
         "--bind-address=127.0.0.1".into(),
         "--secure-port=0".into(),
         "--horizontal-pod-autoscaler-sync-period=1s".into(),
+        "--node-monitor-grace-period=24h".into(),
         "--kube-api-qps=200".into(),
         "--kube-api-burst=400".into(),
     ];

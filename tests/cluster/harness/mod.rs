@@ -18,7 +18,7 @@ mod users;
 mod wait;
 
 pub(crate) use audit_log::AuditEntry;
-pub(crate) use command::Finished;
+pub(crate) use command::{Finished, Invocation};
 pub(crate) use credentials::User;
 pub(crate) use namespace::TestNamespace;
 pub(crate) use plane::ControlPlane;

@@ -1,0 +1,350 @@
+//! One fixture of a rule, set up on the real server: the objects, the command that fixes them, and
+//! what a run without faults does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Method;
+use kubectl_progrc::backend::cluster::objects;
+use kubectl_progrc::backend::journal::{Entry, Journal};
+use kubectl_progrc::model::ObjectRef;
+use kubectl_progrc::model::object::is_cluster_wide;
+use kubectl_progrc::rules::rule::Rule;
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::fault::Asked;
+use crate::harness::{ControlPlane, Finished, Invocation, TestNamespace};
+use crate::proxy::Proxy;
+use crate::scene::Scene;
+use crate::state::State;
+
+/// Namespaces whose names mean something.
+const FIXED: [&str; 3] = ["default", "ingress-nginx", "kube-system"];
+
+/// A fixture on the server.
+pub(crate) struct Stage {
+    /// `RULE/FILE`.
+    pub(crate) name: String,
+    /// The rule.
+    pub(crate) rule: &'static Rule,
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) ns: TestNamespace,
+    pub(crate) namespaces: Vec<String>,
+    fix: Vec<String>,
+    /// Before the fix.
+    pub(crate) first: State,
+    /// After it.
+    pub(crate) last: State,
+    /// The requests about objects of a `fix` without faults, and of the `undo` after it.
+    pub(crate) fix_steps: Vec<Asked>,
+    pub(crate) undo_steps: Vec<Asked>,
+    cases: AtomicUsize,
+}
+
+/// Why there is no stage.
+pub(crate) enum Unfit {
+    /// This server does not take the fixture, or the rule has nothing to write there.
+    Scene(String),
+    /// The fix could not be taken back although nothing went wrong.
+    Defect(String),
+}
+
+impl Stage {
+    /// Sets a fixture up. Nothing is fixed yet.
+    pub(crate) fn set_up(plane: &'static ControlPlane, rule: &'static Rule, file: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).unwrap();
+        if text.lines().any(|line| line.starts_with("# gap: ") || line.starts_with("# attest: ")) {
+            return Err("it needs a list that may not be read, or an attestation".to_owned());
+        }
+        let ns = plane.namespace("stage");
+        let main = main_namespace(&text);
+        let (text, others) = renamed(&text, &main, &ns.name);
+        let mut scene = Scene::parse(&text);
+        for index in std::mem::take(&mut scene.unplaced) {
+            scene.objects[index]["metadata"]["namespace"] = ns.name.as_str().into();
+        }
+        let others: Vec<String> = others.into_iter().filter(|it| *it != ns.name).collect();
+        put(plane, &ns.name, &others, &scene.objects)?;
+        let mut fix = vec!["fix", "--yes", "--unsafe-fixes", "--wait=false"].into_iter().map(str::to_owned).collect();
+        arguments(&mut fix, rule, &text, &ns, &scene);
+        let namespaces = std::iter::once(ns.name.clone())
+            .chain(others.into_iter().filter(|it| !FIXED.contains(&it.as_str())))
+            .collect::<Vec<_>>();
+        let first = State::read(plane, &namespaces);
+        let name = format!("{}/{}", rule.id, file.file_stem().unwrap().to_str().unwrap());
+        Ok(Self {
+            name,
+            rule,
+            plane,
+            ns,
+            namespaces,
+            fix,
+            first,
+            last: State::default(),
+            fix_steps: Vec::new(),
+            undo_steps: Vec::new(),
+            cases: AtomicUsize::new(0),
+        })
+    }
+
+    /// Fixes and takes back without any fault: that has to work before anything else is tried.
+    pub(crate) fn rehearse(&mut self) -> Result<(), Unfit> {
+        let home = self.new_home();
+        let proxy = Proxy::start(self.plane, &self.ns.tester, Vec::new());
+        let fixed = self.command(&home, &self.fix_args(), &proxy).run();
+        let wrote = proxy.log().iter().any(|asked| asked.writes() && asked.code.is_some_and(|code| code < 300));
+        let said = told(&fixed);
+        if !wrote {
+            return Err(Unfit::Scene(format!("nothing is written: {}", why_not(&fixed))));
+        }
+        self.last = self.now();
+        self.fix_steps = steps(&proxy);
+        let proxy = Proxy::start(self.plane, &self.ns.tester, Vec::new());
+        let undone = self.command(&home, &["undo", "--yes", "--wait=false"].map(str::to_owned), &proxy).run();
+        self.undo_steps = steps(&proxy);
+        let differs = self.first.differs(&self.now());
+        if fixed.code != Some(0) || undone.code != Some(0) || !differs.is_empty() {
+            self.first.restore(self.plane, &self.namespaces);
+            let text =
+                format!("{differs:#?}\nfix: {:?}\n{said}\nundo: {:?}\n{}", fixed.code, undone.code, told(&undone));
+            return Err(Unfit::Defect(text));
+        }
+        Ok(())
+    }
+
+    /// The objects as they are.
+    pub(crate) fn now(&self) -> State {
+        State::read(self.plane, &self.namespaces)
+    }
+
+    /// Puts back what no undo does: the replicas that an autoscaler keeps.
+    pub(crate) fn reset(&self) {
+        if !self.first.autoscaled().is_empty() {
+            self.first.restore(self.plane, &self.namespaces);
+        }
+    }
+
+    /// A directory for the journal of one case.
+    pub(crate) fn new_home(&self) -> PathBuf {
+        let number = self.cases.fetch_add(1, Ordering::Relaxed);
+        self.ns.home().join(format!("case-{number}"))
+    }
+
+    /// The arguments of the fix.
+    pub(crate) fn fix_args(&self) -> Vec<String> {
+        self.fix.clone()
+    }
+
+    /// The plugin, through a proxy, with the journal of one case.
+    pub(crate) fn command(&self, home: &Path, args: &[String], proxy: &Proxy) -> Invocation {
+        let server = proxy.server();
+        let args: Vec<&str> = args.iter().map(String::as_str).chain([server.as_str()]).collect();
+        self.ns.progrc(&args).env("XDG_STATE_HOME", home)
+    }
+
+    /// The plugin without a proxy.
+    pub(crate) fn run(&self, home: &Path, args: &[&str]) -> Finished {
+        self.ns.progrc(args).env("XDG_STATE_HOME", home).run()
+    }
+}
+
+/// The entries of a case's journal, newest first; a file that can't be read is an error.
+pub(crate) fn journal(home: &Path) -> Result<Vec<Entry>, String> {
+    let (entries, bad) = Journal::new(home).entries().map_err(|error| error.to_string())?;
+    match bad.first() {
+        Some(bad) => Err(format!("the journal is unreadable: {bad}")),
+        None => Ok(entries),
+    }
+}
+
+/// All that a program said.
+pub(crate) fn told(ended: &Finished) -> String {
+    format!("{}{}", ended.stdout, ended.stderr)
+}
+
+fn steps(proxy: &Proxy) -> Vec<Asked> {
+    proxy.log().into_iter().filter(Asked::is_step).collect()
+}
+
+/// The lines that say what was left.
+fn why_not(ended: &Finished) -> String {
+    let said = told(ended);
+    let lines = said.lines().filter(|line| line.contains(" · ") && !line.starts_with("Context"));
+    let lines: Vec<&str> = lines.map(str::trim).take(2).collect();
+    if lines.is_empty() { said.lines().take(6).collect::<Vec<_>>().join("; ") } else { lines.join("; ") }
+}
+
+/// The namespace that most objects are in; `default` where they leave it out.
+fn main_namespace(text: &str) -> String {
+    if let Some(named) = text.lines().find_map(|line| line.strip_prefix("# namespace: ")) {
+        return named.trim().to_owned();
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for object in Scene::parse(text).objects {
+        if let Some(name) = object.pointer("/metadata/namespace").and_then(Value::as_str) {
+            *counts.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or("default".to_owned(), |(name, _)| name)
+}
+
+/// The text with names of its own for its namespaces, and those names.
+fn renamed(text: &str, main: &str, own: &str) -> (String, Vec<String>) {
+    let scene = Scene::parse(text);
+    let mut names: Vec<String> = scene
+        .objects
+        .iter()
+        .filter_map(|object| match object["kind"].as_str() {
+            Some("Namespace") => object.pointer("/metadata/name"),
+            _ => object.pointer("/metadata/namespace"),
+        })
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    names.dedup();
+    let mut out = text.to_owned();
+    let mut new = Vec::new();
+    for name in names {
+        let to = match name.as_str() {
+            name if name == main => own.to_owned(),
+            name if FIXED.contains(&name) => name.to_owned(),
+            name => format!("{name}-{own}"),
+        };
+        if name == "default" {
+            // It is also a word of its own in many places.
+            out = out.replace("/default/", &format!("/{to}/")).replace("default/", &format!("{to}/"));
+        } else {
+            // Not in `monitoring.coreos.com` nor in `batch/v1`.
+            let word = Regex::new(&format!(r"\b{name}\b(\.[a-z]|/v[0-9])?")).unwrap();
+            let other = |found: &regex::Captures<'_>| match found.get(1) {
+                Some(_) => found[0].to_owned(),
+                None => to.clone(),
+            };
+            out = word.replace_all(&out, other).into_owned();
+        }
+        new.push(to);
+    }
+    (out, new)
+}
+
+/// Makes the objects, and gives them their status.
+fn put(plane: &ControlPlane, main: &str, others: &[String], objects: &[Value]) -> Result<(), String> {
+    for name in others {
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        create(plane, "/api/v1/namespaces", &object, true)?;
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        create(plane, &format!("/api/v1/namespaces/{name}/serviceaccounts"), &account, true)?;
+    }
+    let mut uids: BTreeMap<String, String> = BTreeMap::new();
+    for object in objects {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
+        if kind.ends_with("WebhookConfiguration") {
+            return Err("its webhook would refuse everybody's writes".to_owned());
+        }
+        let shared = is_cluster_wide(version, kind) || FIXED.contains(&text("/metadata/namespace"));
+        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        let place = ObjectRef::new(version, kind, namespace, name);
+        if kind == "Namespace" {
+            let change = json!({"metadata": {
+                "labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"],
+            }});
+            let path = format!("/api/v1/namespaces/{}", if name.is_empty() { main } else { name });
+            plane.request(Method::PATCH, &path, Some(&change)).success();
+            continue;
+        }
+        let mut object = object.clone();
+        complete(&mut object);
+        let issuer = matches!(kind, "Issuer" | "ClusterIssuer") && object["status"].is_null();
+        if issuer {
+            object["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        }
+        let old = object["metadata"]["uid"].as_str().map(str::to_owned);
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        for key in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp"] {
+            metadata.shift_remove(key);
+        }
+        for owner in object["metadata"]["ownerReferences"].as_array_mut().into_iter().flatten() {
+            if let Some(uid) = owner["uid"].as_str().and_then(|uid| uids.get(uid)) {
+                owner["uid"] = uid.as_str().into();
+            }
+        }
+        let made = create(plane, &objects::collection_path(&place), &object, shared)?;
+        uids.extend(old.zip(made["metadata"]["uid"].as_str().map(str::to_owned)));
+        if !object["status"].is_null() {
+            let status = json!({"status": object["status"]});
+            plane.request(Method::PATCH, &objects::path(&place, Some("status")), Some(&status));
+        }
+    }
+    Ok(())
+}
+
+/// Adds what fixtures leave out and the server demands, and takes out what it hands out itself.
+fn complete(object: &mut Value) {
+    let claims = match object["kind"].as_str() {
+        Some("PersistentVolumeClaim") => vec![&mut object["spec"]],
+        Some("StatefulSet") => {
+            let templates = object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten();
+            templates.map(|template| &mut template["spec"]).collect()
+        }
+        Some("Service") => {
+            let spec = object["spec"].as_object_mut().unwrap();
+            if spec.get("clusterIP").is_some_and(|ip| ip != "None") {
+                spec.shift_remove("clusterIP");
+            }
+            for (number, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
+                if port["name"].is_null() {
+                    port["name"] = format!("port-{number}").into();
+                }
+            }
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    for claim in claims {
+        if claim["resources"]["requests"]["storage"].is_null() {
+            claim["resources"]["requests"]["storage"] = "1Gi".into();
+        }
+        if claim["accessModes"].is_null() {
+            claim["accessModes"] = json!(["ReadWriteOnce"]);
+        }
+    }
+}
+
+fn create(plane: &ControlPlane, list: &str, object: &Value, shared: bool) -> Result<Value, String> {
+    let answer = plane.request(Method::POST, list, Some(object));
+    match answer.code {
+        200..300 => Ok(answer.body),
+        409 if shared => Ok(Value::Null),
+        _ => Err(format!("the server refuses {}: {}", object["kind"], answer.body["message"])),
+    }
+}
+
+/// What the comment lines of a fixture say, as flags.
+fn arguments(fix: &mut Vec<String>, rule: &Rule, text: &str, ns: &TestNamespace, scene: &Scene) {
+    fix.push(format!("--select={}", rule.id));
+    for line in text.lines().filter_map(|line| line.strip_prefix("# ")) {
+        match line.split_once(": ") {
+            Some(("set", answer)) => fix.push(format!("--set={}", answer.trim())),
+            Some(("env", name)) => fix.push(format!("--env={}", name.trim())),
+            Some(("config", rules)) => {
+                let rules: Value = serde_json::from_str(rules).unwrap();
+                let file = ns.home().join("config.yaml");
+                let config = json!({"apiVersion": "progrc.io/v1", "kind": "Config", "rules": rules});
+                std::fs::write(&file, config.to_string()).unwrap();
+                fix.push(format!("--config={}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    // What is lost for good is confirmed, finding by finding.
+    let inventory = scene.inventory(0..scene.objects.len());
+    let rule = kubectl_progrc::rules::find(rule.id).unwrap();
+    for finding in kubectl_progrc::audit::run(&inventory, &scene.settings, &[rule]).findings {
+        if finding.fixes.iter().any(|fix| fix.irreversible.is_some()) {
+            fix.push(format!("--set={}[{}].confirm={}", rule.id, finding.object, finding.object.path()));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Random worlds: namespaces that are legal and unlucky. Whatever their fixes do, nobody loses a pod,
+//! a drain is not blocked that was not, no finding is new, and all comes back.
+//!
+//! `make test` runs some worlds, `PROGRC_LONG=1` many; `PROGRC_WORLD_SEED=…` repeats one.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
+#[path = "../cluster/harness/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "other tests use what these do not")]
+mod harness;
+#[path = "../faults/kinds.rs"]
+#[expect(dead_code, reason = "no custom resource is installed here")]
+mod kinds;
+#[path = "../faults/state.rs"]
+#[expect(dead_code, reason = "other tests use what these do not")]
+mod state;
+
+mod chance;
+mod generate;
+mod look;
+mod world;

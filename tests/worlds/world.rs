@@ -1,0 +1,172 @@
+//! One world after the other: made, fixed, looked at, taken back.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::thread;
+
+use kubectl_progrc::rules::find;
+use serde_json::Value;
+
+use crate::generate::{World, world};
+use crate::harness::{ControlPlane, Finished, TestNamespace};
+use crate::look::Look;
+use crate::state::State;
+
+/// Worlds of `make test`, and of `make test-long`.
+const WORLDS: (u64, u64) = (10, 200);
+
+/// Worlds at the same time.
+const WORKERS: usize = 4;
+
+#[test]
+fn every_world_is_better_off_and_comes_back() {
+    let long = std::env::var_os("PROGRC_LONG").is_some();
+    let seeds: VecDeque<u64> = match std::env::var("PROGRC_WORLD_SEED") {
+        Ok(seed) => [seed.parse().expect("PROGRC_WORLD_SEED is a number")].into(),
+        Err(_) => (1..=if long { WORLDS.1 } else { WORLDS.0 }).collect(),
+    };
+    let total = seeds.len();
+    let (queue, results) = (Mutex::new(seeds), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let Some(seed) = queue.lock().unwrap().pop_front() else { return };
+                    let result = catch_unwind(AssertUnwindSafe(|| run(seed)));
+                    let result = result.unwrap_or_else(|_| Err("it panicked; the message stands above".to_owned()));
+                    results.lock().unwrap().push((seed, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap();
+    results.sort_by_key(|(seed, _)| *seed);
+    let fixes: usize = results.iter().filter_map(|(_, result)| result.as_ref().ok()).sum();
+    let failures: Vec<String> = results
+        .iter()
+        .filter_map(|(seed, result)| Some(format!("PROGRC_WORLD_SEED={seed}: {}", result.as_ref().err()?)))
+        .collect();
+    say(&format!(
+        "worlds: {total} ran, seeds {:?}, {fixes} writes, {} failed",
+        results.iter().map(|(seed, _)| seed).collect::<Vec<_>>(),
+        failures.len()
+    ));
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(fixes > 0, "no fix of any world wrote anything");
+}
+
+#[expect(clippy::print_stderr, reason = "which worlds ran is part of the result")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Makes a world, fixes all that can be fixed, takes it back. The number of writes.
+fn run(seed: u64) -> Result<usize, String> {
+    let plane = ControlPlane::full();
+    let ns = plane.namespace(&format!("world-{seed}"));
+    make(&ns, &world(seed));
+    ns.wait_for("v1/configmaps/kube-root-ca.crt", "made by its controller", |_| true);
+    let names = [ns.name.clone()];
+    let before = Look::at(&ns);
+    let first = State::read(plane, &names);
+    let ended = fix(&ns, &before);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    if !matches!(ended.code, Some(0 | 1 | 3)) {
+        return Err(format!("fix ends with {:?}:\n{said}", ended.code));
+    }
+    let after = Look::at(&ns);
+    let worse = worse(&before, &after, &said);
+    if !worse.is_empty() {
+        return Err(format!("{worse:#?}\nfix ended with {:?}:\n{said}", ended.code));
+    }
+    let writes = ns.requests().iter().filter(|request| request.writes()).count();
+    undo(&ns).map_err(|error| format!("{error}\nfix had said:\n{said}"))?;
+    Look::at(&ns);
+    let differs = first.differs(&State::read(plane, &names));
+    if differs.is_empty() { Ok(writes) } else { Err(format!("not as it was: {differs:#?}\nfix had said:\n{said}")) }
+}
+
+/// What runs comes first; when it is up, what limits it.
+fn make(ns: &TestNamespace, world: &World) {
+    let apply = |objects: &[Value]| {
+        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        // Not `apply`: nobody keeps these objects.
+        ns.kubectl(&["create", "-f", "-"]).stdin(&list.to_string()).run().expect_code(0);
+    };
+    apply(&world.running);
+    Look::at(ns);
+    if world.limits.is_empty() {
+        return;
+    }
+    apply(&world.limits);
+    for object in world.limits.iter().filter(|object| object["kind"] == "ResourceQuota") {
+        let path = format!("v1/resourcequotas/{}", object["metadata"]["name"].as_str().unwrap());
+        ns.wait_for(&path, "counted", |quota| quota["status"]["used"].is_object());
+    }
+}
+
+/// Applies every fix, with the default of every question that has one.
+fn fix(ns: &TestNamespace, look: &Look) -> Finished {
+    let mut args = vec!["fix".to_owned(), "--yes".into(), "--unsafe-fixes".into(), "--keep-going".into()];
+    args.push("--timeout=30s".into());
+    for finding in look.report["findings"].as_array().unwrap() {
+        let object = &finding["object"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let namespace = object["namespace"].as_str().map(|name| format!("{name}/")).unwrap_or_default();
+        for input in finding["fixes"][0]["inputs"].as_array().into_iter().flatten() {
+            if input["required"] == true && input["value"].is_null() && !input["default"].is_null() {
+                args.push(format!(
+                    "--set={}[{}/{namespace}{}].{}={}",
+                    text(&finding["rule"]),
+                    text(&object["kind"]),
+                    text(&object["name"]),
+                    text(&input["key"]),
+                    text(&input["default"])
+                ));
+            }
+        }
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    ns.progrc(&args).run()
+}
+
+/// What people would complain about.
+fn worse(before: &Look, after: &Look, said: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for (name, ready) in &before.ready {
+        let now = after.ready.get(name).copied().unwrap_or(0);
+        if now < *ready {
+            out.push(format!("{name} has {now} ready pods and had {ready}"));
+        }
+    }
+    for name in before.evictable.difference(&after.evictable) {
+        out.push(format!("no pod of {name} can be evicted any more"));
+    }
+    // Rules that the fixed rules name as what comes next.
+    let stages: BTreeSet<&str> = said
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("done  ")?.split(" · ").next())
+        .filter_map(find)
+        .flat_map(|rule| rule.next_stages.iter().copied())
+        .collect();
+    for (fingerprint, (rule, message)) in &after.findings {
+        if !before.findings.contains_key(fingerprint) && !stages.contains(rule.as_str()) {
+            out.push(format!("a new finding: {rule} {message}"));
+        }
+    }
+    out
+}
+
+/// Takes everything back, entry by entry.
+fn undo(ns: &TestNamespace) -> Result<(), String> {
+    for _ in 0..3 {
+        let ended = ns.progrc(&["undo", "--yes", "--timeout=30s"]).run();
+        match ended.code {
+            Some(0) => {}
+            Some(2) if ended.stderr.contains("nothing to undo") => return Ok(()),
+            code => return Err(format!("undo ends with {code:?}:\n{}{}", ended.stdout, ended.stderr)),
+        }
+    }
+    Err("there is always something left to undo".to_owned())
+}
