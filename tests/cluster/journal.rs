@@ -76,7 +76,7 @@ fn history_is_filtered() {
         listed.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(listed(&[]), [undo.clone(), fix.clone()]);
-    assert_eq!(listed(&["--command=fix"]), [fix.clone()]);
+    assert_eq!(listed(&["--command=fix"]), [fix.as_str()]);
     assert_eq!(listed(&["--command=undo,fix", "--rule=missing-pdb", "--since=1h", "-n", &ns.name]).len(), 2);
     for none in ["--rule=insecure-flag", "--since=0s", "--open", "-nelsewhere", "--context=elsewhere"] {
         assert_eq!(listed(&[none]), [""; 0], "{none}");

@@ -13,8 +13,10 @@ use crate::stages::{conclude, in_parallel, sample, stages};
 /// Cases of `make test`.
 const MOST: usize = 75;
 
+type MakeAction = fn() -> Action;
+
 /// The bad days of a network and a server.
-const FAULTS: [(&str, fn() -> Action); 13] = [
+const FAULTS: [(&str, MakeAction); 13] = [
     ("close before", || Action::CloseBefore),
     ("close after", || Action::CloseAfter),
     ("late", || Action::Delay(Duration::from_millis(300))),

@@ -216,7 +216,7 @@ fn lines_of(home: &Path) -> Vec<(PathBuf, usize)> {
     let files = folders.iter().flat_map(|folder| list(folder));
     files
         .filter(|file| file.extension().is_some_and(|it| it == "jsonl"))
-        .map(|file| (file.clone(), fs::read(&file).unwrap().iter().filter(|byte| **byte == b'\n').count()))
+        .map(|file| (file.clone(), fs::read_to_string(&file).unwrap_or_default().matches('\n').count()))
         .collect()
 }
 

@@ -40,14 +40,14 @@ impl Proxy {
         let (log, closed) = (Mutex::default(), AtomicBool::new(false));
         let token = format!("Bearer {}", user.token);
         let shared = Arc::new(Shared { upstream: Upstream::of(plane), token, faults, log, closed });
-        let served = shared.clone();
+        let own = shared.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                if served.closed.load(Ordering::Relaxed) {
+                if own.closed.load(Ordering::Relaxed) {
                     return;
                 }
-                let served = served.clone();
-                thread::spawn(move || served.serve(&stream));
+                let own = own.clone();
+                thread::spawn(move || own.serve(&stream));
             }
         });
         Self { server, shared }
@@ -201,7 +201,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Message>> {
 fn write(mut stream: &TcpStream, answer: &Answer, bytes: usize) -> io::Result<()> {
     let mut text = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", answer.status, answer.body.len());
     for (name, value) in &answer.headers {
-        text += &format!("{name}: {value}\r\n");
+        text.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
     }
     text += "\r\n";
     stream.write_all(&[text.as_bytes(), &answer.body[..bytes]].concat())?;
@@ -277,7 +277,7 @@ impl Upstream {
             let Ok(answer) = self.client.send(Self::request(message)).await else { return Ok(()) };
             let mut text = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", answer.status().as_u16());
             for (name, value) in headers(answer.headers()) {
-                text += &format!("{name}: {value}\r\n");
+                text.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
             }
             text += "\r\n";
             client.write_all(text.as_bytes())?;

@@ -246,7 +246,7 @@ fn put(plane: &ControlPlane, main: &str, others: &[String], objects: &[Value]) -
         }
         let shared = is_cluster_wide(version, kind) || FIXED.contains(&text("/metadata/namespace"));
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
-        let place = ObjectRef::new(version, kind, namespace, name);
+        let reference = ObjectRef::new(version, kind, namespace, name);
         if kind == "Namespace" {
             let change = json!({"metadata": {
                 "labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"],
@@ -271,11 +271,11 @@ fn put(plane: &ControlPlane, main: &str, others: &[String], objects: &[Value]) -
                 owner["uid"] = uid.as_str().into();
             }
         }
-        let made = create(plane, &objects::collection_path(&place), &object, shared)?;
+        let made = create(plane, &objects::collection_path(&reference), &object, shared)?;
         uids.extend(old.zip(made["metadata"]["uid"].as_str().map(str::to_owned)));
         if !object["status"].is_null() {
             let status = json!({"status": object["status"]});
-            plane.request(Method::PATCH, &objects::path(&place, Some("status")), Some(&status));
+            plane.request(Method::PATCH, &objects::path(&reference, Some("status")), Some(&status));
         }
     }
     Ok(())

@@ -105,8 +105,8 @@ fn fixtures() -> Vec<(&'static Rule, Vec<PathBuf>)> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(rule.id);
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.retain(|file| {
-            let fires = file.file_name().unwrap().to_str().unwrap().starts_with("fires");
-            fires && file.extension().is_some_and(|it| it == "yaml") && file.with_extension("diff").exists()
+            let is_bad = file.file_name().unwrap().to_str().unwrap().starts_with("fires");
+            is_bad && file.extension().is_some_and(|it| it == "yaml") && file.with_extension("diff").exists()
         });
         files.sort();
         files.sort_by_key(|file| {

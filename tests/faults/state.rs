@@ -29,8 +29,8 @@ impl State {
     pub(crate) fn read(plane: &ControlPlane, namespaces: &[String]) -> Self {
         let own = ["replicasets", "endpointslices"];
         let table = built_in();
-        let namespaced = table.iter().filter(|it| it.reach != Reach::Cluster && !own.contains(&it.plural.as_str()));
-        let kinds: Vec<(&str, &str)> = namespaced
+        let ours = table.iter().filter(|it| it.reach != Reach::Cluster && !own.contains(&it.plural.as_str()));
+        let kinds: Vec<(&str, &str)> = ours
             .map(|it| (it.api_version.as_str(), it.plural.as_str()))
             .chain(CUSTOM.iter().filter(|it| it.namespaced).map(|it| (it.version, it.plural)))
             .collect();

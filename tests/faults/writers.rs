@@ -64,7 +64,7 @@ impl Scene {
         Self { ns, other }
     }
 
-    fn fix(&self) -> Vec<&'static str> {
+    fn fix() -> Vec<&'static str> {
         vec!["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag", "--wait=false"]
     }
 
@@ -73,7 +73,7 @@ impl Scene {
         let fault = Fault::new(Place::write(write), Action::First(Box::new(other)));
         let proxy = Proxy::start(ControlPlane::bare(), &self.ns.tester, vec![fault]);
         let server = proxy.server();
-        let args = [&self.fix()[..], &[server.as_str()]].concat();
+        let args = [&Self::fix()[..], &[server.as_str()]].concat();
         self.ns.progrc(&args).run()
     }
 
@@ -150,7 +150,7 @@ fn an_element_put_into_the_same_list_in_between_is_not_hit() {
 #[test]
 fn an_element_put_into_the_same_list_afterwards_stays() {
     let scene = Scene::new("list-after");
-    scene.ns.progrc(&scene.fix()).run().expect_code(0);
+    scene.ns.progrc(&Scene::fix()).run().expect_code(0);
     let mut env = scene.env().as_array().unwrap().clone();
     assert_eq!(env[1], variable("ALLOW_EMPTY_PERMISSIONS", "false"));
     env.insert(0, variable("NEW", "0"));
@@ -203,7 +203,7 @@ fn a_controller_that_puts_it_back_wins_and_is_left_alone() {
 fn of_two_who_fix_at_once_one_writes() {
     let scene = Scene::new("two");
     let elsewhere = scene.ns.home().join("elsewhere");
-    let second: Invocation = scene.ns.progrc(&scene.fix()).env("XDG_STATE_HOME", &elsewhere);
+    let second: Invocation = scene.ns.progrc(&Scene::fix()).env("XDG_STATE_HOME", &elsewhere);
     let second = Mutex::new(Some(second));
     let ended = scene.fix_after(0, move || {
         let second = second.lock().unwrap().take().unwrap();
@@ -223,7 +223,7 @@ fn of_two_who_fix_at_once_one_writes() {
 #[test]
 fn of_two_on_one_machine_the_second_is_told() {
     let scene = Scene::new("lock");
-    let second = Mutex::new(Some(scene.ns.progrc(&scene.fix())));
+    let second = Mutex::new(Some(scene.ns.progrc(&Scene::fix())));
     scene
         .fix_after(0, move || {
             let refused = second.lock().unwrap().take().unwrap().run().expect_code(2);

@@ -58,7 +58,7 @@ pub(crate) fn world(seed: u64) -> World {
     world
 }
 
-fn workload(chance: &mut Chance, kind: &str, name: &str, replicas: u64) -> Value {
+fn container(chance: &mut Chance, name: &str) -> Value {
     let mut container = json!({"name": "main", "image": format!("registry.example/{name}:1")});
     if chance.percent(70) {
         container["ports"] = chance.one(&[
@@ -86,6 +86,11 @@ fn workload(chance: &mut Chance, kind: &str, name: &str, replicas: u64) -> Value
     if chance.percent(30) {
         container["securityContext"] = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
     }
+    container
+}
+
+fn workload(chance: &mut Chance, kind: &str, name: &str, replicas: u64) -> Value {
+    let container = container(chance, name);
     let mut pod = json!({"containers": [container]});
     if chance.percent(30) {
         pod["containers"].as_array_mut().unwrap().insert(

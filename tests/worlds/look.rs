@@ -52,41 +52,43 @@ impl Look {
     }
 }
 
+/// The ready pods of each workload, once its controller has done what it can.
+fn ready_pods(ns: &TestNamespace) -> Result<BTreeMap<String, i64>, String> {
+    let mut ready = BTreeMap::new();
+    for kind in KINDS {
+        for object in ns.get(&format!("apps/v1/{kind}"))["items"].as_array().unwrap() {
+            let status = |key: &str| object["status"][key].as_i64().unwrap_or(0);
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let (wanted, is, new) = match kind {
+                "daemonsets" => {
+                    (status("desiredNumberScheduled"), status("numberReady"), status("updatedNumberScheduled"))
+                }
+                _ => (object["spec"]["replicas"].as_i64().unwrap(), status("readyReplicas"), status("updatedReplicas")),
+            };
+            let seen = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            let failing = object["status"]["conditions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
+            let total = if kind == "daemonsets" { is } else { status("replicas") };
+            let whole = seen && is == wanted && new == wanted && total == wanted;
+            if !whole && !failing {
+                let pods = ns.get(&format!("v1/pods?labelSelector=app%3D{name}"));
+                let pod = &pods["items"][0];
+                let pod = json!([pod["spec"]["nodeName"], pod["status"], pod["metadata"]["deletionTimestamp"]]);
+                return Err(format!("{kind}/{name}: {is} of {wanted} ready, {new} new; its first pod: {pod}"));
+            }
+            ready.insert(name.to_owned(), is);
+        }
+    }
+    Ok(ready)
+}
+
 /// Waits until every controller has done what it can; the ready pods of each workload.
 fn settled(ns: &TestNamespace) -> BTreeMap<String, i64> {
     wait_until(WAIT, &format!("{} to settle", ns.name), || {
-        let mut ready = BTreeMap::new();
-        for kind in KINDS {
-            for object in ns.get(&format!("apps/v1/{kind}"))["items"].as_array().unwrap() {
-                let status = |key: &str| object["status"][key].as_i64().unwrap_or(0);
-                let name = object["metadata"]["name"].as_str().unwrap();
-                let (wanted, is, new) = match kind {
-                    "daemonsets" => {
-                        (status("desiredNumberScheduled"), status("numberReady"), status("updatedNumberScheduled"))
-                    }
-                    _ => (
-                        object["spec"]["replicas"].as_i64().unwrap(),
-                        status("readyReplicas"),
-                        status("updatedReplicas"),
-                    ),
-                };
-                let seen = object["status"]["observedGeneration"] == object["metadata"]["generation"];
-                let failing = object["status"]["conditions"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .any(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
-                let total = if kind == "daemonsets" { is } else { status("replicas") };
-                let whole = seen && is == wanted && new == wanted && total == wanted;
-                if !whole && !failing {
-                    let pods = ns.get(&format!("v1/pods?labelSelector=app%3D{name}"));
-                    let pod = &pods["items"][0];
-                    let pod = json!([pod["spec"]["nodeName"], pod["status"], pod["metadata"]["deletionTimestamp"]]);
-                    return Err(format!("{kind}/{name}: {is} of {wanted} ready, {new} new; its first pod: {pod}"));
-                }
-                ready.insert(name.to_owned(), is);
-            }
-        }
+        let ready = ready_pods(ns)?;
         for scaler in ns.get("autoscaling/v2/horizontalpodautoscalers")["items"].as_array().unwrap() {
             let target = scaler["spec"]["scaleTargetRef"]["name"].as_str().unwrap();
             let least = scaler["spec"]["minReplicas"].as_i64().unwrap_or(1);

@@ -6,7 +6,8 @@ use crate::finding::Severity;
 use crate::fix::{Edit, is_ours};
 use crate::model::isolation::{NAMESPACE_NAME, contains};
 use crate::model::lint::{self, PortDefect};
-use crate::model::network::{NetworkPolicy, PolicyPeer, PolicyRule};
+use crate::model::network::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
+use crate::model::number::IntOrString;
 use crate::model::selector::{Labels, Selector};
 use crate::model::{Inventory, Item};
 
@@ -235,6 +236,8 @@ impl Judge<'_> {
                         "name a port that the containers declare, or give its number",
                     );
                 }
+                // With both ports the rule works, whichever the network plugin sees.
+                Some(PortDefect::ServicePort { pod_port, .. }) if has_port(rule, pod_port, port) => {}
                 Some(PortDefect::ServicePort { service, pod_port }) => {
                     let text = format!("{shown} is the port of {service}; its pods listen on {pod_port}");
                     let defect = self.add(&pointer, text, &format!("Use the pods' port {pod_port}"), "");
@@ -316,4 +319,10 @@ impl Judge<'_> {
         defect.evidence.extend(evidence);
         defect.edit = Some(Edit::set("/spec/egress/-", rule));
     }
+}
+
+/// True if a rule lists this number too, for the same protocol.
+fn has_port(rule: &PolicyRule, number: i64, beside: &PolicyPort) -> bool {
+    let protocol = |port: &PolicyPort| port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+    rule.ports.iter().any(|port| port.port == Some(IntOrString::Int(number)) && protocol(port) == protocol(beside))
 }
