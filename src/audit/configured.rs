@@ -22,13 +22,7 @@ pub fn verdicts(inventory: &Inventory, settings: &Settings, config: &Config, rul
     judged(inventory, settings, config, rules, Depth::Verdicts)
 }
 
-fn judged(
-    inventory: &Inventory,
-    settings: &Settings,
-    config: &Config,
-    rules: &[&'static Rule],
-    depth: Depth,
-) -> Audit {
+fn judged(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule], depth: Depth) -> Audit {
     let mut audit = engine::run_to(depth, inventory, settings, &config.rules(rules));
     audit.warnings.extend(old_attestations(inventory, settings));
     waivers::apply(&mut audit, inventory, &config.waivers, rules);

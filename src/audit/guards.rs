@@ -2,7 +2,7 @@
 //! namespaces, objects that are leaving, workloads that can't be restarted, values that the
 //! journal may not keep.
 
-use crate::fix::{Applicability, Fix, Step};
+use crate::fix::{Applicability, Fix, LoweredBy, Step};
 use crate::model::ownership::{Ownership, OwnershipClass};
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item, Meta, ObjectRef, Subject, capacity};
@@ -115,6 +115,11 @@ fn guard_surge(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload>) 
         fix.demote(Applicability::Unsafe, "quota", format!("{begins}, and {reason}{end}"));
     }
     for obstacle in capacity::obstacles(inventory, workload, workload.replicas() + 1) {
+        let said = |lowered: &LoweredBy| lowered.guard == obstacle.guard;
+        if fix.lowered_by.iter().any(said) {
+            // The rule knows more about it than that a restart meets it.
+            continue;
+        }
         let reason = format!("{begins}, and {}", obstacle.reason);
         match obstacle.guard {
             "volume" if obstacle.refuses && stuck => fix.refuse("volume", reason),

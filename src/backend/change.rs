@@ -35,6 +35,10 @@ pub struct Prepared {
     pub rolls_out: bool,
     /// Who is to own its fields afterwards: for a change that is taken back.
     pub hand_back: Option<HandBack>,
+    /// The step that it was built from, to build it anew after a lost race.
+    pub origin: Option<Step>,
+    /// The earlier step of the same entry that it takes back.
+    pub takes_back: Option<usize>,
 }
 
 /// A step can't be done.
@@ -113,7 +117,8 @@ pub async fn prepare_on(
         }
         _ => return Ok(None),
     };
-    dry_run(connection, write, raw, options).await.map(Some)
+    let prepared = dry_run(connection, write, raw, options).await?;
+    Ok(Some(Prepared { origin: Some(step.clone()), ..prepared }))
 }
 
 /// Refuses what is another object by now, what is leaving, and what would not roll out.
@@ -174,7 +179,7 @@ pub async fn dry_run(
     };
     let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
     let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
-    Ok(Prepared { write, before, after, changes, warnings, rolls_out, hand_back: None })
+    Ok(Prepared { write, before, after, changes, warnings, rolls_out, hand_back: None, origin: None, takes_back: None })
 }
 
 /// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
@@ -283,6 +288,8 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
     let (verb, subresource, manifest) = match &prepared.write {
         Write::Patch { subresource, .. } => (Verb::Patch, subresource.clone(), None),
         Write::Create { manifest, .. } => (Verb::Create, None, Some(manifest.clone())),
+        // What a controller makes anew nobody has to restore.
+        Write::Delete { .. } if prepared.takes_back.is_some() => (Verb::Delete, None, None),
         Write::Delete { .. } => (Verb::Delete, None, prepared.before.as_ref().map(without_server_fields)),
     };
     let change_id =
@@ -306,6 +313,7 @@ fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Intent {
         manifest,
         resource_version: version.map(str::to_owned),
         irreversible: purpose.irreversible.clone(),
+        takes_back: prepared.takes_back,
         time: jiff::Timestamp::now(),
     }
 }
@@ -342,6 +350,23 @@ pub fn written(object: &Value) -> String {
     change::hash(&value.to_string())
 }
 
+/// Numbers that the server hands out: in a dry run they are not final.
+const ALLOCATED: [&str; 4] = ["/nodePort", "/healthCheckNodePort", "/clusterIP", "/clusterIPs"];
+
+/// The fields that became something else than the dry run said, by time or by a webhook.
+fn unlike_the_dry_run(prepared: &Prepared, object: &Value) -> Vec<String> {
+    let Some(tried) = &prepared.after else { return Vec::new() };
+    let unlike = prepared.changes.iter().filter(|change| {
+        let allocated = ALLOCATED.iter().any(|name| change.pointer.ends_with(name));
+        !allocated && change.text.is_none() && object.pointer(&change.pointer) != tried.pointer(&change.pointer)
+    });
+    let show = |value: &Value, pointer: &str| patch::shown(pointer, value.pointer(pointer));
+    unlike
+        .map(|change| &change.pointer)
+        .map(|at| format!("{at} became {}, not {} as in the dry run", show(object, at), show(tried, at)))
+        .collect()
+}
+
 /// The changes that the dry run announced: what somebody else wrote beside them meanwhile is not ours
 /// to take back. Without a dry run there is nothing to tell them apart by.
 fn ours(changes: Vec<Change>, prepared: &Prepared) -> Vec<Change> {
@@ -368,6 +393,7 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
             let made = matches!(prepared.write, Write::Create { .. });
             StepResult {
                 code,
+                message: unlike_the_dry_run(prepared, &object).join("; "),
                 changes,
                 uid: text("/metadata/uid"),
                 resource_version: text("/metadata/resourceVersion"),
@@ -376,9 +402,45 @@ fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
                 ..StepResult::new(step, Outcome::Applied)
             }
         }
-        Answer::Refused { code, reasons, .. } => {
+        Answer::Refused { code, mut reasons, hint } => {
+            // A guard that failed says all by itself.
+            reasons.extend(hint.filter(|_| code != 422));
             StepResult { code, message: reasons.join("; "), ..StepResult::new(step, Outcome::NotApplied) }
         }
         Answer::Ambiguous { message } => StepResult { message, ..StepResult::new(step, Outcome::Ambiguous) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_became_something_else_than_in_the_dry_run_is_said() {
+        let before = json!({"data": {"FLAG": "true", "DB_PASSWORD": "a"}, "spec": {"ports": [{"port": 1}]}});
+        let after =
+            json!({"data": {"FLAG": "false", "DB_PASSWORD": "b"}, "spec": {"ports": [{"port": 1, "nodePort": 5}]}});
+        let object = ObjectRef::new("v1", "ConfigMap", Some("a"), "c");
+        let prepared = Prepared {
+            write: Write::Delete { object, uid: String::new() },
+            changes: change::between(&before, &after),
+            before: Some(before),
+            after: Some(after.clone()),
+            warnings: Vec::new(),
+            rolls_out: false,
+            hand_back: None,
+            origin: None,
+            takes_back: None,
+        };
+        assert_eq!(unlike_the_dry_run(&prepared, &after), [""; 0]);
+        let mut other = after;
+        other["data"] = json!({"FLAG": "maybe", "DB_PASSWORD": "c"});
+        other["spec"]["ports"][0]["nodePort"] = json!(6);
+        let said = [
+            "/data/DB_PASSWORD became \"<masked>\", not \"<masked>\" as in the dry run",
+            "/data/FLAG became \"maybe\", not \"false\" as in the dry run",
+        ];
+        assert_eq!(unlike_the_dry_run(&prepared, &other), said, "a node port is handed out");
     }
 }

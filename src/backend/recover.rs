@@ -129,6 +129,7 @@ mod tests {
             changes,
             owners: Vec::new(),
             hand_back: None,
+            takes_back: None,
             derived: derived.iter().map(|at| (*at).to_owned()).collect(),
             manifest: None,
             change_id: Some("mark".to_owned()),

@@ -12,7 +12,9 @@ use clap::Args;
 use super::Shell;
 use super::args::{WhatArgs, duration};
 use super::error::{CliError, code};
-use super::fix::{DryRun, FixArgs, Left, Run, WriteArgs, announce, finish, not_offered, rehearsal, run_batch};
+use super::fix::{
+    AfterArgs, DryRun, FixArgs, Left, Run, WriteArgs, announce, finish, not_offered, rehearsal, run_batch,
+};
 use super::plan::{planned, read};
 use super::prompt;
 use super::session::{Origin, Session, connect, offered, runtime};
@@ -41,6 +43,9 @@ pub struct ApplyArgs {
     /// How it is written
     #[command(flatten)]
     write: WriteArgs,
+    /// What happens afterwards
+    #[command(flatten)]
+    after: AfterArgs,
     /// With --yes: apply the unsafe fixes of the plan too
     #[arg(long, help_heading = "Writing")]
     unsafe_fixes: bool,
@@ -207,6 +212,7 @@ fn fix_args(args: &ApplyArgs, plan: &Plan) -> FixArgs {
     FixArgs {
         what,
         write: args.write.clone(),
+        after: args.after.clone(),
         unsafe_fixes: args.unsafe_fixes,
         keep_going: args.keep_going,
         output: args.output.clone(),

@@ -113,9 +113,8 @@ fn read_baseline(path: &std::path::Path) -> Result<Baseline, CliError> {
 /// The report of a session, with the findings that count.
 pub fn report_of(session: &mut Session, what: &WhatArgs) -> AuditReport {
     session.locate();
-    let again = |inventory: &crate::model::Inventory| {
-        verdicts(inventory, &session.settings, &session.config, &session.rules)
-    };
+    let again =
+        |inventory: &crate::model::Inventory| verdicts(inventory, &session.settings, &session.config, &session.rules);
     let score = outlook::score_with_outlook(&session.inventory, &session.audit, again);
     let mut files = what.filename.clone();
     files.extend(what.kustomize.iter().map(|dir| dir.display().to_string()));

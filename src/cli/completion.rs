@@ -88,7 +88,7 @@ fn install(args: &CompletionArgs, shell: &Shell) -> Result<u8, CliError> {
             return Err(CliError::new("there is no terminal to ask on").hint("--yes installs without asking"));
         }
         let runtime = super::session::runtime()?;
-        let interrupt = super::prompt::Interrupt::listen(&runtime, &shell.ui);
+        let interrupt = super::interrupt::Interrupt::listen(&runtime, &shell.ui);
         if !super::prompt::confirm(&shell.ui, &interrupt, &format!("Write {}?", path.display()))? {
             return Ok(code::LEFT);
         }

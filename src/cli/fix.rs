@@ -13,17 +13,21 @@ use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Input};
 use crate::plan::order;
 
+mod settled;
+mod run;
+mod waiting;
+mod back;
+mod vigil;
 mod batch;
 mod interactive;
 mod portions;
 pub mod preflight;
-mod run;
 mod summary;
 
-pub use batch::run as run_batch;
 pub use interactive::{rehearsal, step_diff};
-pub use run::{Run, Settled, kubectl_name};
-pub use summary::{count, finish, settled_json};
+pub use run::{After, Run, kubectl_name};
+pub use settled::Settled;
+pub use summary::{count, finish, needs_a_look, settled_json};
 
 /// The flags of `fix`.
 #[derive(Debug, Args)]
@@ -37,8 +41,11 @@ pub struct FixArgs {
     /// Apply unsafe fixes too, and those whose every question is answered with --set
     #[arg(long, help_heading = "Writing")]
     pub unsafe_fixes: bool,
+    /// What happens afterwards
+    #[command(flatten)]
+    pub after: AfterArgs,
     /// Go on with independent fixes after one has failed
-    #[arg(long, help_heading = "Writing")]
+    #[arg(long, help_heading = "Writing", conflicts_with = "atomic")]
     pub keep_going: bool,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"], help_heading = "Output")]
@@ -70,6 +77,28 @@ pub struct WriteArgs {
     /// The name of the writer in managedFields
     #[arg(long, value_name = "NAME", default_value = "kubectl-progrc")]
     pub field_manager: String,
+}
+
+/// What happens after a change.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Writing")]
+pub struct AfterArgs {
+    /// Watch new pods this long after a rollout; else twice their readiness period, at least 30s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub soak: Option<Duration>,
+    /// Leave a change whose rollout or check fails as it is
+    #[arg(long)]
+    pub no_rollback: bool,
+    /// Take the whole batch back if one change of it fails
+    #[arg(long, requires = "yes", conflicts_with = "no_rollback")]
+    pub atomic: bool,
+}
+
+impl AfterArgs {
+    /// What a run does after its writes.
+    pub fn after(&self, batch: bool) -> After {
+        After { rollback: !self.no_rollback, atomic: self.atomic, checks: true, soak: self.soak, batch }
+    }
 }
 
 /// How far a run goes.
@@ -147,8 +176,10 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.namespaces = session.inventory.scope.namespaces.iter().flatten().cloned().collect();
     let selected: Vec<Finding> = session.findings().cloned().collect();
-    let outcome = if args.write.yes || args.write.dry_run != DryRun::None {
-        batch::run(args, &mut run, &mut session, &selected)
+    let batch = args.write.yes || args.write.dry_run != DryRun::None;
+    run.after = args.after.after(false);
+    let outcome = if batch {
+        run_batch(args, &mut run, &mut session, &selected)
     } else {
         interactive::run(args, &mut run, &mut session, &selected)
     };
@@ -164,6 +195,25 @@ pub fn run(args: &FixArgs, shell: &Shell) -> Result<u8, CliError> {
     summary::finish(args, run, &session, &left)
 }
 
+/// Runs a batch to its end: what was changed is watched; with `--atomic`, all or nothing.
+pub fn run_batch(
+    args: &FixArgs,
+    run: &mut Run<'_>,
+    session: &mut Session,
+    selected: &[Finding],
+) -> Result<Vec<Left>, CliError> {
+    run.after = args.after.after(true);
+    let left = batch::run(args, run, session, selected)?;
+    run.look_after()?;
+    let failed = |settled: &Settled| settled.failure.is_some();
+    let failure = left.iter().find(|left| left.counts).map(|left| left.reason.clone());
+    let failure = failure.or_else(|| run.settled.iter().find(|it| failed(it)).and_then(|it| it.failure.clone()));
+    if let Some(why) = failure.filter(|_| run.after.atomic) {
+        run.take_all_back(&why)?;
+    }
+    Ok(left)
+}
+
 /// Context, server and namespaces, before anything is asked.
 pub fn announce(shell: &Shell, session: &Session) {
     let Origin::Cluster { connection, .. } = &session.origin else { return };
@@ -176,7 +226,7 @@ pub fn announce(shell: &Shell, session: &Session) {
 }
 
 /// A finding whose fix was not applied, and why.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Left {
     /// The finding.
     pub finding: Finding,

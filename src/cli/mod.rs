@@ -14,6 +14,7 @@ pub mod audit;
 pub mod init;
 pub mod rbac;
 pub mod diff;
+pub mod interrupt;
 pub mod prompt;
 pub mod fix;
 pub mod recover;

@@ -1,23 +1,18 @@
-//! Questions, in the way of `git add -p`: a line and Enter. And what a signal does meanwhile.
+//! Questions, in the way of `git add -p`: a line and Enter. A signal ends them.
 //!
 //! The terminal stays as it is, with its own line editing: a program that ends at a question has
 //! nothing to put back.
 
 use std::io::BufRead;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
 
 use dialoguer::theme::{SimpleTheme, Theme};
 
 use super::error::{CliError, code};
-use super::ui::{Ui, leave, safe};
+use super::interrupt::{Interrupt, PULSE};
+use super::ui::{Ui, safe};
 use crate::fix::Input;
 use crate::report::text::{Line, Role};
-
-/// How often a question looks for a signal.
-const PULSE: Duration = Duration::from_millis(50);
 
 /// The answers to "Apply this fix?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,51 +44,17 @@ const HELP: &[(&str, &str)] = &[
     ("?", "this help"),
 ];
 
-/// The signals that have arrived.
-#[derive(Clone, Debug, Default)]
-pub struct Interrupt {
-    count: Arc<AtomicU8>,
-}
-
-impl Interrupt {
-    /// Listens for Ctrl-C and SIGTERM. A question ends with the first; work is settled before the
-    /// program ends, unless a second one arrives.
-    pub fn listen(runtime: &tokio::runtime::Runtime, ui: &Ui) -> Self {
-        let this = Self::default();
-        let (listener, interactive) = (this.clone(), ui.is_interactive());
-        runtime.spawn(async move {
-            while next_signal().await {
-                if listener.count.fetch_add(1, Ordering::SeqCst) > 0 {
-                    leave(interactive, "\nInterrupted; `kubectl progrc history` shows what is in flight.", code::LOOK);
-                }
-            }
-        });
-        this
-    }
-
-    /// True once a signal has arrived.
-    pub fn is_set(&self) -> bool {
-        self.count.load(Ordering::SeqCst) > 0
-    }
-
-    /// Returns when a signal has arrived.
-    pub async fn wait(&self) {
-        while !self.is_set() {
-            tokio::time::sleep(PULSE).await;
-        }
-    }
-}
-
-async fn next_signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return false;
-    };
-    tokio::select! {
-        seen = interrupt.recv() => seen.is_some(),
-        seen = terminate.recv() => seen.is_some(),
-    }
+/// What to do with a rollout that somebody interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Wait on.
+    Wait,
+    /// Wait no longer for this rollout, and go on.
+    Stop,
+    /// Take the changes back that began it, and end.
+    Back,
+    /// End; it goes on by itself.
+    Leave,
 }
 
 /// Prints a question and reads the line that answers it.
@@ -120,6 +81,11 @@ fn read(ui: &Ui, interrupt: &Interrupt, question: &str) -> Result<String, CliErr
             }
         }
     }
+}
+
+/// A text from the cluster, fit for a spinner.
+pub fn shown(text: &str) -> String {
+    safe(text)
 }
 
 /// Asks what to do with a fix.
@@ -155,6 +121,27 @@ pub fn confirm(ui: &Ui, interrupt: &Interrupt, text: &str) -> Result<bool, CliEr
     SimpleTheme.format_confirm_prompt(&mut question, text, Some(false)).expect("a String takes text");
     let answer = read(ui, interrupt, question.trim_end())?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks what becomes of something long that somebody interrupted, which is described in a sentence.
+pub fn interrupted(ui: &Ui, interrupt: &Interrupt, state: &str, can_go_back: bool) -> Result<Way, CliError> {
+    let (keys, back) = if can_go_back { ("w,s,r,l,?", "[r]oll back, ") } else { ("w,s,l,?", "") };
+    ui.ask_lines(&[Line::of(Role::Strong, state)]);
+    let question = format!("[w]ait on, [s]top waiting, {back}[l]eave it and end? [{keys}]");
+    loop {
+        return Ok(match read(ui, interrupt, &question)?.to_ascii_lowercase().as_str() {
+            "" | "w" => Way::Wait,
+            "s" => Way::Stop,
+            "r" if can_go_back => Way::Back,
+            "l" | "q" => Way::Leave,
+            _ => {
+                let text = "  w goes on waiting, s waits no longer and goes on, r takes the change back, \
+                    l ends and leaves it to itself; Ctrl-C once more ends at once";
+                ui.ask_lines(&[Line::of(Role::Plain, text)]);
+                continue;
+            }
+        });
+    }
 }
 
 /// Asks one of a fix's questions, with its default, until the answer fits. `None` leaves it open.

@@ -162,9 +162,9 @@ fn paint(line: &Line, color: bool) -> String {
 
 /// Ends the program with the terminal as it was found.
 pub fn leave(interactive: bool, message: &str, code: u8) -> ! {
+    Ui::error_text(&format!("{message}\n"));
     if interactive {
-        let terminal = Term::stderr();
-        let _ = terminal.write_line(message).and_then(|()| terminal.show_cursor());
+        let _ = Term::stderr().show_cursor();
     }
     std::process::exit(i32::from(code));
 }

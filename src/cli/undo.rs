@@ -246,12 +246,11 @@ fn write(
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {
     let mut lines = Vec::new();
     for Planned { step, back, .. } in planned {
-        match back {
-            Some(back) => lines.extend(step_diff(back)),
-            None => {
-                let name = kubectl_name(&step.intent.object);
-                lines.push(Line::of(Role::Plain, &format!("  {name}, then: undo \"{}\"", step.intent.title)));
-            }
+        if let Some(back) = back {
+            lines.extend(step_diff(back));
+        } else {
+            let name = kubectl_name(&step.intent.object);
+            lines.push(Line::of(Role::Plain, &format!("  {name}, then: undo \"{}\"", step.intent.title)));
         }
         if let Some(lost) = &step.intent.irreversible {
             lines.push(Line::of(Role::Critical, "  does not come back: ").and(Role::Plain, lost));
@@ -301,7 +300,9 @@ fn finish(args: &UndoArgs, run: &Run<'_>, made: &[String], rest: &Rest) -> Resul
     if code == code::LOOK
         && let Some(entry) = entry
     {
-        let hint = format!("`kubectl progrc history {entry}` shows it");
+        let hint = format!(
+            "`kubectl progrc history {entry}` shows what was done, `kubectl progrc undo {entry}` takes it back"
+        );
         run.shell.ui.error(&CliError::new(format!("journal entry {entry} needs a look")).hint(hint));
     }
     Ok(code)

@@ -144,6 +144,10 @@ fn a_failed_rollout_stops_the_batch_unless_it_may_go_on() {
     let went_on = report(&goes_on.progrc(&[&TOKENS[..], &["--keep-going"]].concat()).run().expect_code(3));
     assert!(reasons(&went_on).iter().all(|reason| reason.contains("must specify")), "{went_on}");
     assert_eq!(["api", "web"].map(|name| patched(&goes_on, name)), [true, true]);
+    // What can't come up is not left to the controllers of the other tests.
+    for ns in [&stops, &goes_on] {
+        ["api", "web"].iter().for_each(|name| ns.delete(&format!("apps/v1/deployments/{name}")));
+    }
 }
 
 #[test]

@@ -5,10 +5,10 @@ use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, Rule, TestNamespace, WAIT};
+use crate::harness::{ControlPlane, Invocation, Rule, TestNamespace, WAIT};
 
 const BUDGETS: &str = "policy/v1/poddisruptionbudgets";
-const QUESTION: &str = "Apply this fix? [";
+pub(crate) const QUESTION: &str = "Apply this fix? [";
 
 /// A namespace with a Deployment of two pods for each name; nothing acts on them.
 pub(crate) fn workloads(names: &[&str]) -> TestNamespace {
@@ -33,17 +33,22 @@ spec:
 }
 
 /// A dialogue with the plugin.
-pub(crate) struct Talk(PtySession);
+pub(crate) struct Talk(pub(crate) PtySession);
 
 impl Talk {
     pub(crate) fn start(ns: &TestNamespace, words: &[&str]) -> Self {
-        let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
-        Self(spawn_command(ns.progrc(words).command(), Some(limit)).expect("a terminal can be opened"))
+        Self::with(&ns.progrc(words))
     }
 
-    /// `fix` of missing-pdb, which creates a budget for each Deployment.
+    /// A dialogue with the plugin as it is invoked.
+    pub(crate) fn with(invocation: &Invocation) -> Self {
+        let limit = u64::try_from(WAIT.as_millis()).expect("a minute fits");
+        Self(spawn_command(invocation.command(), Some(limit)).expect("a terminal can be opened"))
+    }
+
+    /// `fix` of missing-pdb, which creates a budget for each Deployment; no controller looks at it.
     fn fix(ns: &TestNamespace) -> Self {
-        Self::start(ns, &["fix", "--select", "missing-pdb"])
+        Self::start(ns, &["fix", "--select", "missing-pdb", "--wait=false"])
     }
 
     /// Waits for a text and returns what stood before it.
@@ -342,7 +347,7 @@ fn the_end_of_input_is_no_answer() {
 #[test]
 fn undo_asks_and_no_is_the_default() {
     let ns = workloads(&["a"]);
-    ns.progrc(&["fix", "--select", "missing-pdb", "--yes"]).run().expect_code(0);
+    ns.progrc(&["fix", "--select", "missing-pdb", "--yes", "--wait=false"]).run().expect_code(0);
     for answer in ["", "n"] {
         let mut talk = Talk::start(&ns, &["undo"]);
         assert!(talk.hear("Take these changes back? [y/N] ").contains("a-pdb"));

@@ -98,7 +98,7 @@ fn the_journal_is_private_and_ahead_of_each_write() {
     assert!(!text.contains("hunter2"), "{text}");
     let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = records.iter().map(|record| record["record"].as_str().unwrap()).collect();
-    assert_eq!(names, ["begin", "intent", "result", "intent", "result", "end"]);
+    assert_eq!(names, ["begin", "intent", "result", "intent", "result", "verify", "verify", "end"]);
     let intents: Vec<&Value> = records.iter().filter(|record| record["record"] == "intent").collect();
     let touched = intents.iter().map(|intent| format!("{} {}", intent["verb"], intent["object"]["kind"]));
     assert_eq!(touched.collect::<Vec<_>>(), ["\"patch\" \"ConfigMap\"", "\"patch\" \"Deployment\""]);

@@ -8,7 +8,7 @@ use crate::crash::{back, expect, lengths, unjournaled};
 use crate::fault::{Action, Asked, Fault, Place, Reply};
 use crate::proxy::Proxy;
 use crate::stage::{Stage, journal, told};
-use crate::stages::{in_parallel, sample, stages};
+use crate::stages::{conclude, in_parallel, sample, stages};
 
 /// Cases of `make test`.
 const MOST: usize = 75;
@@ -76,13 +76,7 @@ fn a_bad_answer_to_any_request_is_survived_and_told() {
     .into_iter()
     .flatten()
     .collect();
-    say(&format!("fault sweep: {total} bad answers on {} stages, {} failed", all.len(), failures.len()));
-    assert!(total > 0 && failures.is_empty(), "{}", failures.join("\n\n"));
-}
-
-#[expect(clippy::print_stderr, reason = "how many cases ran is part of the result")]
-fn say(line: &str) {
-    eprintln!("{line}");
+    conclude("fault sweep", total, failures);
 }
 
 fn run(stage: &Stage, case: Case) -> Result<(), String> {

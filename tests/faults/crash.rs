@@ -12,7 +12,7 @@ use crate::fault::{Fault, Place, Side};
 use crate::harness::{AuditEntry, Invocation};
 use crate::proxy::Proxy;
 use crate::stage::{Stage, journal, told};
-use crate::stages::{in_parallel, sample, stages};
+use crate::stages::{conclude, in_parallel, sample, stages};
 
 /// Cases of `make test`.
 const MOST: usize = 75;
@@ -66,13 +66,7 @@ fn a_process_killed_anywhere_loses_nothing() {
     .into_iter()
     .flatten()
     .collect();
-    eprint(&format!("crash sweep: {total} deaths on {} stages, {} failed", all.len(), failures.len()));
-    assert!(total > 0 && failures.is_empty(), "{}", failures.join("\n\n"));
-}
-
-#[expect(clippy::print_stderr, reason = "how many cases ran is part of the result")]
-fn eprint(line: &str) {
-    eprintln!("{line}");
+    conclude("crash sweep", total, failures);
 }
 
 /// Every death on every stage.

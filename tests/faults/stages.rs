@@ -131,6 +131,34 @@ fn report(ready: &[Stage], rows: &[String]) {
     eprintln!("rules whose fixes write and of which no fixture ran: {left:?}");
 }
 
+/// Stages on which cases fail for a reason that is known and not mended yet.
+const KNOWN: &[(&str, &str)] = &[
+    (
+        "insecure-flag/fires-guards",
+        "after a crash between a value and the restart of those who read it nobody restarts them",
+    ),
+    (
+        "broken-network-policy/fires",
+        "of several changes of one list that an interrupted undo has taken back in part, the next undo takes its own work for \
+     somebody else's; and the rule finds fault with port 53 of the DNS rule that it has made itself",
+    ),
+];
+
+/// Prints how a sweep ended, and panics if a case failed for a reason that is not known.
+#[expect(clippy::print_stderr, reason = "how many cases ran, and which fail, is the result")]
+pub(crate) fn conclude(sweep: &str, cases: usize, failures: Vec<String>) {
+    let known = |failure: &str| KNOWN.iter().find(|(stage, _)| failure.starts_with(stage));
+    let (expected, other): (Vec<String>, Vec<String>) = failures.into_iter().partition(|it| known(it).is_some());
+    let stages = stages().len();
+    eprintln!("{sweep}: {cases} cases on {stages} stages, {} known to fail, {} failed", expected.len(), other.len());
+    for failure in &expected {
+        let why = known(failure).map_or("", |(_, why)| why);
+        eprintln!("KNOWN DEFECT ({why}): {}", failure.lines().next().unwrap_or_default());
+    }
+    assert!(cases > 0 && other.is_empty(), "{}", other.join("\n\n"));
+    assert!(!is_long() || !expected.is_empty(), "no known defect showed: take them off the list");
+}
+
 /// Does some work with a few threads; the results in no order.
 pub(crate) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let queue = Mutex::new(VecDeque::from(items));

@@ -11,5 +11,7 @@ pub mod refresh;
 pub mod objects;
 pub mod access;
 pub mod write;
+pub mod follow;
 pub mod condition;
 pub mod rollout;
+pub mod checks;

@@ -1,129 +1,80 @@
-//! Waiting for a rollout, as `kubectl rollout status` does, with a watch; and giving up early when
+//! Waiting for a rollout, as `kubectl rollout status` does, with watches; and giving up early when
 //! its pods can't start.
 
 use std::time::Duration;
 
-use futures::TryStreamExt;
-use http::Request;
-use kube::core::WatchEvent;
 use serde_json::Value;
+use tokio::sync::watch::Sender;
 use tokio::time::Instant;
 
 use super::connect::Connection;
-use super::list::encode;
-use super::objects;
+use super::follow::{Query, View, follow};
+use super::objects::{self, GetError};
 use crate::model::ObjectRef;
+use crate::model::selector::Selector;
 
-/// How a rollout stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Going on: what is awaited.
-    Waiting(String),
-    /// All pods are of the new template and available.
-    Complete,
-    /// It will not end by itself: why.
-    Failed(String),
+mod judge;
+mod revision;
+mod trouble;
+
+pub use judge::{Progress, judge};
+pub use revision::Revision;
+
+use trouble::{Patience, Verdict};
+
+/// The pause before an object is read again that could not be read.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What is watched while a workload rolls out.
+struct Board {
+    queries: [Query; 4],
+    workload: Sender<View>,
+    pods: Sender<View>,
+    sets: Sender<View>,
+    events: Sender<View>,
 }
 
-/// Reasons for which a container waits and that no patience mends.
-const FATAL: [&str; 6] = [
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "RunContainerError",
-];
-
-/// Judges a workload as served.
-pub fn judge(workload: &Value) -> Progress {
-    let number = |pointer: &str| workload.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    if number("/status/observedGeneration") < number("/metadata/generation") {
-        return Progress::Waiting("the controller has not seen the change yet".to_owned());
-    }
-    match workload.get("kind").and_then(Value::as_str).unwrap_or_default() {
-        "Deployment" => judge_deployment(workload, number),
-        "StatefulSet" => judge_stateful_set(workload, number),
-        "DaemonSet" => {
-            let desired = number("/status/desiredNumberScheduled");
-            let updated = number("/status/updatedNumberScheduled");
-            let available = number("/status/numberAvailable");
-            progress(updated.min(available), desired)
-        }
-        _ => Progress::Complete,
-    }
-}
-
-fn progress(ready: i64, wanted: i64) -> Progress {
-    if ready >= wanted {
-        Progress::Complete
-    } else {
-        Progress::Waiting(format!("{ready} of {wanted} pods are new and ready"))
-    }
-}
-
-fn judge_deployment(workload: &Value, number: impl Fn(&str) -> i64) -> Progress {
-    let conditions = workload.pointer("/status/conditions").and_then(Value::as_array);
-    for condition in conditions.into_iter().flatten() {
-        let text = |key: &str| condition.get(key).and_then(Value::as_str).unwrap_or_default();
-        if text("type") == "Progressing" && text("reason") == "ProgressDeadlineExceeded" {
-            return Progress::Failed(format!("it exceeded its progress deadline: {}", text("message")));
-        }
-        if text("type") == "ReplicaFailure" && text("status") == "True" {
-            return Progress::Failed(format!("{}: {}", text("reason"), text("message")));
+impl Board {
+    fn new(object: &ObjectRef, workload: &Value) -> Self {
+        let namespace = object.namespace.as_deref();
+        let selector = selector_of(workload).text();
+        let named = format!("metadata.name={}", object.name);
+        Self {
+            queries: [
+                Query::at(objects::collection_path(object)).fields(&named),
+                Query::new("v1", "pods", namespace).labels(&selector),
+                Query::new("apps/v1", "replicasets", namespace).labels(&selector),
+                Query::new("v1", "events", namespace).fields("type!=Normal"),
+            ],
+            workload: Sender::default(),
+            pods: Sender::default(),
+            sets: Sender::default(),
+            events: Sender::default(),
         }
     }
-    let wanted = workload.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let updated = number("/status/updatedReplicas");
-    if updated < wanted {
-        return Progress::Waiting(format!("{updated} of {wanted} pods are new"));
-    }
-    let total = number("/status/replicas");
-    if total > updated {
-        return Progress::Waiting(format!("{} old pods are still ending", total - updated));
-    }
-    progress(number("/status/availableReplicas"), updated)
-}
 
-fn judge_stateful_set(workload: &Value, number: impl Fn(&str) -> i64) -> Progress {
-    let wanted = workload.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let ready = number("/status/readyReplicas");
-    if ready < wanted {
-        return Progress::Waiting(format!("{ready} of {wanted} pods are ready"));
-    }
-    let partition = number("/spec/updateStrategy/rollingUpdate/partition");
-    if partition > 0 {
-        return progress(number("/status/updatedReplicas"), wanted - partition);
-    }
-    let revision = |key: &str| workload.pointer(&format!("/status/{key}")).cloned();
-    if revision("updateRevision") == revision("currentRevision") {
-        Progress::Complete
-    } else {
-        Progress::Waiting(format!("{} of {wanted} pods are new", number("/status/updatedReplicas")))
-    }
-}
-
-/// Why a pod that is younger than the change can't start.
-fn stuck(pods: &Value, since: jiff::Timestamp) -> Option<String> {
-    let pods = pods.get("items").and_then(Value::as_array)?;
-    for pod in pods {
-        let made = pod.pointer("/metadata/creationTimestamp").and_then(Value::as_str)?.parse::<jiff::Timestamp>();
-        // Timestamps of the API have whole seconds.
-        if made.is_ok_and(|made| made.as_second() < since.as_second()) {
-            continue;
-        }
-        let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
-        let statuses = statuses.iter().filter_map(|list| pod.pointer(list)?.as_array()).flatten();
-        for status in statuses {
-            let reason = status.pointer("/state/waiting/reason").and_then(Value::as_str).unwrap_or_default();
-            let restarts = status.get("restartCount").and_then(Value::as_i64).unwrap_or(0);
-            if FATAL.contains(&reason) || (reason == "CrashLoopBackOff" && restarts >= 2) {
-                return Some(format!("Pod/{name}: {reason}"));
+    /// Keeps all of it up to date; never returns.
+    async fn follow(&self, connection: &Connection, has_sets: bool) {
+        let [workload, pods, sets, events] = &self.queries;
+        let sets = async {
+            if has_sets {
+                follow(connection, sets, &self.sets).await;
+            } else {
+                std::future::pending::<()>().await;
             }
-        }
+        };
+        tokio::join!(
+            follow(connection, workload, &self.workload),
+            follow(connection, pods, &self.pods),
+            sets,
+            follow(connection, events, &self.events),
+        );
     }
-    None
+}
+
+/// The selector of a workload.
+pub fn selector_of(workload: &Value) -> Selector {
+    workload.pointer("/spec/selector").and_then(|it| serde_json::from_value(it.clone()).ok()).unwrap_or_default()
 }
 
 /// Waits until a rollout is complete, can't be, or the time is over. `report` hears each new state.
@@ -133,115 +84,140 @@ pub async fn wait(
     timeout: Duration,
     report: &mut (dyn FnMut(&str) + Send),
 ) -> Progress {
-    let (started, since) = (Instant::now(), jiff::Timestamp::now());
+    let (deadline, since) = (Instant::now() + timeout, jiff::Timestamp::now());
+    let first = loop {
+        match objects::get(connection, object, None).await {
+            Ok(workload) => break workload,
+            Err(error @ GetError::Transport { .. }) if Instant::now() < deadline => {
+                report(&error.to_string());
+                tokio::time::sleep(PAUSE.min(deadline - Instant::now())).await;
+            }
+            Err(error) => return Progress::Failed(error.to_string()),
+        }
+    };
+    if let Some(why) = judge::not_waitable(&first) {
+        return Progress::NotWaitable(why);
+    }
+    let board = Board::new(object, &first);
+    let has_sets = object.kind == "Deployment";
+    let mut patience = Patience::new(since);
+    let watching = observe(&board, &mut patience, (deadline, timeout), report);
+    tokio::select! {
+        end = watching => end,
+        () = board.follow(connection, has_sets) => Progress::Failed("nothing is watched any more".to_owned()),
+    }
+}
+
+/// Looks at the board whenever something on it changes.
+async fn observe(
+    board: &Board,
+    patience: &mut Patience,
+    (deadline, timeout): (Instant, Duration),
+    report: &mut (dyn FnMut(&str) + Send),
+) -> Progress {
+    let (mut workload, mut pods) = (board.workload.subscribe(), board.pods.subscribe());
+    let (mut sets, mut events) = (board.sets.subscribe(), board.events.subscribe());
     let mut last = String::new();
     loop {
-        let workload = match objects::get(connection, object, None).await {
-            Ok(workload) => workload,
-            Err(error) => return Progress::Failed(error.to_string()),
-        };
-        match judge(&workload) {
-            Progress::Waiting(what) if what != last => {
-                report(&what);
-                last = what;
+        let mut wake = deadline;
+        let state = look(&workload.borrow_and_update());
+        match state {
+            Seen::Progress(Progress::Waiting(what), object) => {
+                if what != last {
+                    report(&what);
+                    last = what;
+                }
+                let scene = trouble::Scene {
+                    workload: &object,
+                    pods: &pods.borrow_and_update(),
+                    sets: &sets.borrow_and_update(),
+                    events: &events.borrow_and_update(),
+                };
+                match patience.judge(&scene, Instant::now()) {
+                    Verdict::Hopeless(why) => return Progress::Failed(why),
+                    Verdict::Until(at) => wake = wake.min(at),
+                    Verdict::Well => {}
+                }
             }
-            Progress::Waiting(_) => {}
-            end => return end,
+            Seen::Progress(end, _) => return end,
+            Seen::Nothing(why) => last = why,
         }
-        if let Some(why) = pods_stuck(connection, object, &workload, since).await {
-            return Progress::Failed(why);
-        }
-        let left = timeout.saturating_sub(started.elapsed());
-        if left.is_zero() {
+        if Instant::now() >= deadline {
             return Progress::Failed(format!("not complete after {} s: {last}", timeout.as_secs()));
         }
-        // A change of the workload ends the wait at once; its pods are looked at now and then.
-        let pause = left.min(Duration::from_secs(2));
-        let _ = tokio::time::timeout(pause, next_change(connection, object, &workload)).await;
-    }
-}
-
-async fn pods_stuck(
-    connection: &Connection,
-    object: &ObjectRef,
-    workload: &Value,
-    since: jiff::Timestamp,
-) -> Option<String> {
-    let selector: crate::model::selector::Selector =
-        serde_json::from_value(workload.pointer("/spec/selector")?.clone()).ok()?;
-    let path = super::resources::list_path("v1", "pods", object.namespace.as_deref());
-    let mut body = Vec::new();
-    let query = format!("{path}?limit=500&labelSelector={}", encode(&selector.text()));
-    let head = connection.read_into(&query, &mut body).await.ok()?;
-    if head.status != 200 {
-        return None;
-    }
-    stuck(&serde_json::from_slice(&body).ok()?, since)
-}
-
-/// Returns when the object changes; for ever if it can't be watched, which the caller bounds.
-async fn next_change(connection: &Connection, object: &ObjectRef, seen: &Value) {
-    let version = seen.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
-    let path = format!(
-        "{}?watch=1&fieldSelector={}&resourceVersion={version}",
-        objects::collection_path(object),
-        encode(&format!("metadata.name={}", object.name)),
-    );
-    let request = Request::get(path).body(Vec::new()).expect("paths of objects are URIs");
-    if let Ok(events) = connection.read_client().request_events::<Value>(request).await {
-        let mut events = std::pin::pin!(events);
-        if let Ok(Some(WatchEvent::Modified(_) | WatchEvent::Deleted(_))) = events.try_next().await {
-            return;
+        tokio::select! {
+            _ = workload.changed() => {}
+            _ = pods.changed() => {}
+            _ = sets.changed() => {}
+            _ = events.changed() => {}
+            () = tokio::time::sleep_until(wake) => {}
         }
     }
-    std::future::pending::<()>().await;
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
+enum Seen {
+    Progress(Progress, Value),
+    Nothing(String),
+}
 
-    fn deployment(status: &Value) -> Value {
-        json!({"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status})
+fn look(view: &View) -> Seen {
+    match view {
+        View::Unread => Seen::Nothing("nothing seen yet".to_owned()),
+        View::Failing(why) => Seen::Nothing(why.clone()),
+        View::Refused(why) => {
+            Seen::Progress(Progress::Failed(format!("its state may not be read: {why}")), Value::Null)
+        }
+        View::Objects(objects) => match objects.values().next() {
+            Some(object) => Seen::Progress(judge(object), object.clone()),
+            None => Seen::Progress(Progress::Failed("it was deleted".to_owned()), Value::Null),
+        },
     }
+}
 
-    #[test]
-    fn a_deployment_is_judged_as_kubectl_does() {
-        let waiting = |text: &str| Progress::Waiting(text.to_owned());
-        assert_eq!(
-            judge(&deployment(&json!({"observedGeneration": 1}))),
-            waiting("the controller has not seen the change yet")
-        );
-        let new = |updated: i64, total: i64, available: i64| {
-            judge(&deployment(
-                &json!({"observedGeneration": 2, "updatedReplicas": updated, "replicas": total, "availableReplicas": available}),
-            ))
-        };
-        assert_eq!(new(1, 4, 3), waiting("1 of 3 pods are new"));
-        assert_eq!(new(3, 4, 3), waiting("1 old pods are still ending"));
-        assert_eq!(new(3, 3, 2), waiting("2 of 3 pods are new and ready"));
-        assert_eq!(new(3, 3, 3), Progress::Complete);
-    }
+/// The pods of a StatefulSet that are not ready and not of its newest revision, once its
+/// controller has seen that: it waits for them before it replaces them. Each with its uid and as
+/// it is.
+pub async fn outdated_pods(
+    connection: &Connection,
+    object: &ObjectRef,
+) -> Result<Vec<(ObjectRef, String, Value)>, String> {
+    let number = |workload: &Value, pointer: &str| workload.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let view = Sender::default();
+    let named = format!("metadata.name={}", object.name);
+    let query = Query::at(objects::collection_path(object)).fields(&named);
+    let mut seen = view.subscribe();
+    let workload = tokio::select! {
+        seen = seen.wait_for(|view: &View| view.objects().any(|workload| {
+            number(workload, "/status/observedGeneration") >= number(workload, "/metadata/generation")
+        })) => seen.ok().and_then(|view| view.objects().next().cloned()),
+        () = follow(connection, &query, &view) => None,
+        () = tokio::time::sleep(SEEN) => None,
+    };
+    let workload = workload.ok_or("its controller has not seen the change".to_owned())?;
+    let pods = Query::new("v1", "pods", object.namespace.as_deref()).labels(&selector_of(&workload).text());
+    let pods = pods.read(connection).await?;
+    let revision = Revision::of(&workload, &View::Unread);
+    let ours = |pod: &Value| {
+        let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        owners.into_iter().flatten().any(|owner| owner.get("uid") == workload.pointer("/metadata/uid"))
+    };
+    let outdated = |pod: &&Value| {
+        let leaving = pod.pointer("/metadata/deletionTimestamp").is_some();
+        ours(pod) && !leaving && !is_ready(pod) && !revision.has(pod, jiff::Timestamp::now())
+    };
+    let named = |pod: &Value| {
+        let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let pod_ref = ObjectRef::new("v1", "Pod", object.namespace.as_deref(), &text("/metadata/name"));
+        (pod_ref, text("/metadata/uid"), pod.clone())
+    };
+    Ok(pods.objects().filter(outdated).map(named).collect())
+}
 
-    #[test]
-    fn quota_and_deadline_fail_at_once() {
-        let failed = |kind: &str, reason: &str| {
-            let condition = json!({"type": kind, "status": "True", "reason": reason, "message": "m"});
-            judge(&deployment(&json!({"observedGeneration": 2, "conditions": [condition]})))
-        };
-        assert!(matches!(failed("ReplicaFailure", "FailedCreate"), Progress::Failed(_)));
-        assert!(matches!(failed("Progressing", "ProgressDeadlineExceeded"), Progress::Failed(_)));
-    }
+/// How long a controller may take to see a change.
+const SEEN: Duration = Duration::from_secs(30);
 
-    #[test]
-    fn only_pods_of_the_change_count_as_stuck() {
-        let pod = |made: &str| {
-            json!({"items": [{"metadata": {"name": "p", "creationTimestamp": made},
-            "status": {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}}]})
-        };
-        let since = "2026-01-01T00:00:10Z".parse().unwrap();
-        assert_eq!(stuck(&pod("2026-01-01T00:00:11Z"), since).as_deref(), Some("Pod/p: ImagePullBackOff"));
-        assert_eq!(stuck(&pod("2026-01-01T00:00:09Z"), since), None);
-    }
+/// True if a pod takes part in its Services.
+pub fn is_ready(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|it| it["type"] == "Ready" && it["status"] == "True")
 }

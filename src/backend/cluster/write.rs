@@ -1,13 +1,14 @@
 //! One write, dry or real, and what its answer means.
 //!
-//! A write is sent once. After an answer that leaves open whether it was carried out, the object
-//! is read and compared; nothing is sent again.
+//! A write is sent again only after an answer that proves that nothing was done. After one that
+//! leaves that open the object is read and compared; nothing is sent again.
 
 use http::{Method, Request};
+use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation};
 use serde_json::Value;
 
-use super::answer::Status;
-use super::connect::{Connection, RawResponse};
+use super::answer::{Status, shorten};
+use super::connect::{Connection, RawResponse, write_pause};
 use super::list::encode;
 use super::objects::{self, GetError};
 use crate::model::ObjectRef;
@@ -143,31 +144,54 @@ impl Write {
     }
 }
 
-/// Sends a write and says what became of it.
+/// How often a write is sent in all that the server turned away because it is busy.
+const BUSY_TRIES: usize = 3;
+/// How often in all while an admission webhook does not answer.
+const WEBHOOK_TRIES: usize = 2;
+
+/// Sends a write and says what became of it. It is sent again only after an answer that proves
+/// that nothing was done.
 pub async fn send(connection: &Connection, request: &Write, options: &Options, dry: bool) -> Answer {
-    match connection.write(request.build(options, dry)).await {
-        Ok(response) => classify(connection, request, response, dry).await,
-        Err(error) if error.never_sent() => {
-            let reasons = vec![format!("{}: {error}", connection.server)];
-            Answer::Refused {
-                code: 0,
-                reasons,
-                hint: Some("check the connection and run the command again".to_owned()),
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let response = match connection.write(request.build(options, dry)).await {
+            Ok(response) => response,
+            Err(error) if error.never_sent() => {
+                let reasons = vec![format!("{}: {error}", connection.server)];
+                let hint = Some("check the connection and run the command again".to_owned());
+                return Answer::Refused { code: 0, reasons, hint };
             }
+            Err(error) if dry => return Answer::Refused { code: 0, reasons: vec![error.to_string()], hint: None },
+            Err(error) => return look(connection, request, &error.to_string()).await,
+        };
+        let most = match response.status {
+            429 => BUSY_TRIES,
+            500 if is_webhook_failure(&Status::of(&response.body)) => WEBHOOK_TRIES,
+            _ => 1,
+        };
+        if tries >= most {
+            return classify(connection, request, response, dry).await;
         }
-        Err(error) if dry => Answer::Refused { code: 0, reasons: vec![error.to_string()], hint: None },
-        Err(error) => look(connection, request, &error.to_string()).await,
+        tokio::time::sleep(write_pause(response.retry_after)).await;
     }
+}
+
+/// An admission webhook did not answer: the write was not carried out.
+fn is_webhook_failure(status: &Status) -> bool {
+    status.message.contains("failed calling webhook")
 }
 
 async fn classify(connection: &Connection, request: &Write, response: RawResponse, dry: bool) -> Answer {
     let status = Status::of(&response.body);
     match response.status {
-        200..=202 => done(request, response),
+        200..=202 => done(request, response, dry),
         422 if status.is_failed_guard() => failed_guard(connection, request).await,
-        503 | 504 if !dry => look(connection, request, &format!("{} {}", response.status, status.message)).await,
-        500 if !dry && !status.message.contains("failed calling webhook") => {
-            look(connection, request, &format!("500 {}", super::answer::shorten(&status.message))).await
+        503 | 504 if !dry => {
+            look(connection, request, &format!("{} {}", response.status, shorten(&status.message))).await
+        }
+        500 if !dry && !is_webhook_failure(&status) => {
+            look(connection, request, &format!("500 {}", shorten(&status.message))).await
         }
         code => {
             let hint = hint(code, &status);
@@ -178,12 +202,61 @@ async fn classify(connection: &Connection, request: &Write, response: RawRespons
     }
 }
 
-fn done(request: &Write, response: RawResponse) -> Answer {
-    let object = match request {
+fn done(request: &Write, response: RawResponse, dry: bool) -> Answer {
+    let object: Value = match request {
         Write::Delete { .. } => Value::Null,
         _ => serde_json::from_slice(&response.body).unwrap_or_default(),
     };
+    if let Write::Patch { object: name, guarded, .. } = request {
+        let version = |object: &Value| object.pointer("/metadata/resourceVersion").cloned();
+        let same = version(&object).is_some() && version(&object) == version(&guarded.after);
+        if same && !dry && !stands(guarded, &object) {
+            let reason = format!("reverted by admission: the server accepted the patch and left {name} as it was");
+            let hint = Some("a mutating webhook or policy takes the change back".to_owned());
+            return Answer::Refused { code: response.status, reasons: vec![reason], hint };
+        }
+    }
     Answer::Done { object, code: response.status, warnings: response.warnings }
+}
+
+/// True if everything that a patch sets stands in an object: the server may have added to it.
+fn stands(guarded: &Guarded, live: &Value) -> bool {
+    guarded.patch.0.iter().all(|operation| match operation {
+        PatchOperation::Test(test) if test.path.as_str() == "/metadata/uid" => {
+            live.pointer("/metadata/uid") == Some(&test.value)
+        }
+        PatchOperation::Add(AddOperation { path, value })
+        | PatchOperation::Replace(ReplaceOperation { path, value }) => {
+            let path = path.to_string();
+            match path.strip_suffix("/-") {
+                Some(list) => live.pointer(list).and_then(Value::as_array).is_some_and(|list| list.contains(value)),
+                None if path == "/metadata/resourceVersion" => true,
+                None => live.pointer(&path).is_some_and(|found| covers(found, value)),
+            }
+        }
+        PatchOperation::Remove(RemoveOperation { path }) => {
+            let path = path.to_string();
+            let parent = patch::parent_of(&path);
+            match guarded.after.pointer(parent) {
+                Some(list @ Value::Array(_)) => live.pointer(parent).is_some_and(|found| covers(found, list)),
+                _ => live.pointer(&path).is_none(),
+            }
+        }
+        _ => true,
+    })
+}
+
+/// True if a value has all that is wanted; members that the server has added do not disturb.
+fn covers(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| found.get(key).is_some_and(|found| covers(found, value)))
+        }
+        (Value::Array(found), Value::Array(wanted)) => {
+            found.len() == wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| covers(found, wanted))
+        }
+        _ => found == wanted,
+    }
 }
 
 /// The server does not say which guard failed; the object does.
@@ -231,8 +304,7 @@ pub fn settle(request: &Write, live: Option<Value>, why: &str) -> Answer {
             }
         }
         (Write::Patch { guarded, .. }, Some(live)) => {
-            let wanted = crate::plan::change::between(&live, &guarded.after);
-            if wanted.is_empty() {
+            if stands(guarded, &live) {
                 Answer::Done { object: live, code: 0, warnings: Vec::new() }
             } else if patch::failed_tests(&guarded.patch, &live).is_empty() {
                 refused(format!("{why}; the object is as it was"))
@@ -259,23 +331,35 @@ fn hint(code: u16, status: &Status) -> Option<String> {
             400 if message.contains("does not support dry run") => {
                 "a webhook can't be dry-run; --allow-no-dry-run writes without it"
             }
-            401 => "the credentials have expired: log in again",
-            403 if message.contains("exceeded quota") || message.contains("must specify") => {
-                "a ResourceQuota of the namespace refuses it: see missing-limit-range and quota-exhausted"
-            }
-            403 if message.contains("violates PodSecurity") => {
-                "the namespace enforces a Pod Security Standard: see insecure-security-context"
-            }
-            403 if message.contains("being terminated") => "the namespace is being deleted",
-            403 => "the user may not do this: `kubectl auth can-i` shows what it may",
+            400 => "the request is malformed: please report it",
+            401 => "the credentials have expired: log in again, then run the command again",
+            403 => forbidden(status),
             404 => "the object does not exist any more: audit again",
             409 if status.reason == "AlreadyExists" => "somebody has made it meanwhile: audit again",
             409 => "somebody changed it meanwhile: audit again",
-            413 => "the patch is too large",
+            413 => "the patch is too large: please report it",
+            422 if message.contains("ValidatingAdmissionPolicy") => "a policy of the cluster refuses it",
             429 => "the server is busy: run the command again later",
-            500 => "an admission webhook does not answer",
+            500 => "an admission webhook does not answer: nothing was changed",
             _ => return None,
         }
         .to_owned(),
     )
+}
+
+/// Who forbids: the rights of the user, a quota, the namespace or a policy.
+fn forbidden(status: &Status) -> &'static str {
+    let message = &status.message;
+    let says = |text: &str| message.contains(text);
+    if status.details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating") || says("being terminated") {
+        "the namespace is being deleted: audit again"
+    } else if says("exceeded quota") || says("must specify") || says("failed quota") {
+        "a ResourceQuota of the namespace refuses it: see missing-limit-range and quota-exhausted"
+    } else if says("violates PodSecurity") {
+        "the namespace enforces a Pod Security Standard: see insecure-security-context"
+    } else if says("denied the request") || says("denied request") {
+        "a policy of the cluster refuses it"
+    } else {
+        "the user may not do this: `kubectl auth can-i` shows what it may"
+    }
 }

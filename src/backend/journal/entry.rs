@@ -96,7 +96,7 @@ impl Entry {
                 }
             }
             Record::End { status, .. } => self.end = Some(status),
-            Record::Begin(_) | Record::Verify { .. } => {}
+            Record::Begin(_) | Record::Verify { .. } | Record::Rollback { .. } => {}
         }
     }
 
@@ -124,9 +124,13 @@ impl Entry {
         self.steps.iter().filter(|step| step.state() == StepState::Open)
     }
 
-    /// The steps that changed something, in the order in which they did.
+    /// The steps that changed something and still stand, in the order in which they did: neither
+    /// those that a rollback took back nor the rollback itself.
     pub fn applied(&self) -> impl Iterator<Item = &StepEntry> {
-        self.steps.iter().filter(|step| step.state() == StepState::Applied)
+        let done = |step: &&StepEntry| step.state() == StepState::Applied;
+        let back: Vec<usize> = self.steps.iter().filter(done).filter_map(|step| step.intent.takes_back).collect();
+        let stands = move |step: &&StepEntry| step.intent.takes_back.is_none() && !back.contains(&step.intent.step);
+        self.steps.iter().filter(done).filter(stands)
     }
 
     /// How it stands, in one word.

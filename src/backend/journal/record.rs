@@ -37,9 +37,18 @@ pub enum Record {
         /// When.
         time: jiff::Timestamp,
     },
+    /// Written before steps of the same entry are taken back.
+    Rollback {
+        /// The steps.
+        steps: Vec<usize>,
+        /// Why.
+        reason: String,
+        /// When.
+        time: jiff::Timestamp,
+    },
     /// The last line of a run that came to its end.
     End {
-        /// `done`, `partial`, `interrupted`.
+        /// `done`, `partial`, `rolled-back`, `interrupted`.
         status: String,
         /// When.
         time: jiff::Timestamp,
@@ -134,6 +143,9 @@ pub struct Intent {
     /// What can't be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irreversible: Option<String>,
+    /// The earlier step of this entry that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<usize>,
     /// When.
     pub time: jiff::Timestamp,
 }

@@ -20,6 +20,7 @@ fn end() -> Record {
 fn intent() -> Record {
     Record::Intent(Intent {
         step: 0,
+        takes_back: None,
         rule: "rule".to_owned(),
         title: "title".to_owned(),
         verb: Verb::Patch,

@@ -19,7 +19,7 @@ use crate::plan::seen;
 mod wave;
 
 /// Applies, or tries, every fix that the flags allow.
-pub fn run(
+pub(super) fn run(
     args: &FixArgs,
     run: &mut Run<'_>,
     session: &mut Session,

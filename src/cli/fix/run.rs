@@ -5,34 +5,38 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::settled::{Failure, Settled};
 use super::{DryRun, WriteArgs};
 use crate::backend::change::{self, Prepared, Purpose, Refusal};
+use crate::backend::cluster::checks::{self, Check};
 use crate::backend::cluster::connect::Connection;
 use crate::backend::cluster::load::Identity;
-use crate::backend::cluster::rollout::{self, Progress};
-use crate::backend::cluster::write::Options;
+use crate::backend::cluster::write::{Options, Write};
 use crate::backend::journal::{Begin, JournalError, Outcome, Record, SCHEMA, StepResult, Writer};
 use crate::cli::Shell;
 use crate::cli::error::{CliError, code};
 use crate::cli::history::{journal, notice_open};
-use crate::cli::prompt::Interrupt;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::session::cluster_of;
 use crate::fix::Step;
 use crate::model::{ObjectRef, Subject};
 
-/// What became of a fix.
-#[derive(Clone, Debug)]
-pub struct Settled {
-    /// The rule.
-    pub rule: String,
-    /// The fix in words.
-    pub title: String,
-    /// The object of the finding.
-    pub object: Subject,
-    /// The answers to its requests.
-    pub results: Vec<(ObjectRef, StepResult)>,
-    /// Why it is not whole, if it is not.
-    pub failure: Option<String>,
+/// How often a step is built anew after it lost a race against another writer.
+const RACES: usize = 3;
+
+/// What happens after a write; by default, as for `undo`, rollouts are waited for and no more.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct After {
+    /// Takes a change back whose rollout or check fails.
+    pub rollback: bool,
+    /// Takes the whole batch back if one change of it fails.
+    pub atomic: bool,
+    /// Looks whether a change does what it should.
+    pub checks: bool,
+    /// How long what rolled out is watched; by its probes if nobody says.
+    pub soak: Option<Duration>,
+    /// True if nobody is asked: what can wait is looked at together at the end.
+    pub batch: bool,
 }
 
 /// A run that writes.
@@ -47,6 +51,8 @@ pub struct Run<'a> {
     pub identity: Identity,
     /// How requests are sent.
     pub options: Options,
+    /// What happens after a write.
+    pub after: After,
     /// Signals.
     pub interrupt: Interrupt,
     /// What was done.
@@ -61,7 +67,9 @@ pub struct Run<'a> {
     pub undoes: Option<String>,
     /// The namespaces that it is about; none for all.
     pub namespaces: Vec<String>,
-    wait: Option<Duration>,
+    /// What is still to be looked at, each with the fix that it belongs to.
+    pub(super) watchlist: Vec<(usize, Check)>,
+    pub(super) wait: Option<Duration>,
     writer: Option<Writer>,
     steps: usize,
     has_sent: bool,
@@ -80,6 +88,7 @@ impl<'a> Run<'a> {
         Self {
             interrupt: Interrupt::listen(runtime, &shell.ui),
             options: write.options(),
+            after: After::default(),
             namespaces: Vec::new(),
             wait: (write.wait && write.dry_run == DryRun::None).then_some(write.timeout),
             shell,
@@ -91,6 +100,7 @@ impl<'a> Run<'a> {
             needs_look: false,
             command: "fix",
             undoes: None,
+            watchlist: Vec::new(),
             writer: None,
             steps: 0,
             has_sent: false,
@@ -100,6 +110,17 @@ impl<'a> Run<'a> {
     /// The journal entry, once something was written.
     pub fn entry(&self) -> Option<&str> {
         self.writer.as_ref().map(Writer::id)
+    }
+
+    /// True if something that was written stands.
+    pub fn stands(&self) -> bool {
+        let unclear = |settled: &Settled| settled.results.iter().any(|it| it.1.outcome == Outcome::Ambiguous);
+        self.settled.iter().any(|settled| (!settled.steps.is_empty() && !settled.taken_back) || unclear(settled))
+    }
+
+    /// True if rollouts are waited for.
+    pub fn waits(&self) -> bool {
+        self.wait.is_some()
     }
 
     /// Reads, builds and dry-runs the steps of a fix.
@@ -122,40 +143,98 @@ impl<'a> Run<'a> {
     }
 
     /// Sends prepared steps in order and waits for the rollouts they start. Stops at the first
-    /// that is not carried out.
+    /// that is not carried out; takes the fix back if its rollout fails.
     pub fn apply(&mut self, purpose: &Purpose, object: &Subject, prepared: &[Prepared]) -> Result<bool, CliError> {
-        let mut settled = Settled {
-            rule: purpose.rule.clone(),
-            title: purpose.title.clone(),
-            object: object.clone(),
-            results: Vec::new(),
-            failure: None,
-        };
+        let index = self.settled.len();
+        self.settled.push(Settled::new(purpose, object));
+        match self.carry_out(index, purpose, prepared)? {
+            Some(failure) => self.fail(index, failure)?,
+            None if !self.after.batch => self.look_after()?,
+            None => {}
+        }
+        Ok(self.settled[index].failure.is_none())
+    }
+
+    /// Says that the fixes from this one on take effect with a later rollout of these workloads: if
+    /// that fails, they are taken back with it.
+    pub fn awaits(&mut self, from: usize, workloads: &[Subject]) {
+        for settled in self.settled.iter_mut().skip(from) {
+            settled.awaits.extend(workloads.iter().map(|workload| (**workload).clone()));
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        index: usize,
+        purpose: &Purpose,
+        prepared: &[Prepared],
+    ) -> Result<Option<Failure>, CliError> {
         for step in prepared {
             if self.interrupt.is_set() {
-                settled.failure = Some("interrupted before it was sent".to_owned());
-                self.interrupted = true;
-                break;
+                return Ok(Some(Failure::Interrupted("interrupted before it was sent".to_owned())));
             }
-            let result = self.commit(purpose, step)?;
-            self.report(step, &result);
+            let check = self.check_before(&step.write);
+            let (number, result) = self.commit_or_replan(purpose, step)?;
             let (outcome, message) = (result.outcome, result.message.clone());
+            let settled = &mut self.settled[index];
             settled.results.push((step.write.object().clone(), result));
             if outcome != Outcome::Applied {
                 self.needs_look |= outcome == Outcome::Ambiguous || settled.results.len() > 1;
-                settled.failure = Some(message);
-                break;
+                return Ok(Some(Failure::Step(message)));
             }
-            if step.rolls_out
-                && let Err(why) = self.await_rollout(step.write.object())
-            {
-                settled.failure = Some(why);
-                break;
+            settled.steps.push(number);
+            self.watchlist.extend(check.map(|check| (index, check)));
+            if step.rolls_out {
+                let object = step.write.object();
+                self.settled[index].rolled.push(object.clone());
+                if let Err(failure) = self.await_rollout(object) {
+                    return Ok(Some(failure));
+                }
+                let soak = self.check_rollout(object);
+                self.watchlist.extend(soak.map(|check| (index, check)));
             }
         }
-        let whole = settled.failure.is_none();
-        self.settled.push(settled);
-        Ok(whole)
+        Ok(None)
+    }
+
+    /// What has to be looked at after a request, as it is before.
+    fn check_before(&self, write: &Write) -> Option<Check> {
+        let wanted = self.after.checks && self.wait.is_some();
+        wanted.then(|| self.runtime.block_on(checks::before(&self.connection, write))).flatten()
+    }
+
+    /// The pods of what rolled out, which are watched for a while.
+    fn check_rollout(&self, object: &ObjectRef) -> Option<Check> {
+        let wanted = self.after.checks && self.wait.is_some();
+        wanted.then(|| self.runtime.block_on(checks::rolled_out(&self.connection, object))).flatten()
+    }
+
+    /// Sends a step, and builds it anew if another writer was faster. The number of the step that
+    /// stands, and its answer.
+    fn commit_or_replan(&mut self, purpose: &Purpose, step: &Prepared) -> Result<(usize, StepResult), CliError> {
+        let mut step = step.clone();
+        for race in 1.. {
+            let (number, result) = self.commit(purpose, &step)?;
+            let lost = result.code == 409 && matches!(step.write, Write::Patch { .. });
+            let Some(origin) = step.origin.clone().filter(|_| lost && race < RACES) else {
+                self.report(&step, &result);
+                return Ok((number, result));
+            };
+            self.shell.ui.detail(&format!("{}: another writer was faster", kubectl_name(step.write.object())));
+            match self.prepare(&[origin]) {
+                Ok(mut again) if !again.is_empty() => step = again.remove(0),
+                Ok(_) => {
+                    let message = "another writer has done it meanwhile".to_owned();
+                    return Ok((number, StepResult { message, ..result }));
+                }
+                Err(refusal) => {
+                    let result = StepResult { message: refusal.reasons.join("; "), ..result };
+                    self.report(&step, &result);
+                    return Ok((number, result));
+                }
+            }
+        }
+        unreachable!("the last race returns")
     }
 
     /// Opens the journal entry, if it is not open.
@@ -173,16 +252,41 @@ impl<'a> Run<'a> {
         Ok(self.writer.take().map(|writer| writer.id().to_owned()))
     }
 
-    fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<StepResult, CliError> {
+    /// Journals and sends one request. Its number and its answer.
+    pub(super) fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<(usize, StepResult), CliError> {
         let step = self.steps;
         self.steps += 1;
         self.begin()?;
+        let name = kubectl_name(prepared.write.object());
+        let open = format!("The request to {name} has no answer yet: `kubectl progrc history` shows it as open.");
+        self.interrupt.in_flight(Some(open.clone()));
         let writer = self.writer.as_mut().expect("it was opened just now");
         let commit = change::commit(&self.connection, writer, step, purpose, prepared, &self.options);
-        let result = self.runtime.block_on(commit);
+        let interrupt = self.interrupt.clone();
+        let result = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                result = commit => Some(result),
+                () = interrupt.wait_urgent() => None,
+            }
+        });
+        self.interrupt.in_flight(None);
         self.connection.warnings().drain().iter().for_each(|warning| self.shell.ui.warn(warning));
+        let Some(result) = result else {
+            self.interrupted = true;
+            return Err(CliError::new(format!("interrupted. {open}")).code(code::LOOK));
+        };
         self.has_sent |= matches!(result, Ok(_) | Err(JournalError::Unanswered(_)));
-        result.map_err(|error| CliError::of(&error).hint("nothing is written without the journal"))
+        let result = result.map_err(|error| CliError::of(&error).hint("nothing is written without the journal"))?;
+        Ok((step, result))
+    }
+
+    /// Appends a record to the open entry.
+    pub(super) fn record(&mut self, record: &Record) -> Result<(), CliError> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer.write(record)?),
+            None => Ok(()),
+        }
     }
 
     fn open(&self) -> Result<Writer, CliError> {
@@ -208,69 +312,32 @@ impl<'a> Run<'a> {
         cluster_of(&self.connection, &self.identity)
     }
 
-    fn report(&self, step: &Prepared, result: &StepResult) {
-        let object = step.write.object();
-        let name = kubectl_name(object);
+    /// Says what became of a request.
+    pub(super) fn report(&self, step: &Prepared, result: &StepResult) {
+        let name = kubectl_name(step.write.object());
         let verb = match (&step.write, result.outcome) {
             (_, Outcome::NotApplied) => "not changed",
             (_, Outcome::Ambiguous) => "unclear",
-            (crate::backend::cluster::write::Write::Create { .. }, _) => "created",
-            (crate::backend::cluster::write::Write::Delete { .. }, _) => "deleted",
-            (crate::backend::cluster::write::Write::Patch { .. }, _) => "patched",
+            (Write::Create { .. }, _) => "created",
+            (Write::Delete { .. }, _) => "deleted",
+            (Write::Patch { .. }, _) => "patched",
         };
         let why = if result.message.is_empty() { String::new() } else { format!(": {}", result.message) };
         self.shell.ui.note(&format!("{name} {verb}{why}"));
     }
 
-    /// Waits for a rollout; says why it did not end.
-    fn await_rollout(&mut self, object: &ObjectRef) -> Result<(), String> {
-        let Some(timeout) = self.wait else { return Ok(()) };
-        let name = kubectl_name(object);
-        let spinner = spinner(self.shell, &name);
-        let mut say = |what: &str| match &spinner {
-            Some(spinner) => spinner.set_message(format!("{name}: {what}")),
-            None => self.shell.ui.note(&format!("{name}: {what}")),
-        };
-        let interrupt = self.interrupt.clone();
-        let waiting = async {
-            tokio::select! {
-                end = rollout::wait(&self.connection, object, timeout, &mut say) => Some(end),
-                () = interrupt.wait() => None,
-            }
-        };
-        let end = self.runtime.block_on(waiting);
-        if let Some(spinner) = &spinner {
-            spinner.finish_and_clear();
-        }
-        match end {
-            Some(Progress::Failed(why)) => {
-                self.needs_look = true;
-                Err(format!("the rollout of {name} failed: {why}"))
-            }
-            Some(_) => {
-                self.shell.ui.note(&format!("{name} rolled out"));
-                Ok(())
-            }
-            None => {
-                self.interrupted = true;
-                Err(format!("interrupted while {name} was rolling out; it goes on by itself"))
-            }
-        }
-    }
-
     /// Writes the last record and says how the run ended.
     pub fn close(&mut self, whole: bool) -> Result<(), CliError> {
+        let back = self.settled.iter().any(|settled| settled.taken_back) && !self.stands();
         let status = match (self.interrupted, whole && !self.needs_look) {
             (true, _) => "interrupted",
             (false, true) => "done",
+            (false, false) if back => "rolled-back",
             (false, false) => "partial",
         };
-        if let Some(writer) = &mut self.writer {
-            let end = Record::End { status: status.to_owned(), time: jiff::Timestamp::now() };
-            let code = if self.has_sent { code::LOOK } else { code::FAILED };
-            writer.write(&end).map_err(|error| CliError::of(&error).code(code))?;
-        }
-        Ok(())
+        let code = if self.has_sent { code::LOOK } else { code::FAILED };
+        let end = Record::End { status: status.to_owned(), time: jiff::Timestamp::now() };
+        self.record(&end).map_err(|error| error.code(code))
     }
 
     /// An error in the middle: if something was written before, it says where to look.
@@ -282,16 +349,6 @@ impl<'a> Run<'a> {
         }
         error.code(code::LOOK).hint(format!("`kubectl progrc history {entry}` shows what was done"))
     }
-}
-
-fn spinner(shell: &Shell, name: &str) -> Option<indicatif::ProgressBar> {
-    if !shell.ui.is_interactive() {
-        return None;
-    }
-    let spinner = indicatif::ProgressBar::new_spinner();
-    spinner.set_message(format!("{name}: rolling out"));
-    spinner.enable_steady_tick(Duration::from_millis(120));
-    Some(spinner)
 }
 
 /// An object as kubectl names it: `deployment.apps/web`.

@@ -2,20 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::run::{Run, Settled, kubectl_name};
+use super::run::{Run, kubectl_name};
+use super::settled::Settled;
 use super::{DryRun, FixArgs, Left};
 use crate::audit::score;
-use crate::backend::journal::Outcome;
+use crate::backend::journal::{Outcome, Record};
 use crate::cli::error::{CliError, code};
 use crate::cli::session::Session;
+use crate::finding::Finding;
+use crate::model::ObjectRef;
 use crate::report::text::{Line, Role};
 
 /// Audits again, tells how it ended and returns the exit code.
 pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
-    let counted = left.iter().filter(|left| left.counts).count();
-    run.close(counted == 0)?;
+    let mut left: Vec<Left> = left.to_vec();
     let dry = args.write.dry_run != DryRun::None;
     let after = if dry || run.settled.is_empty() || run.interrupted { None } else { audit_again(args, &run) };
+    if let Some(fresh) = &after {
+        left.extend(verify(&mut run, session, fresh)?);
+    }
+    let counted = left.iter().filter(|left| left.counts).count();
+    run.close(counted == 0)?;
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
@@ -25,23 +32,70 @@ pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]
     match args.output.as_deref() {
         Some("name") => run.shell.ui.data(&run.entry().map(|id| format!("{id}\n")).unwrap_or_default()),
         Some(format) => {
-            let value = to_json(&run, left, session, after.as_ref(), code);
+            let value = to_json(&run, &left, session, after.as_ref(), code);
             let text = if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? };
             run.shell.ui.data(&text);
         }
-        None => run.shell.ui.lines(&lines(&run, left, session, after.as_ref(), dry)),
+        None => run.shell.ui.lines(&lines(&run, &left, session, after.as_ref(), dry)),
     }
-    if code == code::LOOK
-        && let Some(entry) = run.entry()
-    {
-        let hint = format!("`kubectl progrc undo {entry}` takes it back, `kubectl progrc history {entry}` shows it");
-        run.shell.ui.error(&CliError::new(format!("journal entry {entry} needs a look")).hint(hint));
+    if code == code::LOOK {
+        run.shell.ui.error(&needs_a_look(&run));
     }
     Ok(code)
 }
 
+/// The journal entry and the next command, for a run that ended in a state that needs a look.
+pub fn needs_a_look(run: &Run<'_>) -> CliError {
+    let Some(entry) = run.entry() else { return CliError::new("nothing was written") };
+    let shows = format!("`kubectl progrc history {entry}` shows what was done");
+    let hint = if run.stands() { format!("`kubectl progrc undo {entry}` takes it back, {shows}") } else { shows };
+    CliError::new(format!("journal entry {entry} needs a look")).code(code::LOOK).hint(hint)
+}
+
+/// Holds each fix against the fresh objects: a finding that is still there, word for word, was not
+/// fixed.
+fn verify(run: &mut Run<'_>, session: &Session, fresh: &Session) -> Result<Vec<Left>, CliError> {
+    let mut left = Vec::new();
+    let whole = |settled: &&Settled| settled.failure.is_none() && !settled.steps.is_empty();
+    let settled: Vec<(usize, Settled)> = run.settled.iter().cloned().enumerate().filter(|(_, it)| whole(&it)).collect();
+    for (index, settled) in settled {
+        let about = |finding: &&Finding| finding.rule == settled.rule && finding.object.same(&settled.object);
+        let still = session.audit.findings.iter().filter(about).find(|old| {
+            let same = |new: &Finding| new.fingerprint() == old.fingerprint() && new.message == old.message;
+            old.fixes.first().is_some_and(|fix| fix.title == settled.title) && fresh.audit.findings.iter().any(same)
+        });
+        let message = still.map_or("the finding is gone".to_owned(), |old| format!("still found: {}", old.message));
+        if let Some(why) = unselected(&settled, said(fresh)) {
+            run.fallen(index, &why)?;
+            continue;
+        }
+        if let Some(step) = settled.steps.last() {
+            run.record(&Record::Verify { step: *step, ok: still.is_none(), message: message.clone() })?;
+        }
+        left.extend(still.filter(|_| run.waits()).map(|old| Left::new(old, "still found after its fix", true)));
+    }
+    Ok(left)
+}
+
+/// Why a monitor that a fix made does nothing: no Prometheus selects it. The findings are those of
+/// fresh objects: rule, object and message.
+fn unselected<'f>(
+    settled: &Settled,
+    mut findings: impl Iterator<Item = (&'f str, &'f ObjectRef, &'f str)>,
+) -> Option<String> {
+    let made = |object: &ObjectRef| settled.results.iter().any(|(other, _)| object.same(other));
+    let (_, object, message) = findings.find(|(rule, object, _)| *rule == "monitor-not-selected" && made(object))?;
+    Some(format!("{}: {message}", object.short()))
+}
+
+/// The findings of an audit, as words.
+fn said(session: &Session) -> impl Iterator<Item = (&str, &ObjectRef, &str)> {
+    session.audit.findings.iter().map(|finding| (finding.rule, &*finding.object, finding.message.as_str()))
+}
+
 fn audit_again(args: &FixArgs, run: &Run<'_>) -> Option<Session> {
     let shell = run.shell;
+    run.interrupt.all_is_settled(if run.needs_look { code::LOOK } else { code::INTERRUPTED });
     match Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, run.runtime) {
         Ok(session) => Some(session),
         Err(error) => {
@@ -67,9 +121,9 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
     }
     for settled in failed {
         let why = settled.failure.as_deref().unwrap_or_default();
+        let state = if settled.taken_back { "  taken back  " } else { "  failed  " };
         lines.push(
-            Line::of(Role::Critical, "  failed  ")
-                .and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)),
+            Line::of(Role::Critical, state).and(Role::Plain, &format!("{} · {}: {why}", settled.rule, settled.title)),
         );
     }
     if !left.is_empty() {
@@ -82,7 +136,7 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
     if let (Some(before), Some(now)) = (overall(session), after.and_then(overall)) {
         lines.push(Line::of(Role::Plain, &format!("Score {before:.1} before, {now:.1} now")));
     }
-    if let Some(entry) = run.entry() {
+    if let Some(entry) = run.entry().filter(|_| run.stands()) {
         lines.push(Line::of(Role::Plain, "Undo: ").and(Role::Command, &format!("kubectl progrc undo {entry}")));
     }
     lines
@@ -108,7 +162,7 @@ fn to_json(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Sessi
 
 /// One fix and the answers to its requests.
 pub fn settled_json(settled: &Settled) -> Value {
-    let step = |(object, result): &(crate::model::ObjectRef, crate::backend::journal::StepResult)| {
+    let step = |(object, result): &(ObjectRef, crate::backend::journal::StepResult)| {
         let outcome = match result.outcome {
             Outcome::Applied => "applied",
             Outcome::NotApplied => "not-applied",
@@ -121,6 +175,33 @@ pub fn settled_json(settled: &Settled) -> Value {
     };
     json!({
         "rule": settled.rule, "title": settled.title, "object": settled.object, "failure": settled.failure,
+        "takenBack": settled.taken_back,
         "steps": settled.results.iter().map(step).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::change::Purpose;
+    use crate::backend::journal::StepResult;
+    use crate::model::Subject;
+
+    #[test]
+    fn a_monitor_that_nobody_selects_is_seen() {
+        let monitor = ObjectRef::new("monitoring.coreos.com/v1", "ServiceMonitor", Some("a"), "web");
+        let purpose = Purpose { rule: "missing-metrics-scrape".into(), title: "t".into(), irreversible: None };
+        let mut settled = Settled::new(&purpose, &Subject::new(ObjectRef::new("v1", "Service", Some("a"), "web")));
+        let result: StepResult = serde_json::from_value(
+            json!({"step": 0, "outcome": "applied", "code": 201, "time": "2026-01-01T00:00:00Z"}),
+        )
+        .unwrap();
+        settled.results.push((monitor.clone(), result));
+        let said =
+            |rule: &'static str| unselected(&settled, [(rule, &monitor, "no Prometheus selects it")].into_iter());
+        assert_eq!(said("monitor-not-selected").as_deref(), Some("ServiceMonitor/web: no Prometheus selects it"));
+        assert_eq!(said("missing-metrics-scrape"), None);
+        let other = ObjectRef { name: "other".to_owned(), ..monitor.clone() };
+        assert_eq!(unselected(&settled, [("monitor-not-selected", &other, "no")].into_iter()), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! What the cluster itself offers to call: DNS, the API server, endpoints.
 
-use std::sync::Arc;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 

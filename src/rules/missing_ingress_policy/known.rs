@@ -1,7 +1,7 @@
 //! What is known of the whole inventory.
 
-use std::sync::Arc;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::inventory::is_top_level;
 use crate::model::isolation;

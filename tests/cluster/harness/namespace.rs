@@ -74,9 +74,14 @@ impl TestNamespace {
         self.progrc_as(&self.tester, args)
     }
 
-    /// The plugin in this namespace, as another user.
+    /// The plugin in this namespace, as another user. It watches what it changed for no time,
+    /// unless the test says how long.
     pub(crate) fn progrc_as(&self, user: &User, args: &[&str]) -> Invocation {
-        Invocation::plugin(&self.kubeconfig(user), self.home(), args)
+        let mut args = args.to_vec();
+        if matches!(args.first(), Some(&("fix" | "apply"))) && !args.iter().any(|arg| arg.starts_with("--soak")) {
+            args.push("--soak=0s");
+        }
+        Invocation::plugin(&self.kubeconfig(user), self.home(), &args)
     }
 
     /// A script in this namespace, as [`Self::tester`].

@@ -35,6 +35,7 @@ use overrides::Target;
 pub use error::ConnectError;
 pub use explain::{explain, explain_status};
 pub use options::{ConnectOptions, Environment, InvalidTimeout, Secret, cache_dir, parse_request_timeout};
+pub use retry::write_pause;
 pub use transport::{Cause, RawResponse, ResponseHead, TransportError, get_bytes, send};
 pub use warnings::Warnings;
 

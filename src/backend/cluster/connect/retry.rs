@@ -46,6 +46,12 @@ impl RetryPolicy {
     }
 }
 
+/// The pause before a write is sent again that was turned away unread: as long as the server asks,
+/// at most half a minute, and up to a quarter more.
+pub fn write_pause(asked: Option<Duration>) -> Duration {
+    RetryPolicy::new(None).pause(2, asked, random())
+}
+
 /// Sends a request through `attempt`; a GET again after 429, 503, 504 or a lost connection.
 pub(super) async fn send<B, F, R>(
     policy: RetryPolicy,

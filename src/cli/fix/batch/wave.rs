@@ -1,7 +1,7 @@
 //! One wave of a batch: read again, judge again, let the server try all of it, then write one by one.
 
 use super::super::preflight::{self, Now};
-use super::super::run::Settled;
+use super::super::settled::Settled;
 use super::super::{is_allowed, not_offered, portions, purpose_of};
 use super::{Attempt, Batch, Out, pinned};
 use crate::backend::change::{Prepared, Purpose, Refusal};
@@ -169,7 +169,7 @@ impl Batch<'_, '_> {
                 // A value that is written and that no pod reads yet is half a fix.
                 let half = fixes.iter().any(|fix| self.begun.contains(fix));
                 self.run.needs_look |= half;
-                self.stopped |= half;
+                self.stopped |= half || self.run.after.atomic;
                 fixes.iter().for_each(|fix| self.refuse(*fix, reasons(&refusal)));
                 return Ok(());
             }
@@ -177,7 +177,12 @@ impl Batch<'_, '_> {
         let purpose = self.purpose(attempt, &fixes);
         let object = self.chosen[first].0.object.clone();
         let later = attempt.portions.get(1..).unwrap_or_default();
+        let begun = self.run.settled.len();
         let whole = portions::apply(self.run, self.args.write.patience(), &purpose, &object, (&prepared, later))?;
+        if attempt.workload.is_none() {
+            let later: Vec<Subject> = fixes.iter().flat_map(|fix| merge::rollouts(&self.chosen[*fix].1)).collect();
+            self.run.awaits(begun, &later);
+        }
         self.tell(attempt, &fixes);
         if whole {
             let made = attempt.portions.iter().flatten().filter(|step| matches!(step, Step::Create { .. }));
