@@ -521,7 +521,7 @@ _kubectl__progrc() {
             return 0
             ;;
         kubectl__subcmd__progrc__subcmd__apply)
-            opts="-y -o -n -s -q -v -h --yes --dry-run --wait --timeout --allow-no-dry-run --field-manager --unsafe-fixes --keep-going --set --allow-managed --max-age --output --kubeconfig --context --cluster --user --namespace --server --token --as --as-group --as-uid --as-user-extra --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --disable-compression --cache-dir --color --quiet --verbose --help"
+            opts="-y -o -n -s -q -v -h --yes --dry-run --wait --timeout --allow-no-dry-run --field-manager --soak --no-rollback --atomic --unsafe-fixes --keep-going --set --allow-managed --max-age --output --kubeconfig --context --cluster --user --namespace --server --token --as --as-group --as-uid --as-user-extra --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --disable-compression --cache-dir --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,6 +540,10 @@ _kubectl__progrc() {
                     return 0
                     ;;
                 --field-manager)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --soak)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1737,7 +1741,7 @@ _kubectl__progrc() {
             return 0
             ;;
         kubectl__subcmd__progrc__subcmd__fix)
-            opts="-A -l -f -R -k -y -o -n -s -q -v -h --all-namespaces --selector --filename --recursive --kustomize --complete --select --ignore --env --config --settle --require-full --set --allow-managed --yes --dry-run --wait --timeout --allow-no-dry-run --field-manager --unsafe-fixes --keep-going --output --kubeconfig --context --cluster --user --namespace --server --token --as --as-group --as-uid --as-user-extra --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --disable-compression --cache-dir --color --quiet --verbose --help"
+            opts="-A -l -f -R -k -y -o -n -s -q -v -h --all-namespaces --selector --filename --recursive --kustomize --complete --select --ignore --env --config --settle --require-full --set --allow-managed --yes --dry-run --wait --timeout --allow-no-dry-run --field-manager --unsafe-fixes --soak --no-rollback --atomic --keep-going --output --kubeconfig --context --cluster --user --namespace --server --token --as --as-group --as-uid --as-user-extra --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --disable-compression --cache-dir --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1825,6 +1829,10 @@ _kubectl__progrc() {
                     return 0
                     ;;
                 --field-manager)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --soak)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

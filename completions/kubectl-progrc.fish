@@ -196,6 +196,7 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l wa
 false\t''"
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l timeout -d 'How long to wait for a rollout' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l field-manager -d 'The name of the writer in managedFields' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l soak -d 'Watch new pods this long after a rollout; else twice their readiness period, at least 30s' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"
@@ -228,6 +229,8 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l re
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s y -l yes -d 'Do not ask'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l allow-no-dry-run -d 'Write even where a webhook does not support dry runs'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l unsafe-fixes -d 'Apply unsafe fixes too, and those whose every question is answered with --set'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l no-rollback -d 'Leave a change whose rollout or check fails as it is'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l atomic -d 'Take the whole batch back if one change of it fails'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -l keep-going -d 'Go on with independent fixes after one has failed'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand fix" -s v -l verbose -d 'Say more on standard error'
@@ -286,6 +289,7 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l 
 false\t''"
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l timeout -d 'How long to wait for a rollout' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l field-manager -d 'The name of the writer in managedFields' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l soak -d 'Watch new pods this long after a rollout; else twice their readiness period, at least 30s' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l set -d 'Confirm what can\'t be undone: RULE.confirm=NAMESPACE/NAME; repeatable' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l allow-managed -d 'Change objects of these keepers although they put their own state back: helm, argocd, flux, operator' -r -f -a "helm\t''
 argocd\t''
@@ -319,6 +323,8 @@ always\t'Always'
 never\t'Never'"
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s y -l yes -d 'Do not ask'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l allow-no-dry-run -d 'Write even where a webhook does not support dry runs'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l no-rollback -d 'Leave a change whose rollout or check fails as it is'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l atomic -d 'Take the whole batch back if one change of it fails'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l unsafe-fixes -d 'With --yes: apply the unsafe fixes of the plan too'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -l keep-going -d 'Go on with independent fixes after one has failed'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand apply" -s q -l quiet -d 'Print errors and data only'

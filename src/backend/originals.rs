@@ -39,7 +39,7 @@ pub fn of_manifests(manifests: &Manifests, inventory: &Inventory, steps: &[&Step
     let mut originals = Originals::default();
     for (object, _) in steps.iter().filter_map(|step| Originals::wanted(step)) {
         if let Some(origin) = inventory.origin(object) {
-            let value = manifests.objects[origin.document].value.clone();
+            let value = manifests.objects[origin.document].read();
             originals.insert(object, None, Original { value, is_source: true });
         }
     }

@@ -186,18 +186,20 @@ fn one_question_and_the_name_of_what_is_lost() {
     let ns = workloads(&["a", "b"]);
     balancer(&ns);
     let path = planned(&ns, &["--select=missing-pdb,redundant-load-balancer", "-l", "app in (a,b,web)"]);
-    let unconfirmed = apply(&ns, &path, 1);
+    // Nothing acts on the objects of this plane, so nothing is waited for.
+    let batch = ["apply", &path, "--yes", "--unsafe-fixes", "--wait=false"];
+    let unconfirmed = ns.progrc(&batch).run().expect_code(1);
     assert!(unconfirmed.stdout.contains("203.0.113.7 does not come back"), "{}", unconfirmed.stdout);
-    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    ns.progrc(&["undo", "--yes", "--wait=false"]).run().expect_code(0);
 
-    let mut talk = Talk::start(&ns, &["apply", &path]);
+    let mut talk = Talk::start(&ns, &["apply", &path, "--wait=false"]);
     let shown = talk.hear("Apply these 3 fixes?");
     assert!(shown.contains("+kind: PodDisruptionBudget") && shown.contains("server dry run: accepted"), "{shown}");
     talk.say("n");
     assert!(talk.end(1).contains("answered no"));
     assert_eq!(ns.get("v1/services/web")["spec"]["type"], "LoadBalancer");
 
-    let mut talk = Talk::start(&ns, &["apply", &path]);
+    let mut talk = Talk::start(&ns, &["apply", &path, "--wait=false"]);
     talk.hear("Apply these 3 fixes?");
     talk.say("y");
     assert!(talk.hear("Type web to confirm:").contains("203.0.113.7"));
@@ -205,8 +207,9 @@ fn one_question_and_the_name_of_what_is_lost() {
     assert!(talk.end(0).contains("3 fixes applied"));
     assert_eq!(ns.get("v1/services/web")["spec"]["type"], "ClusterIP");
 
-    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    ns.progrc(&["undo", "--yes", "--wait=false"]).run().expect_code(0);
     let confirm = format!("--set=redundant-load-balancer.confirm={}/web", ns.name);
     let path = planned(&ns, &["--select=redundant-load-balancer", "-l", "app=web"]);
-    ns.progrc(&["apply", &path, "--yes", "--unsafe-fixes", &confirm]).run().expect_code(0);
+    let confirmed = ["apply", &path, "--yes", "--unsafe-fixes", "--wait=false", &confirm];
+    ns.progrc(&confirmed).run().expect_code(0);
 }
