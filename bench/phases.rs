@@ -45,7 +45,8 @@ fn phases(directory: &str) -> bool {
         RULES.iter().map(|rule| (best(|| (), |()| check(&inventory, &settings, rule)), rule.id)).collect();
     let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
     let judged = audit();
-    let again = |inventory: &Inventory| audit::verdicts(inventory, &settings, &config, RULES);
+    let again =
+        |inventory: &Inventory| audit::run_configured_to(audit::Depth::Verdicts, inventory, &settings, &config, RULES);
     let outlook = best(|| (), |()| outlook::score_with_outlook(&inventory, &judged, again));
     print("outlook: the scores after fixes", outlook, None);
     rules.sort_by(|a, b| b.cmp(a));

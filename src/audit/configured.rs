@@ -14,15 +14,17 @@ use super::waivers;
 /// that the configuration leaves on. The inventory's scope knows the configuration's system
 /// namespaces already.
 pub fn run_configured(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule]) -> Audit {
-    judged(inventory, settings, config, rules, Depth::Whole)
+    run_configured_to(Depth::Whole, inventory, settings, config, rules)
 }
 
-/// The same without evidence and fixes: enough for a score.
-pub fn verdicts(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule]) -> Audit {
-    judged(inventory, settings, config, rules, Depth::Verdicts)
-}
-
-fn judged(inventory: &Inventory, settings: &Settings, config: &Config, rules: &[&'static Rule], depth: Depth) -> Audit {
+/// The same for what is wanted of it.
+pub fn run_configured_to(
+    depth: Depth,
+    inventory: &Inventory,
+    settings: &Settings,
+    config: &Config,
+    rules: &[&'static Rule],
+) -> Audit {
     let mut audit = engine::run_to(depth, inventory, settings, &config.rules(rules));
     audit.warnings.extend(old_attestations(inventory, settings));
     waivers::apply(&mut audit, inventory, &config.waivers, rules);

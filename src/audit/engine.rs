@@ -59,9 +59,10 @@ pub struct Waived {
 }
 
 /// What is wanted of an audit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// Findings with their evidence and their guarded fixes.
+    #[default]
     Whole,
     /// Verdicts, and which findings there are: enough for a score.
     Verdicts,

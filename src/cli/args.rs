@@ -154,6 +154,9 @@ pub struct WhatArgs {
     /// A configuration that is known already, so that none is looked for: that of a plan.
     #[arg(skip)]
     pub known: Option<crate::audit::Config>,
+    /// What is wanted of the audit
+    #[arg(skip)]
+    pub depth: crate::audit::Depth,
 }
 
 /// What namespaces are for.

@@ -6,7 +6,7 @@ use super::Shell;
 use super::args::WhatArgs;
 use super::error::{CliError, code};
 use super::session::{Session, runtime};
-use crate::audit::{Audit, Baseline, verdicts};
+use crate::audit::{Audit, Baseline, Depth, run_configured_to};
 use crate::finding::Severity;
 use crate::plan::outlook;
 use crate::report::audit::{About, AuditReport, report};
@@ -84,7 +84,10 @@ impl FailOn {
 pub fn run(args: &AuditArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
-    let mut session = Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
+    // Names need no evidence and no fixes.
+    let depth = if args.output == Format::Name { Depth::Verdicts } else { Depth::Whole };
+    let what = WhatArgs { depth, ..args.what.clone() };
+    let mut session = Session::open(&what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
     print(args, shell, &mut session);
     if let Some(path) = &args.write_baseline {
         let text = Baseline::of(session.findings()).to_yaml();
@@ -102,6 +105,8 @@ pub fn run(args: &AuditArgs, shell: &Shell) -> Result<u8, CliError> {
             shell.ui.note(&format!("{gone} findings of the baseline are gone: write it anew with --write-baseline"));
         }
     }
+    // The program ends here: taking thousands of objects apart before it does is time for nothing.
+    std::mem::forget(session);
     Ok(if failing > 0 { code::LEFT } else { code::DONE })
 }
 
@@ -113,8 +118,9 @@ fn read_baseline(path: &std::path::Path) -> Result<Baseline, CliError> {
 /// The report of a session, with the findings that count.
 pub fn report_of(session: &mut Session, what: &WhatArgs) -> AuditReport {
     session.locate();
-    let again =
-        |inventory: &crate::model::Inventory| verdicts(inventory, &session.settings, &session.config, &session.rules);
+    let again = |inventory: &crate::model::Inventory| {
+        run_configured_to(Depth::Verdicts, inventory, &session.settings, &session.config, &session.rules)
+    };
     let score = outlook::score_with_outlook(&session.inventory, &session.audit, again);
     let mut files = what.filename.clone();
     files.extend(what.kustomize.iter().map(|dir| dir.display().to_string()));

@@ -114,7 +114,7 @@ impl Session {
         let skip = found.iter().map(|file| std::path::PathBuf::from(&file.name)).collect();
         let (origin, inventory) = read(what, connection, env, &config, skip, ui, runtime)?;
         let rules = config.rules(RULES);
-        let audit = audit::run_configured(&inventory, &settings, &config, &rules);
+        let audit = audit::run_configured_to(what.depth, &inventory, &settings, &config, &rules);
         audit.warnings.iter().for_each(|warning| ui.warn(warning));
         let mut session =
             Self { origin, inventory, settings, config, rules, audit, filter, selector, elapsed: started.elapsed() };

@@ -75,11 +75,15 @@ impl TestNamespace {
     }
 
     /// The plugin in this namespace, as another user. It watches what it changed for no time,
-    /// unless the test says how long.
+    /// unless the test says how long, and waits for nothing where nobody acts.
     pub(crate) fn progrc_as(&self, user: &User, args: &[&str]) -> Invocation {
         let mut args = args.to_vec();
         if matches!(args.first(), Some(&("fix" | "apply"))) && !args.iter().any(|arg| arg.starts_with("--soak")) {
             args.push("--soak=0s");
+        }
+        let writes = matches!(args.first(), Some(&("fix" | "apply" | "undo")));
+        if writes && !self.plane.has_controllers() && !args.iter().any(|arg| arg.starts_with("--wait")) {
+            args.push("--wait=false");
         }
         Invocation::plugin(&self.kubeconfig(user), self.home(), &args)
     }

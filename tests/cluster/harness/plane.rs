@@ -116,6 +116,12 @@ impl ControlPlane {
         &self.server
     }
 
+    /// True if somebody acts on the objects: pods become ready, and what is waited for comes.
+    pub(crate) fn has_controllers(&self) -> bool {
+        // Besides etcd and the API server.
+        self.processes.len() > 2
+    }
+
     /// The certificate authority of the API server.
     pub(crate) fn certificate_authority(&self) -> PathBuf {
         self.scratch.path().join("ca.crt")
