@@ -55,7 +55,7 @@ fn a_quota_that_stops_a_rollout_takes_it_back() {
     let names: Vec<String> = records(&ns).iter().map(|it| it["record"].as_str().unwrap().to_owned()).collect();
     let forward = ["begin", "intent", "result", "intent", "result", "rollback"];
     assert_eq!(names[..6], forward);
-    assert_eq!(names[6..], ["intent", "result", "intent", "result", "end"]);
+    assert_eq!(names[6..], ["intent", "result", "handed-back", "intent", "result", "end"]);
     let back: Vec<Value> = records(&ns).iter().map(|it| it["takesBack"].clone()).filter(|it| !it.is_null()).collect();
     assert_eq!(back, [json!(0), json!(1)], "the value before the template");
 }

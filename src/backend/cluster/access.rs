@@ -58,12 +58,14 @@ impl Right {
         };
         let object = step.object();
         let plural = resource_name(&object.api_version, &object.kind);
+        let is_namespace = object.kind == "Namespace" && object.group().is_empty();
         Some(Self {
             verb,
             group: object.group().to_owned(),
             resource: plural.split('.').next().unwrap_or_default().to_owned(),
             subresource,
-            namespace: object.namespace().to_owned(),
+            // A request to a Namespace counts as one in it: a Role there may allow it.
+            namespace: if is_namespace { object.name.clone() } else { object.namespace().to_owned() },
             // A creation has no name yet that a rule could allow.
             name: if verb == "create" { String::new() } else { object.name.clone() },
         })

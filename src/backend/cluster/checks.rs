@@ -65,6 +65,11 @@ impl Check {
         self.object.short()
     }
 
+    /// True if it is about this object.
+    pub fn is_about(&self, object: &ObjectRef) -> bool {
+        self.object.same(object)
+    }
+
     /// True if it only shows over time: without a soak it says nothing.
     pub fn needs_time(&self) -> bool {
         matches!(self.what, What::Pods { .. } | What::Endpoints(_))

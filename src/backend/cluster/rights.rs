@@ -47,6 +47,20 @@ impl Writes {
     }
 }
 
+/// What is looked at after a change: rollouts, their pods and what the controllers say of them.
+const FOLLOWED: [(&str, &str); 10] = [
+    ("", "events"),
+    ("", "pods"),
+    ("", "resourcequotas"),
+    ("", "services"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("discovery.k8s.io", "endpointslices"),
+    ("policy", "poddisruptionbudgets"),
+];
+
 /// What the fixes of all rules write. `tests/rules.rs` holds it against every fix of every fixture.
 const WRITTEN: [(&str, &str, Writes); 22] = [
     ("", "configmaps", Writes::Patch),
@@ -88,13 +102,18 @@ pub fn audit() -> Vec<Right> {
     rights.list()
 }
 
-/// What `fix` needs beyond [`audit`]: what fixes and their undo write.
+/// What `fix` needs beyond [`audit`]: what fixes and their undo write, and look at afterwards.
 pub fn fix() -> Vec<Right> {
     let mut rights = Rights::default();
     for (group, resource, writes) in WRITTEN {
         // A Role of a namespace gives the right to change that namespace.
         rights.add(group, resource, writes.verbs(), false);
     }
+    for (group, resource) in FOLLOWED {
+        rights.add(group, resource, &["list", "watch"], false);
+    }
+    // A pod that is stuck with a template that was taken back is deleted, after a question.
+    rights.add("", "pods", &["delete"], false);
     rights.list()
 }
 

@@ -183,6 +183,8 @@ impl<'a> Run<'a> {
                 return Ok(Some(Failure::Step(message)));
             }
             settled.steps.push(number);
+            // Nobody looks at what is there no more; a patch is followed by a look of its own.
+            self.watchlist.retain(|(_, check)| !check.is_about(step.write.object()));
             self.watchlist.extend(check.map(|check| (index, check)));
             if step.rolls_out {
                 let object = step.write.object();
