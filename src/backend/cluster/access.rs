@@ -177,8 +177,8 @@ mod tests {
         assert_eq!((right.name.as_str(), right.rule().as_str()), ("web", rule));
         let namespace = Subject::new(ObjectRef::new("v1", "Namespace", None, "a"));
         let label = Right::of(&Step::patch(&namespace, vec![])).unwrap();
-        assert_eq!(label.to_string(), "patch namespaces");
-        assert!(label.rule().starts_with("a ClusterRole with {apiGroups: [\"\"]"), "{}", label.rule());
+        assert_eq!(label.to_string(), "patch namespaces in namespace a");
+        assert!(label.rule().starts_with("a Role with {apiGroups: [\"\"]"), "{}", label.rule());
         let create = Step::create("r", "policy/v1", "PodDisruptionBudget", "a", "web-pdb", serde_json::json!({}));
         assert_eq!(Right::of(&create).unwrap().name, "");
         assert_eq!(Right::of(&Step::Wait { object: web, condition: "Ready".into() }), None);
