@@ -5,6 +5,8 @@
 //! old value is back. So undo hands the fields back, in a patch of its own: the server ignores
 //! `managedFields` in one that changes anything else.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::change::Prepared;
@@ -15,8 +17,12 @@ use crate::model::ObjectRef;
 use crate::plan::Guarded;
 use crate::plan::owners::{self, HandBack, Owned};
 
-/// How often a hand-back begins anew when somebody writes the object meanwhile.
-const TRIES: usize = 5;
+/// How often a hand-back begins anew when somebody writes the object meanwhile: a controller writes
+/// the status of a workload several times a second while it rolls out.
+const TRIES: u32 = 10;
+/// The pause before the second try; each later one is twice as long, up to the longest.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The owners of the fields that a patch is about to change. Entries of a subresource stand in the
 /// whole object alone.
@@ -41,7 +47,10 @@ pub async fn hand_back(
     options: &Options,
 ) -> Result<(), String> {
     let mut why = String::new();
-    for _ in 0..TRIES {
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            tokio::time::sleep(LONGEST_PAUSE.min(PAUSE * 2_u32.pow(attempt - 1))).await;
+        }
         let live = objects::get(connection, object, None).await.map_err(|error| error.to_string())?;
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
         if object.uid.is_some() && object.uid.as_deref() != uid {
