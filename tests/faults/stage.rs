@@ -99,6 +99,10 @@ impl Stage {
         if !wrote {
             return Err(Unfit::Scene(format!("nothing is written: {}", why_not(&fixed))));
         }
+        if said.contains("does not wait for") {
+            self.first.restore(self.plane, &self.namespaces);
+            return Err(Unfit::Scene("it waits for a controller that is not there".to_owned()));
+        }
         self.last = self.now();
         self.fix_steps = steps(&proxy);
         let proxy = Proxy::start(self.plane, &self.ns.tester, Vec::new());
