@@ -34,4 +34,6 @@ echo "| command | measured | must reach | others |"
 echo "|---|---|---|---|"
 python3 bench/figures.py "$scratch" || missed=1
 cargo bench --locked --quiet --bench live || missed=1
+echo
+cargo bench --locked --quiet --bench phases -- "$scratch/manifests-1" || missed=1
 exit "$missed"
