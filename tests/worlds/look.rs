@@ -1,11 +1,17 @@
 //! What the people of a world would notice: ready pods, drains that go through, findings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace, WAIT, wait_until};
+use crate::harness::{ControlPlane, TestNamespace, wait_until};
+
+/// How long controllers may take that serve ten worlds at the same time.
+const LIMIT: Duration = Duration::from_mins(3);
+/// How long a budget may be behind its pods before it is taken as it is.
+const BEHIND: Duration = Duration::from_secs(40);
 
 /// The kinds that run pods.
 const KINDS: [&str; 3] = ["deployments", "statefulsets", "daemonsets"];
@@ -87,7 +93,8 @@ fn ready_pods(ns: &TestNamespace) -> Result<BTreeMap<String, i64>, String> {
 
 /// Waits until every controller has done what it can; the ready pods of each workload.
 fn settled(ns: &TestNamespace) -> BTreeMap<String, i64> {
-    wait_until(WAIT, &format!("{} to settle", ns.name), || {
+    let started = Instant::now();
+    wait_until(LIMIT, &format!("{} to settle", ns.name), || {
         let ready = ready_pods(ns)?;
         for scaler in ns.get("autoscaling/v2/horizontalpodautoscalers")["items"].as_array().unwrap() {
             let target = scaler["spec"]["scaleTargetRef"]["name"].as_str().unwrap();
@@ -111,7 +118,9 @@ fn settled(ns: &TestNamespace) -> BTreeMap<String, i64> {
             if failed {
                 continue;
             }
-            if !seen || ready.get(selected).is_some_and(|ready| Some(*ready) != healthy) {
+            // The controller wakes up one budget of a pod that several select; the others stay behind.
+            let may_be_behind = started.elapsed() < BEHIND;
+            if may_be_behind && (!seen || ready.get(selected).is_some_and(|ready| Some(*ready) != healthy)) {
                 return Err(format!("a budget of {selected} is behind: {}", budget["status"]));
             }
         }
