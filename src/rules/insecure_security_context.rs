@@ -99,7 +99,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else {
             let finding = describe(context, workload, &violations);
             let finding = finding.because(format!("judged as version 1.{minor}, {source}"));
-            verdicts.fail(finding.fix(fix(context, position, workload, template, &violations)));
+            verdicts.fail(
+                context.detail(finding, |finding| finding.fix(fix(context, position, workload, template, &violations))),
+            );
         }
     }
 }

@@ -1,11 +1,13 @@
 //! missing-egress-policy: pods that may call everything, inside and outside the cluster.
 
+use std::cell::OnceCell;
+
 use serde_json::json;
 
 use super::missing_ingress_policy::{own_pods, policy_name};
 use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
-use crate::finding::{Category, Location, Priority, Severity};
+use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
 use crate::model::isolation;
 
@@ -137,7 +139,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let mut known = None;
+    let known = OnceCell::new();
     for (position, workload) in inventory.audited_workloads() {
         if workload.is_idle() || super::is_development(context, workload) {
             verdicts.na(&workload.subject);
@@ -146,25 +148,27 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else if let Some(reason) = isolation::unknown_isolation(inventory, workload.namespace()) {
             verdicts.unknown(&workload.subject, reason);
         } else {
-            let known = known.get_or_insert_with(|| Known::of(inventory));
-            fail(context, known, position, verdicts);
+            verdicts.fail(finding(context, position, || known.get_or_init(|| Known::of(inventory))));
         }
     }
 }
 
-fn fail(context: &Context<'_>, known: &Known, position: usize, verdicts: &mut Verdicts) {
+fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &'a Known) -> Finding {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
-    let mut needs = Needs::of(context, known, position);
+    let isolated = isolation::isolated_by(inventory, position, "Ingress");
     let finding =
         context.finding(workload, "no NetworkPolicy isolates it for outgoing traffic").at(Location::at("/spec"));
-    let mut finding = needs.evidence(finding);
-    let isolated = isolation::isolated_by(inventory, position, "Ingress");
-    finding = match isolated {
-        Some(policy) => finding.because_of(policy, format!("{} isolates it for incoming traffic", policy.short())),
-        None => finding.severity(Severity::Info).because("not isolated for incoming traffic yet, which comes first"),
-    };
-    verdicts.fail(finding.fix(fix(context, position, &mut needs, isolated.is_some())));
+    let finding = if isolated.is_some() { finding } else { finding.severity(Severity::Info) };
+    context.detail(finding, |finding| {
+        let mut needs = Needs::of(context, known(), position);
+        let finding = needs.evidence(finding);
+        let finding = match isolated {
+            Some(policy) => finding.because_of(policy, format!("{} isolates it for incoming traffic", policy.short())),
+            None => finding.because("not isolated for incoming traffic yet, which comes first"),
+        };
+        finding.fix(fix(context, position, &mut needs, isolated.is_some()))
+    })
 }
 
 fn fix(context: &Context<'_>, position: usize, needs: &mut Needs<'_>, is_second: bool) -> Fix {

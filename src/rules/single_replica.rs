@@ -107,7 +107,7 @@ fn single(context: &Context<'_>, workload: &Item<Workload>, public: Option<Strin
         finding = finding.severity(Severity::High).because(public);
         finding.priority = Severity::High.priority();
     }
-    finding.fix(fix(context, workload, wanted))
+    context.detail(finding, |finding| finding.fix(fix(context, workload, wanted)))
 }
 
 fn fix(context: &Context<'_>, workload: &Item<Workload>, wanted: Option<i64>) -> Fix {

@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -112,13 +112,27 @@ impl Inventory {
         origin: Option<Origin>,
     ) -> Result<(), BadObject> {
         let value = value.borrow();
+        let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        self.add_from(api_version, kind, name, value, origin)
+    }
+
+    /// The same from anything that reads like JSON; the name is for the message of a refusal.
+    pub fn add_from<'de, D: Deserializer<'de, Error = serde_json::Error>>(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        value: D,
+        origin: Option<Origin>,
+    ) -> Result<(), BadObject> {
+        let bad = |error: serde_json::Error| BadObject { object: format!("{kind}/{name}"), reason: shape(&error) };
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
-                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, value, origin),)*
+                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, value, origin).map_err(bad),)*
                     _ => {
                         let resource = other_key(api_version, kind);
-                        add(self.others.entry(resource).or_default(), api_version, kind, value, origin)
+                        add(self.others.entry(resource).or_default(), api_version, kind, value, origin).map_err(bad)
                     }
                 }
             };
@@ -151,6 +165,17 @@ impl Inventory {
         }
         self.gaps.append(&mut other.gaps);
         self.absent_kinds.append(&mut other.absent_kinds);
+        self.unplaced.append(&mut other.unplaced);
+    }
+
+    /// The same for manifests that follow after this many documents.
+    pub fn absorb_after(&mut self, documents: usize, mut other: Self) {
+        let moved = |origin: Origin| Origin { document: origin.document + documents, ..origin };
+        macro_rules! displace { ($($store:ident),*) => {$( other.$store.displace(moved); )*}; }
+        every_store!(displace);
+        other.others.values_mut().for_each(|store| store.displace(moved));
+        other.unplaced = other.unplaced.into_iter().map(moved).collect();
+        self.absorb(other);
     }
 
     /// Shows pods without a controller as workloads of their own.
@@ -180,16 +205,14 @@ fn shape(error: &serde_json::Error) -> String {
     }
 }
 
-fn add<T: DeserializeOwned + Projection + Arrive>(
+fn add<'de, T: Deserialize<'de> + Projection + Arrive, D: Deserializer<'de, Error = serde_json::Error>>(
     store: &mut Store<T>,
     api_version: &str,
     kind: &str,
-    value: &Value,
+    value: D,
     origin: Option<Origin>,
-) -> Result<(), BadObject> {
-    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let mut body =
-        T::deserialize(value).map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: shape(&error) })?;
+) -> Result<(), serde_json::Error> {
+    let mut body = T::deserialize(value)?;
     body.arrive(api_version, kind);
     store.push(Item::new(api_version, kind, body, origin));
     Ok(())

@@ -2,6 +2,7 @@
 //! targets. Everything is kept as positions in the stores.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use super::Inventory;
@@ -38,20 +39,22 @@ pub(in crate::model) type Environments = OnceLock<Vec<Arc<Variables>>>;
 /// Positions by namespace, label and value; the shortest list bounds what a selector looks at.
 #[derive(Clone, Debug, Default)]
 struct LabelIndex {
-    by_term: HashMap<(String, String, String), Vec<usize>>,
+    /// By the hash of the three: whoever asks matches what is found.
+    by_term: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
 }
 
 impl LabelIndex {
     fn add(&mut self, namespace: &str, labels: &Labels, position: usize) {
         for (key, value) in labels {
-            self.by_term.entry((namespace.to_owned(), key.clone(), value.clone())).or_default().push(position);
+            self.by_term.entry(self.hasher.hash_one((namespace, key, value))).or_default().push(position);
         }
     }
 
-    /// Positions that may match, or `None` if the selector has no exact label.
+    /// Positions that may match, in order, or `None` if the selector has no exact label.
     fn candidates(&self, namespace: &str, selector: &Selector) -> Option<&[usize]> {
         let lists = selector.match_labels.iter().map(|(key, value)| {
-            let term = (namespace.to_owned(), key.clone(), value.clone());
+            let term = self.hasher.hash_one((namespace, key, value));
             self.by_term.get(&term).map_or(&[][..], Vec::as_slice)
         });
         lists.min_by_key(|list| list.len())
