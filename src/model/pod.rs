@@ -1,6 +1,9 @@
 //! Pods and pod templates.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::number::IntOrString;
@@ -61,7 +64,7 @@ pub struct PodSpec {
     pub host_users: Option<bool>,
     /// Affinity, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub affinity: Option<Value>,
+    pub affinity: Option<Box<Value>>,
     /// Spread constraints, as served.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub topology_spread_constraints: Vec<Value>,
@@ -73,16 +76,16 @@ pub struct PodSpec {
     pub automount_service_account_token: Option<bool>,
     /// Pod-level security settings, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub security_context: Option<Value>,
+    pub security_context: Option<Box<Value>>,
     /// The operating system, as served: `{"name": "windows"}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub os: Option<Value>,
+    pub os: Option<Box<Value>>,
     /// Pod-level resources; they override the containers' sum.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
+    pub resources: Option<Box<Resources>>,
     /// What the runtime class adds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overhead: Option<Value>,
+    pub overhead: Option<Box<Value>>,
     /// Seconds that a pod gets to end; 30 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination_grace_period_seconds: Option<i64>,
@@ -147,16 +150,69 @@ impl Volume {
 
 /// A running pod. Of a controlled pod the template stands in its workload, so the containers of
 /// the pod itself are dropped on reading.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Pod {
     /// Its metadata.
     pub metadata: Meta,
     /// What it runs.
     pub spec: PodSpec,
     /// How it is.
-    #[serde(deserialize_with = "nullable")]
     pub status: PodStatus,
+}
+
+impl<'de> Deserialize<'de> for Pod {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PodReader)
+    }
+}
+
+/// Reads a pod; of a controlled one, as which nearly all come, it passes over the containers.
+struct PodReader;
+
+/// The members of a pod that are read.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Member {
+    Metadata,
+    Spec,
+    Status,
+    #[serde(other)]
+    Other,
+}
+
+/// What is kept of the specification of a controlled pod.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Placed {
+    node_name: Option<String>,
+}
+
+impl<'de> Visitor<'de> for PodReader {
+    type Value = Pod;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a pod")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pod, A::Error> {
+        let mut pod = Pod::default();
+        while let Some(member) = map.next_key()? {
+            match member {
+                Member::Metadata => pod.metadata = map.next_value()?,
+                // The server writes the metadata first.
+                Member::Spec if pod.metadata.controller().is_some() => {
+                    let Placed { node_name } = map.next_value()?;
+                    pod.spec.node_name = node_name;
+                }
+                Member::Spec => pod.spec = map.next_value()?,
+                Member::Status => pod.status = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                Member::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(pod)
+    }
 }
 
 impl Pod {
@@ -174,10 +230,15 @@ impl Pod {
     pub fn compact(&mut self) {
         self.metadata.managed_fields = Vec::new();
         if self.metadata.controller().is_some() {
+            // Where the specification came before the metadata.
             let node_name = self.spec.node_name.take();
             self.spec = PodSpec { node_name, ..PodSpec::default() };
             self.metadata.annotations.clear();
         }
+        self.metadata.owner_references.shrink_to_fit();
+        self.status.conditions.shrink_to_fit();
+        self.status.container_statuses.iter_mut().for_each(ContainerStatus::compact);
+        self.status.container_statuses.shrink_to_fit();
     }
 }
 
@@ -206,18 +267,24 @@ pub struct ContainerStatus {
     pub name: String,
     /// How often it was started again.
     pub restart_count: i64,
-    /// What it is doing, as served.
+    /// What keeps it from running, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<Value>,
+    pub state: Option<Box<Value>>,
     /// How it ended the last time, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_state: Option<Value>,
+    pub last_state: Option<Box<Value>>,
     /// The user it runs as, where the kubelet says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<Value>,
+    pub user: Option<Box<Value>>,
 }
 
 impl ContainerStatus {
+    /// Drops what says nothing but that it runs.
+    fn compact(&mut self) {
+        self.state.take_if(|state| state.get("waiting").is_none());
+        self.last_state.take_if(|state| state.get("terminated").is_none());
+    }
+
     /// The reason for which it waits: `ImagePullBackOff`.
     pub fn waiting(&self) -> Option<&str> {
         self.state.as_ref()?.get("waiting")?.get("reason")?.as_str()
