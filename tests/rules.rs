@@ -29,7 +29,7 @@ use kubectl_progrc::fix::{Applicability, Fix, Step};
 use kubectl_progrc::model::inventory::resource_name;
 use kubectl_progrc::model::{Inventory, ObjectRef};
 use kubectl_progrc::plan::{change, diff, patch, simulate};
-use kubectl_progrc::rules::rule::{MANUAL_HEADINGS, Rule};
+use kubectl_progrc::rules::rule::{Depth, MANUAL_HEADINGS, Rule};
 use kubectl_progrc::rules::{RULES, find};
 use serde_json::Value;
 
@@ -220,6 +220,19 @@ fn fixtures_fire_and_pass_and_their_fixes_hold() {
             bless_or_compare(&path.with_extension("finding"), &findings);
             bless_or_compare(&path.with_extension("diff"), &diffs);
         }
+    }
+}
+
+#[test]
+fn verdicts_are_the_same_without_evidence_and_fixes() {
+    for (path, text, rule) in RULES.iter().flat_map(|rule| fixtures(rule).into_iter().map(|(p, t)| (p, t, *rule))) {
+        let scene = Scene::parse(&text);
+        let (inventory, whole) = scene.audit(rule);
+        let brief = audit::engine::run_to(Depth::Verdicts, &inventory, &scene.settings, &[rule]);
+        assert_eq!(brief.rules[0].outcomes, whole.rules[0].outcomes, "{}", path.display());
+        let head = |f: &Finding| (f.severity, f.object.clone(), f.message.clone(), f.fixes.len() + f.evidence.len());
+        let without = |f: &Finding| (f.severity, f.object.clone(), f.message.clone(), 0);
+        assert!(brief.findings.iter().map(head).eq(whole.findings.iter().map(without)), "{}", path.display());
     }
 }
 
