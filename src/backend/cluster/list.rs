@@ -4,7 +4,10 @@
 //! if the server forgets it meanwhile (410), the list starts again, twice, and then goes on from
 //! where it was with newer objects, which is a gap that the report names.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 
 use super::connect::{Connection, TransportError};
 use super::resources::Resource;
@@ -148,20 +151,41 @@ fn refused(resource: &Resource, status: u16, body: &[u8]) -> ListError {
     ListError::Status { resource: resource.name(), status, message: super::answer::message(body) }
 }
 
-/// The token of the next page, without reading the objects.
+/// The token of the next page. The server writes it before the objects, which are not looked at.
 fn continue_token(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Head {
-        #[serde(default)]
-        metadata: Meta,
+    let mut token = None;
+    // That the rest is left over is an error here, and none to anybody: the page is read elsewhere.
+    let _ = serde_json::Deserializer::from_slice(body).deserialize_map(Head { token: &mut token });
+    token.filter(|token| !token.is_empty())
+}
+
+/// Reads a list as far as its metadata.
+struct Head<'a> {
+    token: &'a mut Option<String>,
+}
+
+impl<'de> Visitor<'de> for Head<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
     }
-    #[derive(Default, Deserialize)]
-    struct Meta {
-        #[serde(default, rename = "continue")]
-        token: String,
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        #[derive(Deserialize)]
+        struct Meta {
+            #[serde(rename = "continue")]
+            token: Option<String>,
+        }
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "metadata" {
+                *self.token = map.next_value::<Meta>()?.token;
+                break;
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
     }
-    let head: Head = serde_json::from_slice(body).ok()?;
-    Some(head.metadata.token).filter(|token| !token.is_empty())
 }
 
 /// Reads a page; objects of the wrong shape become gaps.
@@ -202,4 +226,23 @@ pub fn encode(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::continue_token;
+
+    #[test]
+    fn the_token_is_found_wherever_it_stands() {
+        for (body, token) in [
+            (r#"{"kind":"PodList","metadata":{"resourceVersion":"1","continue":"abc"},"items":[{"#, Some("abc")),
+            (r#"{"items":[{"metadata":{"continue":"no"}}],"metadata":{"continue":"abc"}}"#, Some("abc")),
+            (r#"{"metadata":{"continue":""},"items":[]}"#, None),
+            (r#"{"metadata":{"resourceVersion":"1"},"items":[]}"#, None),
+            ("not JSON", None),
+            ("", None),
+        ] {
+            assert_eq!(continue_token(body.as_bytes()).as_deref(), token, "{body}");
+        }
+    }
 }
