@@ -81,11 +81,13 @@ pub async fn list(
     let mut restarts = 0;
     let mut inventory = Inventory::default();
     let mut token: Option<String> = None;
-    let mut parsing: Option<tokio::task::JoinHandle<Result<Inventory, BadObject>>> = None;
+    let mut parsing: Option<Parsing> = None;
+    // While one page is parsed, the next one comes into the memory of the one before.
+    let mut spare = Vec::new();
     loop {
-        let page = fetch(connection, resource, &path, token.as_deref()).await;
+        let page = fetch(connection, resource, &path, token.as_deref(), std::mem::take(&mut spare)).await;
         if let Some(earlier) = parsing.take() {
-            absorb(&mut inventory, earlier, resource).await?;
+            spare = absorb(&mut inventory, earlier, resource).await?;
         }
         let body = match page? {
             Page::Body(body) => body,
@@ -103,7 +105,7 @@ pub async fn list(
         };
         token = continue_token(&body);
         let (version, kind) = (resource.api_version.clone(), resource.kind.clone());
-        parsing = Some(tokio::task::spawn_blocking(move || parse(&version, &kind, &body)));
+        parsing = Some(tokio::task::spawn_blocking(move || (parse(&version, &kind, &body), body)));
         if token.is_none() {
             break;
         }
@@ -120,6 +122,9 @@ pub fn gap(resource: &Resource, namespace: Option<&str>, reason: &str) -> Gap {
     Gap { kind: resource.name(), verb: "list".to_owned(), scope, reason: reason.to_owned() }
 }
 
+/// A page that is parsed, and its bytes.
+type Parsing = tokio::task::JoinHandle<(Result<Inventory, BadObject>, Vec<u8>)>;
+
 enum Page {
     Body(Vec<u8>),
     Expired(String),
@@ -130,9 +135,10 @@ async fn fetch(
     resource: &Resource,
     path: &str,
     token: Option<&str>,
+    mut body: Vec<u8>,
 ) -> Result<Page, ListError> {
     let token = token.map(|token| format!("&continue={}", encode(token))).unwrap_or_default();
-    let mut body = Vec::new();
+    body.clear();
     let head = connection
         .read_into(&format!("{path}?limit={PAGE}{token}"), &mut body)
         .await
@@ -201,15 +207,12 @@ fn parse(api_version: &str, kind: &str, body: &[u8]) -> Result<Inventory, BadObj
     Ok(inventory)
 }
 
-async fn absorb(
-    inventory: &mut Inventory,
-    page: tokio::task::JoinHandle<Result<Inventory, BadObject>>,
-    resource: &Resource,
-) -> Result<(), ListError> {
-    let parsed = page.await.expect("parsing a page does not panic");
+/// Takes over the objects of a page; its memory is left.
+async fn absorb(inventory: &mut Inventory, page: Parsing, resource: &Resource) -> Result<Vec<u8>, ListError> {
+    let (parsed, body) = page.await.expect("parsing a page does not panic");
     let page = parsed.map_err(|source| ListError::Shape { resource: resource.name(), source })?;
     inventory.absorb(page);
-    Ok(())
+    Ok(body)
 }
 
 /// Percent-encodes a token for a query.
