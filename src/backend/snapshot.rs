@@ -58,8 +58,8 @@ fn project(objects: &mut [(Loaded, Tree<'_>)], namespace: Option<&str>) -> Share
         if place(value, &version, &kind, namespace) && namespace.is_none() {
             share.inventory.unplaced.extend(origin);
         }
-        let name = value.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Tree::text);
-        if let Err(error) = share.inventory.add_from(&version, &kind, name.unwrap_or_default(), &*value, origin) {
+        let name = name_of(value).to_owned();
+        if let Err(error) = share.inventory.add_from(&version, &kind, &name, &*value, origin) {
             let line = loaded.line("").map(|line| format!(":{line}")).unwrap_or_default();
             share.bad.push(format!("{}{line}: {error}", loaded.source.file()));
             let (kind, reason) = (error.object, error.reason);
@@ -67,6 +67,12 @@ fn project(objects: &mut [(Loaded, Tree<'_>)], namespace: Option<&str>) -> Share
         }
     }
     share
+}
+
+/// The name of an object, or how the server will begin it.
+fn name_of<'a>(value: &'a Tree<'_>) -> &'a str {
+    let text = |field: &str| value.get("metadata")?.get(field)?.text().filter(|text| !text.is_empty());
+    text("name").or_else(|| text("generateName")).unwrap_or_default()
 }
 
 /// Gives an object its namespace where the manifest leaves it out; true if it did.

@@ -56,13 +56,17 @@ fn read_metric(index: usize, metric: &Value) -> Metric {
     };
     let source = metric.get(member);
     let text = |key: &str| source.and_then(|source| source.get(key)?.as_str()).map(str::to_owned);
-    let utilization = source.and_then(|source| source.pointer("/target/averageUtilization")?.as_i64());
+    // `autoscaling/v2beta1` has no target around the number.
+    let places = ["target/averageUtilization", "targetAverageUtilization"];
+    let number = |place: &&str| source.and_then(|source| source.pointer(&format!("/{place}"))?.as_i64());
+    let utilization = places.iter().find_map(number);
+    let place = places.iter().find(|place| number(place).is_some()).unwrap_or(&places[0]);
     Metric {
         kind: kind.to_owned(),
         resource: text("name").unwrap_or_default(),
         container: text("container"),
         utilization,
-        pointer: format!("/spec/metrics/{index}/{member}/target/averageUtilization"),
+        pointer: format!("/spec/metrics/{index}/{member}/{place}"),
     }
 }
 

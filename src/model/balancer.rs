@@ -183,7 +183,9 @@ pub fn source_ranges(service: &Service) -> Vec<String> {
 /// The ranges that still keep somebody out: none of them is the whole internet.
 pub fn is_restricted(service: &Service) -> bool {
     let ranges = source_ranges(service);
-    !ranges.is_empty() && !ranges.iter().any(|range| range == "0.0.0.0/0" || range == "::/0")
+    // Whoever lists half of all addresses lists the other half, too.
+    let is_open = |range: &String| range.rsplit_once('/').is_some_and(|(_, length)| matches!(length, "0" | "1"));
+    !ranges.is_empty() && !ranges.iter().any(is_open)
 }
 
 #[cfg(test)]
@@ -233,5 +235,12 @@ mod tests {
         );
         assert_eq!(features(&all).len(), 5);
         assert!(features(&service(json!({"externalTrafficPolicy": "Cluster"}), json!({}))).is_empty());
+    }
+
+    #[test]
+    fn the_whole_internet_is_no_restriction() {
+        let listed = |ranges: &[&str]| is_restricted(&service(json!({"loadBalancerSourceRanges": ranges}), json!({})));
+        assert!(listed(&["10.0.0.0/8", "203.0.113.7/32"]));
+        assert!(!listed(&[]) && !listed(&["10.0.0.0/8", "::/0"]) && !listed(&["0.0.0.0/1", "128.0.0.0/1"]));
     }
 }

@@ -36,13 +36,19 @@ pub fn ceiling(inventory: &Inventory, workload: usize) -> Bound {
 
 fn bound(inventory: &Inventory, position: usize, field: &str, keda_field: &str, keda_default: i64) -> Bound {
     let workload = inventory.workloads.at(position);
+    let of_keda = |name: &str, scaled: Option<&Item<Other>>| {
+        let count = scaled.and_then(|scaled| scaled.at(&format!("/spec/{keda_field}"))?.as_i64());
+        let pods = count.filter(|count| i32::try_from(*count).is_ok()).unwrap_or(keda_default);
+        Bound { pods, source: format!("ScaledObject/{name} spec.{keda_field}") }
+    };
     let Some(autoscaler) = inventory.autoscalers_of(position).next() else {
+        if let Some(scaled) = inventory.scaled_object_of(position) {
+            return of_keda(scaled.name(), Some(scaled));
+        }
         return Bound { pods: workload.replicas(), source: format!("{} spec.replicas", workload.subject.short()) };
     };
     if let Some((name, scaled)) = scaled_object(inventory, autoscaler) {
-        let count = scaled.and_then(|scaled| scaled.at(&format!("/spec/{keda_field}"))?.as_i64());
-        let pods = count.unwrap_or(keda_default);
-        return Bound { pods, source: format!("ScaledObject/{name} spec.{keda_field}") };
+        return of_keda(name, scaled);
     }
     let pods = if field == "minReplicas" { autoscaler.floor() } else { autoscaler.spec.max_replicas };
     Bound { pods, source: format!("{} spec.{field}", autoscaler.subject.short()) }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::object::{Condition, Meta, nullable};
+use super::object::{Condition, Meta, nullable, texts};
 use super::selector::Labels;
 
 /// A Namespace.
@@ -21,7 +21,7 @@ pub struct ConfigMap {
     /// Its metadata.
     pub metadata: Meta,
     /// Its values.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "texts")]
     pub data: Labels,
     /// True if its values can never change.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,8 +27,8 @@ pub struct IngressSpec {
     /// Which controller serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress_class_name: Option<String>,
-    /// Where everything else goes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where everything else goes; `backend` before `networking.k8s.io/v1`.
+    #[serde(skip_serializing_if = "Option::is_none", alias = "backend")]
     pub default_backend: Option<IngressBackend>,
     /// Rules by host.
     #[serde(deserialize_with = "nullable")]
@@ -76,11 +76,33 @@ pub struct HttpPath {
 
 /// Where a path goes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, from = "ServedBackend")]
 pub struct IngressBackend {
     /// The Service; absent for other resources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<BackendService>,
+}
+
+/// A backend as it stands in the object. Before `networking.k8s.io/v1` it names the Service and
+/// its port in two fields.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ServedBackend {
+    service: Option<BackendService>,
+    service_name: Option<String>,
+    service_port: Option<IntOrString>,
+}
+
+impl From<ServedBackend> for IngressBackend {
+    fn from(served: ServedBackend) -> Self {
+        let port = match served.service_port {
+            Some(IntOrString::Int(number)) => BackendPort { number: Some(number), ..BackendPort::default() },
+            Some(IntOrString::Text(name)) => BackendPort { name: Some(name), ..BackendPort::default() },
+            None => BackendPort::default(),
+        };
+        let old = served.service_name.map(|name| BackendService { name, port });
+        Self { service: served.service.or(old) }
+    }
 }
 
 /// A Service and its port.
@@ -176,5 +198,21 @@ impl IngressClass {
     /// True if an Ingress without a class gets this one.
     pub fn is_default(&self) -> bool {
         self.metadata.annotation("ingressclass.kubernetes.io/is-default-class") == Some("true")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_versions_name_service_and_port_in_two_fields() {
+        let ingress: Ingress = serde_json::from_value(serde_json::json!({"spec": {
+            "backend": {"serviceName": "rest", "servicePort": 80},
+            "rules": [{"http": {"paths": [{"backend": {"serviceName": "web", "servicePort": "http"}}]}}]}}))
+        .unwrap();
+        let backends = ingress.backends();
+        let named: Vec<_> = backends.iter().map(|(_, _, service)| (&*service.name, service.port.wanted())).collect();
+        assert_eq!(named, [("rest", IntOrString::Int(80)), ("web", IntOrString::Text("http".into()))]);
     }
 }

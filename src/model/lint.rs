@@ -1,20 +1,27 @@
 //! What the selectors and ports of network policies lead to.
 
-use super::inventory::Inventory;
+use super::inventory::{Inventory, SYSTEM_NAMESPACES};
 use super::isolation::NAMESPACE_NAME;
 use super::network::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
 use super::number::IntOrString;
 use super::selector::{Labels, Selector};
 use super::store::Item;
 
-/// The namespaces that were read, with the label of their own name, which the server adds.
+/// The namespaces that were read and those that every cluster has, with the label of their own
+/// name, which the server adds.
 pub fn namespaces(inventory: &Inventory) -> Vec<(&str, Labels)> {
     let all = inventory.namespaces.iter().map(|namespace| {
         let mut labels = namespace.metadata.labels.clone();
         labels.insert(NAMESPACE_NAME.to_owned(), namespace.name().to_owned());
         (namespace.name(), labels)
     });
-    all.collect()
+    let mut all: Vec<_> = all.collect();
+    for name in SYSTEM_NAMESPACES.into_iter().chain(["default"]) {
+        if !all.iter().any(|(known, _)| *known == name) {
+            all.push((name, Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())])));
+        }
+    }
+    all
 }
 
 /// True if every namespace of the cluster was read, so that a selector that selects none is a fact.
@@ -23,12 +30,13 @@ pub fn sees_all_namespaces(inventory: &Inventory) -> bool {
     read || inventory.is_complete()
 }
 
-/// True if every workload of a namespace was read.
+/// True if every workload of a namespace was read. What the cluster itself runs stands in no
+/// manifest.
 pub fn sees_all_pods(inventory: &Inventory, namespace: &str) -> bool {
     // Of namespaces that are not audited only some kinds are read.
     let is_read = inventory.scope.namespaces.as_ref().is_none_or(|names| names.contains(namespace));
     let lists = ["pods", "deployments", "statefulsets", "daemonsets", "cronjobs", "jobs"];
-    inventory.is_complete()
+    inventory.is_complete() && !SYSTEM_NAMESPACES.contains(&namespace)
         || inventory.is_live() && is_read && lists.iter().all(|list| inventory.unseen(list, namespace).is_none())
 }
 
@@ -90,7 +98,9 @@ pub fn judge_port(inventory: &Inventory, workloads: &[usize], port: &PolicyPort)
             template.into_iter().flat_map(|template| template.spec.all_containers()).any(|(_, _, container)| {
                 container.ports.iter().any(|port| match wanted {
                     IntOrString::Int(number) => port.container_port == *number,
-                    IntOrString::Text(name) => port.name.as_deref() == Some(name),
+                    IntOrString::Text(name) => {
+                        port.name.as_deref() == Some(name) && port.protocol.as_deref().unwrap_or("TCP") == protocol
+                    }
                 })
             })
         })
@@ -129,7 +139,10 @@ pub fn lets_dns(rules: &[&PolicyRule]) -> bool {
         let inside = |peer: &PolicyPeer| {
             let by_name = |selector: &Selector| {
                 let mut values = selector.match_labels.values();
-                selector.is_empty() || values.any(|value| value == "kube-system" || value == "openshift-dns")
+                let named = |name: &str| Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())]);
+                values.any(|value| value == "kube-system" || value == "openshift-dns")
+                    || selector.matches(&named("kube-system"))
+                    || selector.matches(&named("openshift-dns"))
             };
             peer.ip_block.is_some() || peer.namespace_selector.as_ref().is_some_and(by_name)
         };

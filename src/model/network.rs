@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::number::IntOrString;
-use super::object::{Meta, nullable};
+use super::object::{Meta, nullable, texts};
 use super::selector::{Labels, Selector};
 
 pub use super::ingress::{
@@ -36,7 +36,7 @@ pub struct ServiceSpec {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The labels of its pods; absent or empty for a Service whose endpoints others write.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
     pub selector: Labels,
     /// Its ports.
     #[serde(deserialize_with = "nullable")]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -117,7 +118,7 @@ pub struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,
     /// Labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
     pub labels: BTreeMap<String, String>,
     /// Annotations; the last-applied one is reduced to what rules may know of it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "annotations")]
@@ -257,9 +258,37 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads a map of texts, in which the API takes `null` for an empty text.
+pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    /// One map, built as it is read.
+    struct Texts;
+
+    impl<'de> Visitor<'de> for Texts {
+        type Value = BTreeMap<String, String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(BTreeMap::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, text)) = entries.next_entry::<String, Option<String>>()? {
+                map.insert(key, text.unwrap_or_default());
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_any(Texts)
+}
+
 /// Reads annotations and reduces the last-applied one, which may hold credentials.
 fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let mut map: BTreeMap<String, String> = nullable(deserializer)?;
+    let mut map = texts(deserializer)?;
     if let Some(text) = map.get_mut(LAST_APPLIED) {
         *text = reduce_last_applied(text);
     }
@@ -349,5 +378,12 @@ mod tests {
     fn null_maps_are_empty() {
         let meta: Meta = serde_json::from_str(r#"{"name":"x","labels":null,"annotations":null}"#).unwrap();
         assert!(meta.labels.is_empty() && meta.annotations.is_empty());
+    }
+
+    #[test]
+    fn null_is_an_empty_text() {
+        let meta: Meta = serde_json::from_str(r#"{"labels":{"a":null,"b":"x"},"annotations":{"c":null}}"#).unwrap();
+        assert_eq!((meta.label("a"), meta.label("b"), meta.annotation("c")), (Some(""), Some("x"), Some("")));
+        assert!(serde_json::from_str::<Meta>(r#"{"labels":{"a":1}}"#).is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::number::IntOrString;
-use super::object::{Condition, Meta, nullable};
+use super::object::{Condition, Meta, nullable, texts};
 use super::selector::Labels;
 
 pub use super::container::{Container, ContainerPort, EnvFrom, EnvVar, KeyRef, Resources, ValueFrom, VolumeMount};
@@ -48,7 +48,7 @@ pub struct PodSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
     /// Labels that a node must have.
-    #[serde(skip_serializing_if = "Labels::is_empty", deserialize_with = "nullable")]
+    #[serde(skip_serializing_if = "Labels::is_empty", deserialize_with = "texts")]
     pub node_selector: Labels,
     /// True if the pod uses its node's network.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,9 @@ pub struct PodSpec {
     /// The service account; `default` if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
+    /// The same under its old name, which counts where the new one is absent.
+    #[serde(rename = "serviceAccount", skip_serializing_if = "Option::is_none")]
+    pub old_service_account: Option<String>,
     /// Whether the account's token is mounted; the account decides if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub automount_service_account_token: Option<bool>,
@@ -118,7 +121,8 @@ impl PodSpec {
 
     /// The name of the service account.
     pub fn service_account(&self) -> &str {
-        self.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
+        let names = [&self.service_account_name, &self.old_service_account];
+        names.into_iter().flatten().map(String::as_str).find(|name| !name.is_empty()).unwrap_or("default")
     }
 }
 
@@ -218,7 +222,12 @@ impl<'de> Visitor<'de> for PodReader {
 impl Pod {
     /// True if the pod takes part in service and budget arithmetic: not ended, not leaving.
     pub fn is_active(&self) -> bool {
-        !matches!(self.status.phase.as_str(), "Succeeded" | "Failed") && self.metadata.deletion_timestamp.is_none()
+        !self.has_ended() && self.metadata.deletion_timestamp.is_none()
+    }
+
+    /// True if its containers have ended and do not start again.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
     }
 
     /// True if its `Ready` condition holds.

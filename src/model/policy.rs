@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::number::IntOrString;
+use super::number::{IntOrString, int32, optional_int32};
 use super::object::{Condition, Meta, nullable};
 use super::selector::Selector;
 
@@ -29,9 +29,10 @@ pub struct AutoscalerSpec {
     #[serde(deserialize_with = "nullable")]
     pub scale_target_ref: TargetRef,
     /// The least replicas; 1 if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_int32")]
     pub min_replicas: Option<i64>,
     /// The most replicas.
+    #[serde(deserialize_with = "int32")]
     pub max_replicas: i64,
     /// What it measures, as served.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]

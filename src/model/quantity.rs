@@ -11,6 +11,9 @@ use serde_json::Value;
 
 const NANO: i128 = 1_000_000_000;
 
+/// The largest amount; the API cuts larger ones to it. Sums stop far above.
+const MOST: i128 = i64::MAX as i128 * NANO;
+
 /// An amount in billionths of its unit (cores, bytes, objects).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quantity(i128);
@@ -56,21 +59,21 @@ impl Quantity {
     /// Rounds up to a multiple of `step`.
     #[must_use]
     pub fn round_up(self, step: Self) -> Self {
-        Self((self.0 + step.0 - 1).div_euclid(step.0) * step.0)
+        Self(self.0.saturating_add(step.0 - 1).div_euclid(step.0).saturating_mul(step.0))
     }
 
     /// Times `numerator / denominator`, rounded up to a billionth.
     #[must_use]
     pub fn scale(self, numerator: i64, denominator: i64) -> Self {
-        let product = self.0 * i128::from(numerator);
+        let product = self.0.saturating_mul(i128::from(numerator));
         let denominator = i128::from(denominator);
-        Self((product + denominator - 1).div_euclid(denominator))
+        Self(product.saturating_add(denominator - 1).div_euclid(denominator))
     }
 
     /// `self - other`, not below zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
-        Self((self.0 - other.0).max(0))
+        Self(self.0.saturating_sub(other.0).max(0))
     }
 
     /// True for nothing.
@@ -80,12 +83,12 @@ impl Quantity {
 
     /// In thousandths, rounded up.
     pub fn as_milli(self) -> i128 {
-        (self.0 + NANO / 1000 - 1).div_euclid(NANO / 1000)
+        self.0.saturating_add(NANO / 1000 - 1).div_euclid(NANO / 1000)
     }
 
     /// In whole units, rounded up.
     pub fn as_units(self) -> i128 {
-        (self.0 + NANO - 1).div_euclid(NANO)
+        self.0.saturating_add(NANO - 1).div_euclid(NANO)
     }
 
     /// The largest binary suffix that divides the amount: `2Gi`; for memory.
@@ -121,14 +124,14 @@ impl fmt::Display for Quantity {
 impl Add for Quantity {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self(self.0.saturating_add(other.0))
     }
 }
 
 impl Mul<i64> for Quantity {
     type Output = Self;
     fn mul(self, count: i64) -> Self {
-        Self(self.0 * i128::from(count))
+        Self(self.0.saturating_mul(i128::from(count)))
     }
 }
 
@@ -151,16 +154,20 @@ fn parse(text: &str) -> Option<Quantity> {
         return None;
     }
     let (multiplier, exponent) = multiplier(suffix)?;
-    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
-    let shift = 9 + exponent - i32::try_from(fraction.len()).ok()?;
-    let scaled = digits.checked_mul(multiplier)?;
-    let amount = if shift >= 0 {
-        scaled.checked_mul(10_i128.checked_pow(shift.unsigned_abs())?)?
-    } else {
-        let divisor = 10_i128.checked_pow(shift.unsigned_abs())?;
-        (scaled + divisor - 1) / divisor
-    };
+    let digits = format!("{whole}{fraction}");
+    let shift = exponent.saturating_add(9).saturating_sub(i32::try_from(fraction.len()).ok()?);
+    let amount = scaled(digits.trim_start_matches('0'), multiplier, shift).min(MOST);
     Some(Quantity(if negative { -amount } else { amount }))
+}
+
+/// `digits · multiplier · 10^shift`, a fraction rounded up; what is too large stops at the end.
+fn scaled(digits: &str, multiplier: i128, shift: i32) -> i128 {
+    if digits.is_empty() {
+        return 0;
+    }
+    let digits = digits.parse().unwrap_or(i128::MAX).saturating_mul(multiplier);
+    let power = 10_i128.saturating_pow(shift.unsigned_abs());
+    if shift >= 0 { digits.saturating_mul(power) } else { digits.saturating_add(power - 1) / power }
 }
 
 /// The factor and the power of ten that a suffix means.
@@ -202,12 +209,32 @@ mod tests {
             ("12e-1", "1200m"),
             ("+1", "1"),
             (".5", "500m"),
+            ("1.", "1"),
+            ("00.50", "500m"),
+            ("1E", "1000P"),
+            ("1Ei", "1024Pi"),
+            ("-1", "-1000m"),
+            ("0", "0Gi"),
+            ("1e-12", "1n"),
+            ("1e-2000000000", "1n"),
         ] {
             assert_eq!(Quantity::parse(text).unwrap(), Quantity::parse(same).unwrap(), "{text}");
         }
         for bad in ["", "Mi", "1.2.3", "1Kb", "one", "1 Gi", "-"] {
             assert!(Quantity::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_too_large_is_cut_as_the_api_cuts_it() {
+        let most = Quantity::units(i64::MAX);
+        let nines = "9".repeat(99);
+        for text in ["9223372036854775808", "1e30", "9999Ei", "1e2000000000", nines.as_str()] {
+            assert_eq!(Quantity::parse(text).unwrap(), most, "{text}");
+        }
+        let (sum, product) = (most + most, most * i64::MAX);
+        assert!(sum > most && product > sum && product + product >= product);
+        assert!(product.scale(12, 10).round_up(Quantity::mebi(256)) > most);
     }
 
     #[test]

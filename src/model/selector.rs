@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::object::nullable;
+use super::object::{nullable, texts};
 
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -15,7 +15,7 @@ pub type Labels = BTreeMap<String, String>;
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// Exact values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
     pub match_labels: Labels,
     /// Operators.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::number::IntOrString;
+use super::number::{IntOrString, optional_int32};
 use super::object::{Condition, Meta, nullable};
 use super::pod::PodTemplate;
 use super::selector::Selector;
@@ -37,7 +37,7 @@ pub struct Workload {
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadSpec {
     /// Wanted pods; 1 if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_int32")]
     pub replicas: Option<i64>,
     /// Which pods are its own. A `ReplicationController` has a plain map of labels here.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "selector")]
@@ -67,13 +67,13 @@ pub struct WorkloadSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
     /// Pods that a Job runs at once; 1 if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_int32")]
     pub parallelism: Option<i64>,
     /// Whether runs of a `CronJob` may overlap; `Allow` if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency_policy: Option<String>,
     /// Seconds after which a rollout counts as stuck.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_int32")]
     pub progress_deadline_seconds: Option<i64>,
 }
 
@@ -94,7 +94,7 @@ pub struct JobSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<PodTemplate>,
     /// Pods that run at once; 1 if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_int32")]
     pub parallelism: Option<i64>,
 }
 
@@ -121,7 +121,7 @@ pub struct RollingUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrString>,
     /// Pods of a `StatefulSet` that stay as they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_int32")]
     pub partition: Option<i64>,
 }
 
@@ -189,14 +189,14 @@ impl Workload {
         matches!(self.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController")
     }
 
-    /// True if it runs nothing now and will not by itself: no replicas, suspended, or finished.
+    /// True if it runs nothing now and will not by itself: no replicas, suspended, or ended.
     pub fn is_idle(&self) -> bool {
         (self.is_scalable() && self.spec.replicas == Some(0))
             || self.spec.suspend == Some(true)
-            || (self.kind == "Job" && self.is_finished())
+            || (matches!(self.kind.as_str(), "Job" | "Pod") && self.is_finished())
     }
 
-    /// True for a Job that has ended.
+    /// True for a Job that has ended, or a pod without a controller that has.
     pub fn is_finished(&self) -> bool {
         let ended = |c: &Condition| matches!(c.kind.as_str(), "Complete" | "Failed") && c.status == "True";
         self.status.completion_time.is_some() || self.status.conditions.iter().any(ended)
@@ -228,6 +228,24 @@ impl Workload {
     pub fn daemon_surge(&self, nodes: i64) -> i64 {
         let numbers = self.spec.update_strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
         numbers.and_then(|n| n.max_surge.as_ref()?.of_rounded_up(nodes)).unwrap_or(0)
+    }
+
+    /// True if a selector selects the pods of the template.
+    pub fn is_selected_by(&self, selector: &Selector) -> bool {
+        self.template().is_some_and(|template| selector.matches(template.labels()))
+    }
+
+    /// Fills in the selector that the first versions of the API leave out: the template's labels.
+    pub fn default_selector(&mut self) {
+        let lets = matches!(self.api_version.as_str(), "v1" | "apps/v1beta1" | "extensions/v1beta1");
+        let selects = matches!(
+            self.kind.as_str(),
+            "DaemonSet" | "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet"
+        );
+        if lets && selects && self.spec.selector.as_ref().is_none_or(Selector::is_empty) {
+            let labels = self.spec.template.as_ref().map(PodTemplate::labels);
+            self.spec.selector = labels.filter(|labels| !labels.is_empty()).map(Selector::labels);
+        }
     }
 
     /// Drops what no rule reads of a workload that another one controls.
@@ -283,5 +301,21 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(rc.spec.selector.unwrap().match_labels["app"], "x");
+    }
+
+    #[test]
+    fn the_first_versions_select_by_the_labels_of_the_template() {
+        let made = |api_version: &str, kind: &str| {
+            let mut workload: Workload = serde_json::from_value(serde_json::json!({
+                "apiVersion": api_version, "kind": kind, "spec": {"template": {"metadata": {"labels": {"app": "x"}}}}
+            }))
+            .unwrap();
+            workload.default_selector();
+            workload.spec.selector.as_ref().map(Selector::text)
+        };
+        assert_eq!(made("v1", "ReplicationController").as_deref(), Some("app=x"));
+        assert_eq!(made("extensions/v1beta1", "Deployment").as_deref(), Some("app=x"));
+        assert_eq!(made("apps/v1", "Deployment"), None);
+        assert_eq!(made("batch/v1", "Job"), None);
     }
 }

@@ -8,6 +8,7 @@ use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
 use crate::model::endpoints::{Answer, Endpoints};
 use crate::model::ingress::{BackendService, Ingress};
+use crate::model::number::IntOrString;
 use crate::model::{Inventory, Item, Subject};
 
 declare_rule! {
@@ -141,7 +142,11 @@ fn judge_backend(
     let wanted = backend.port.wanted();
     if service.port(&wanted).is_none() {
         let ports: Vec<String> = service.spec.ports.iter().map(|port| port.port.to_string()).collect();
-        let text = format!("Service {} has no port {wanted}, but {}", backend.name, ports.join(", "));
+        let (name, ports) = (&backend.name, ports.join(", "));
+        let text = match wanted {
+            IntOrString::Int(0) => format!("it names no port of Service {name}, which has {ports}"),
+            wanted => format!("Service {name} has no port {wanted}, but {ports}"),
+        };
         judged.defects.push((location("/port"), text));
     } else if service.kind() != "ExternalName" {
         match endpoints.answer(inventory, service) {

@@ -208,7 +208,7 @@ fn unknown(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Option<Str
 
 fn text(selector: Option<&Selector>) -> String {
     match selector {
-        None => "nothing (no selector)".to_owned(),
+        None => "nothing (no selector, or an empty one before policy/v1)".to_owned(),
         Some(selector) if selector.is_empty() => "everything".to_owned(),
         Some(selector) => format!("`{}`", selector.text()),
     }

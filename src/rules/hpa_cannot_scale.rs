@@ -13,7 +13,7 @@ use crate::fix::{Applicability, Edit, Fix, Step};
 use crate::model::autoscaling::OtherScalers;
 use crate::model::policy::Autoscaler;
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item, capacity, replicas};
+use crate::model::{Inventory, Item, ObjectRef, capacity, replicas};
 use causes::{Cause, double, false_conditions, said_by_conditions, vertical_conflict};
 
 declare_rule! {
@@ -244,6 +244,13 @@ fn scale_up(inventory: &Inventory, workload: &Item<Workload>, floor: &capacity::
     fix
 }
 
+/// True if the target is a custom resource that was read.
+fn is_read(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> bool {
+    let target = &autoscaler.spec.scale_target_ref;
+    let namespace = Some(autoscaler.namespace());
+    inventory.meta(&ObjectRef::new(&target.api_version, &target.kind, namespace, &target.name)).is_some()
+}
+
 /// An autoscaler whose target is not among the workloads: missing, not read, or a custom resource.
 fn judge_without_target(context: &Context<'_>, autoscaler: &Item<Autoscaler>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
@@ -285,8 +292,10 @@ fn judge_without_target(context: &Context<'_>, autoscaler: &Item<Autoscaler>, ve
         let finding = context.finding(autoscaler, found[0].brief().to_owned()).at(Location::at("/spec/scaleTargetRef"));
         let finding = explain(finding, autoscaler, &found);
         verdicts.fail(context.detail(finding, |finding| finding.fix(manual("Repair the autoscaler's target", &found))));
-    } else if autoscaler.status.conditions.is_empty() {
+    } else if autoscaler.status.conditions.is_empty() && !is_read(inventory, autoscaler) {
         verdicts.unknown(&autoscaler.subject, format!("its target {name} was not read"));
+    } else if autoscaler.status.conditions.is_empty() && inventory.is_live() {
+        verdicts.unknown(&autoscaler.subject, format!("{} has no conditions yet", autoscaler.subject.short()));
     } else {
         verdicts.pass(&autoscaler.subject);
     }

@@ -16,8 +16,8 @@ use crate::model::{Item, replicas};
 
 declare_rule! {
     /// ## What it does
-    /// Reports a HorizontalPodAutoscaler, one finding for each of these: minimum and maximum are
-    /// equal; it keeps one pod of a workload that a public load balancer, an Ingress or an
+    /// Reports a HorizontalPodAutoscaler, one finding for each of these: the maximum is not above
+    /// the minimum; it keeps one pod of a workload that a public load balancer, an Ingress or an
     /// HTTPRoute leads to; it wants more pods than its maximum (`ScalingLimited=True`,
     /// `TooManyReplicas`); it measures memory only; a utilization target is above 90 or below 30
     /// percent; the pods of its maximum request more than a quota or all present nodes have,
@@ -138,8 +138,12 @@ fn own_numbers(context: &Context<'_>, autoscaler: &Item<Autoscaler>) -> Vec<Find
     let mut found = Vec::new();
     let place = Location::at("/spec/maxReplicas");
     let numbers = format!("minReplicas {least}, maxReplicas {most}");
-    if least == most {
-        let message = format!("minimum and maximum are both {most}: it never scales");
+    if least >= most {
+        let message = if least == most {
+            format!("minimum and maximum are both {most}: it never scales")
+        } else {
+            format!("its maximum of {most} is below its minimum of {least}: the server refuses it")
+        };
         found.push(raise_maximum(context, autoscaler, message, place).because(numbers));
     } else if limited(autoscaler) {
         let message = format!("wants more pods than its maximum of {most}");
@@ -182,6 +186,9 @@ fn raise_maximum(context: &Context<'_>, autoscaler: &Item<Autoscaler>, message: 
     match wanted {
         Some(wanted) if wanted <= most => {
             fix.refuse("maximum", format!("{wanted} is not above the present maximum of {most}"));
+        }
+        Some(wanted) if wanted <= autoscaler.floor() => {
+            fix.refuse("maximum", format!("{wanted} is not above the minimum of {}", autoscaler.floor()));
         }
         Some(wanted) => fix = fix.step(patch(autoscaler, "/spec/maxReplicas", wanted)),
         None => {}

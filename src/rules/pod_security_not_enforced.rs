@@ -181,7 +181,7 @@ fn violating(inventory: &Inventory, namespace: &str, target: Level) -> (Vec<(Sub
         }
     };
     for workload in inventory.workloads.within(namespace) {
-        let ended = workload.kind == "Job" && workload.is_finished();
+        let ended = matches!(workload.kind.as_str(), "Job" | "Pod") && workload.is_finished();
         if let Some(template) = workload.template().filter(|_| !ended) {
             judge(&workload.subject, template);
         }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Inventory;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
-use crate::model::object::{Meta, ObjectRef};
+use crate::model::object::{Condition, Meta, ObjectRef};
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Store};
 use crate::model::workload::{Workload, WorkloadSpec};
@@ -67,7 +67,6 @@ arrive_as_is!(
     network::IngressClass,
     network::NetworkPolicy,
     policy::Autoscaler,
-    policy::DisruptionBudget,
     policy::ResourceQuota,
     policy::LimitRange,
     cluster::Namespace,
@@ -85,7 +84,17 @@ impl Arrive for Workload {
     fn arrive(&mut self, api_version: &str, kind: &str) {
         api_version.clone_into(&mut self.api_version);
         kind.clone_into(&mut self.kind);
+        self.default_selector();
         self.compact();
+    }
+}
+
+impl Arrive for crate::model::policy::DisruptionBudget {
+    /// Before `policy/v1` an empty selector selects no pods.
+    fn arrive(&mut self, api_version: &str, _kind: &str) {
+        if api_version == "policy/v1beta1" {
+            self.spec.selector = self.spec.selector.take().filter(|selector| !selector.is_empty());
+        }
     }
 }
 
@@ -112,11 +121,13 @@ impl Inventory {
         origin: Option<Origin>,
     ) -> Result<(), BadObject> {
         let value = value.borrow();
-        let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let name = text("/metadata/name").or_else(|| text("/metadata/generateName")).unwrap_or_default();
         self.add_from(api_version, kind, name, value, origin)
     }
 
-    /// The same from anything that reads like JSON; the name is for the message of a refusal.
+    /// The same from anything that reads like JSON. The name is for an object whose metadata has none,
+    /// since the server completes it, and for the message of a refusal.
     pub fn add_from<'de, D: Deserializer<'de, Error = serde_json::Error>>(
         &mut self,
         api_version: &str,
@@ -129,10 +140,10 @@ impl Inventory {
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
-                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, value, origin).map_err(bad),)*
+                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, name, value, origin).map_err(bad),)*
                     _ => {
                         let resource = other_key(api_version, kind);
-                        add(self.others.entry(resource).or_default(), api_version, kind, value, origin).map_err(bad)
+                        add(self.others.entry(resource).or_default(), api_version, kind, name, value, origin).map_err(bad)
                     }
                 }
             };
@@ -183,13 +194,18 @@ impl Inventory {
         let bare: Vec<_> = self.pods.iter().filter(|pod| pod.metadata.controller().is_none()).cloned().collect();
         for pod in bare {
             let template = PodTemplate { metadata: pod.metadata.clone(), spec: pod.spec.clone() };
-            let workload = Workload {
+            let mut workload = Workload {
                 api_version: "v1".to_owned(),
                 kind: "Pod".to_owned(),
                 metadata: pod.metadata.clone(),
                 spec: WorkloadSpec { template: Some(template), ..WorkloadSpec::default() },
                 ..Workload::default()
             };
+            if pod.has_ended() {
+                let ended =
+                    Condition { kind: "Complete".to_owned(), status: "True".to_owned(), ..Condition::default() };
+                workload.status.conditions.push(ended);
+            }
             self.workloads.push(Item { subject: pod.subject.clone(), origin: pod.origin, body: workload });
         }
     }
@@ -209,10 +225,14 @@ fn add<'de, T: Deserialize<'de> + Projection + Arrive, D: Deserializer<'de, Erro
     store: &mut Store<T>,
     api_version: &str,
     kind: &str,
+    name: &str,
     value: D,
     origin: Option<Origin>,
 ) -> Result<(), serde_json::Error> {
     let mut body = T::deserialize(value)?;
+    if body.meta().name.is_empty() {
+        name.clone_into(&mut body.meta_mut().name);
+    }
     body.arrive(api_version, kind);
     store.push(Item::new(api_version, kind, body, origin));
     Ok(())
@@ -289,6 +309,29 @@ mod tests {
         ] {
             assert_eq!(inventory.add("v1", "ConfigMap", bad(data), None).unwrap_err().reason, reason);
         }
+    }
+
+    #[test]
+    fn what_is_named_by_the_server_has_the_begin_of_its_name() {
+        let mut inventory = Inventory::default();
+        let job = |begin: &str| serde_json::json!({"metadata": {"generateName": begin, "namespace": "a"}});
+        inventory.add("batch/v1", "Job", job("migrate-"), None).unwrap();
+        inventory.add("batch/v1", "Job", job("seed-"), None).unwrap();
+        let names: Vec<_> = inventory.finish().workloads.iter().map(|job| job.name().to_owned()).collect();
+        assert_eq!(names, ["migrate-", "seed-"]);
+    }
+
+    #[test]
+    fn an_empty_selector_of_the_first_budgets_selects_nothing() {
+        let mut inventory = Inventory::default();
+        for version in ["policy/v1", "policy/v1beta1"] {
+            let name = version.replace('/', "-");
+            let budget = serde_json::json!({"metadata": {"name": name, "namespace": "a"}, "spec": {"selector": {}}});
+            inventory.add(version, "PodDisruptionBudget", budget, None).unwrap();
+        }
+        let budgets = inventory.finish().budgets;
+        let selects = |name| budgets.get("a", "PodDisruptionBudget", name).unwrap().spec.selector.is_some();
+        assert!(selects("policy-v1") && !selects("policy-v1beta1"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use super::Inventory;
+use crate::model::cluster::Other;
 use crate::model::environment::Variables;
 use crate::model::network::{NetworkPolicy, Service};
 use crate::model::pod::Pod;
@@ -14,6 +15,8 @@ use crate::model::references::References;
 use crate::model::selector::{Labels, Selector};
 use crate::model::store::{Item, Store};
 use crate::model::workload::Workload;
+
+const SCALED_OBJECTS: &str = "scaledobjects.keda.sh";
 
 /// Positions of related objects.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +30,8 @@ pub(super) struct Relations {
     budgets_of: Vec<Vec<usize>>,
     policies_of: Vec<Vec<usize>>,
     autoscalers_of: Vec<Vec<usize>>,
+    /// The `ScaledObject` of KEDA that scales a workload.
+    scaled_by: HashMap<usize, Arc<Item<Other>>>,
     /// Who names whose Service: found at the first question.
     references: OnceLock<Arc<References>>,
     /// What the containers of each workload get: found at the first question.
@@ -91,6 +96,14 @@ impl Relations {
         for (position, autoscaler) in inventory.autoscalers.iter().enumerate() {
             if let Some(target) = target_of(inventory, autoscaler) {
                 relations.autoscalers_of[target].push(position);
+            }
+        }
+        for scaled in inventory.other(SCALED_OBJECTS) {
+            let target = scaled.at("/spec/scaleTargetRef");
+            let text = |key: &str| target.and_then(|target| target.get(key)?.as_str());
+            let (kind, name) = (text("kind").unwrap_or("Deployment"), text("name").unwrap_or_default());
+            if let Some(workload) = inventory.workloads.position(scaled.namespace(), kind, name) {
+                relations.scaled_by.entry(workload).or_insert_with(|| scaled.clone());
             }
         }
         relations
@@ -236,6 +249,11 @@ impl Inventory {
     /// The autoscalers that target a workload.
     pub fn autoscalers_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<Autoscaler>>> {
         self.relations.autoscalers_of[workload].iter().map(|position| self.autoscalers.at(*position))
+    }
+
+    /// The `ScaledObject` of KEDA that scales a workload; its autoscaler is made in the cluster.
+    pub fn scaled_object_of(&self, workload: usize) -> Option<&Item<Other>> {
+        self.relations.scaled_by.get(&workload).map(|scaled| &**scaled)
     }
 
     /// The workload that an autoscaler targets, if it was read.

@@ -228,7 +228,8 @@ impl Judge<'_> {
             match lint::judge_port(self.inventory, workloads, port) {
                 None => {}
                 Some(PortDefect::NoSuchName) => {
-                    let text = format!("no container of the selected pods has a port named {shown}");
+                    let protocol = port.protocol.as_deref().unwrap_or("TCP");
+                    let text = format!("no container of the selected pods has a {protocol} port named {shown}");
                     self.add(
                         &pointer,
                         text,

@@ -35,7 +35,8 @@ fn all_probes(container: &Container) -> impl Iterator<Item = (&'static str, &Val
 
 /// A number of a probe, or the API's default for it.
 fn number(probe: &Value, field: &str, default: i64) -> i64 {
-    probe.get(field).and_then(Value::as_i64).filter(|number| *number > 0).unwrap_or(default)
+    let number = probe.get(field).and_then(Value::as_i64).filter(|number| *number > 0);
+    number.filter(|number| i32::try_from(*number).is_ok()).unwrap_or(default)
 }
 
 /// Seconds until a probe gives up: period times failures, 10 and 3 unless said.
