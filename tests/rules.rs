@@ -377,6 +377,10 @@ fn created_objects_belong_to_nobody_else() {
         assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "kubectl-progrc", "{}: {manifest}", rule.id);
         let id = metadata["labels"]["progrc.io/rule"].as_str().unwrap_or_default();
         assert!(find(id).is_some(), "{}: {manifest}", rule.id);
+        // A monitor needs the labels by which its Prometheus selects; nothing else has others.
+        let labels = metadata["labels"].as_object().unwrap().len();
+        assert!(labels == 2 || rule.id == "missing-metrics-scrape", "{}: {metadata}", rule.id);
+        assert!(metadata["annotations"].as_object().is_none_or(serde_json::Map::is_empty), "{}: {metadata}", rule.id);
         // An instance label or a tracking annotation makes Argo CD adopt and prune the object, the
         // release annotations make Helm believe that it owns it.
         let text = metadata.to_string();

@@ -84,11 +84,12 @@ declare_rule! {
     /// `external` asks what else it calls. The answer is `none`, ranges with or without a port
     /// (`10.10.0.0/16:5432`), or `any`, which is weak: every address but the metadata service's and
     /// `clusterRanges`, on the ports of the names that were found. `callees` asks about Services that
-    /// only a Secret names. A service account with roles, and agents on the node, need addresses of the
-    /// API server and of nodes; from manifests those are asked too. It is manual on Cilium where such
-    /// addresses are needed, since Cilium does not match ranges against them. It is refused until the
-    /// workload is isolated for incoming traffic, so that never both change at once. What happens to
-    /// open connections is up to the network plugin. Undo deletes the policy.
+    /// only a Secret or a program names: where values stand in Secrets, and where no object shows who
+    /// calls a workload of the namespace. A service account with roles, and agents on the node, need
+    /// addresses of the API server and of nodes; from manifests those are asked too. It is manual on
+    /// Cilium where such addresses are needed, since Cilium does not match ranges against them. It is
+    /// refused until the workload is isolated for incoming traffic, so that never both change at once.
+    /// What happens to open connections is up to the network plugin. Undo deletes the policy.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/services-networking/network-policies/>
