@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::number::IntOrString;
 use super::object::{Condition, Meta, nullable};
+use super::quantity::Quantity;
 use super::selector::Labels;
 
 pub use super::container::{Container, ContainerPort, EnvFrom, EnvVar, KeyRef, Resources, ValueFrom, VolumeMount};
@@ -89,6 +90,9 @@ pub struct PodSpec {
     /// Taints that the pod tolerates, as served.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub tolerations: Vec<Value>,
+    /// How much the pod matters; absent means the class that the cluster gives by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
 }
 
 impl PodSpec {
@@ -157,6 +161,18 @@ pub struct Pod {
     /// How it is.
     #[serde(deserialize_with = "nullable")]
     pub status: PodStatus,
+    /// What it requests in all, kept where its containers are dropped.
+    #[serde(skip)]
+    pub requests: Requests,
+}
+
+/// CPU and memory that a pod requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Cores.
+    pub cpu: Quantity,
+    /// Bytes.
+    pub memory: Quantity,
 }
 
 impl Pod {

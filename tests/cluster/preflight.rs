@@ -112,37 +112,35 @@ fn an_object_that_two_fixes_need_is_made_once() {
     assert_eq!(tried, 1);
 }
 
-/// Two Deployments that demand what a quota then does not let them have: rollouts fail.
+/// Two Deployments that do not bear the change that is to be made: rollouts fail.
 fn failing(prefix: &str) -> TestNamespace {
     let ns = ControlPlane::full().namespace(prefix);
     for name in ["api", "web"] {
-        ns.apply(&deployment(name, 1));
+        ns.apply(&deployment(name, 1).replace(&format!("registry.example/{name}:1"), "registry.example/needs-root:1"));
         ns.wait_for_rollout(name);
     }
-    ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {requests.memory: 1Gi}}}");
-    ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["requests.memory"].is_string());
     ns
 }
 
-const TOKENS: [&str; 6] = ["fix", "--yes", "--unsafe-fixes", "--select=unneeded-service-account-token", "-o", "json"];
+const HARDEN: [&str; 6] = ["fix", "--yes", "--unsafe-fixes", "--select=insecure-security-context", "-o", "json"];
 
 #[test]
 fn a_failed_rollout_stops_the_batch_unless_it_may_go_on() {
     let (stops, goes_on) = (failing("stops"), failing("goes-on"));
-    let stopped = report(&stops.progrc(&TOKENS).run().expect_code(3));
+    let stopped = report(&stops.progrc(&HARDEN).run().expect_code(3));
     let reasons = |fixed: &Value| -> Vec<String> {
         let left = fixed["left"].as_array().unwrap().iter();
         left.map(|left| left["reason"].as_str().unwrap().to_owned()).collect()
     };
     let said = reasons(&stopped);
-    assert!(said[0].contains("must specify") && said[1] == "not begun, after the stop", "{said:?}");
+    assert!(said[0].contains("CrashLoopBackOff") && said[1] == "not begun, after the stop", "{said:?}");
     let patched = |ns: &TestNamespace, name: &str| {
         let path = format!("/apis/apps/v1/namespaces/{}/deployments/{name}", ns.name);
         writes(&ns.requests()).contains(&("patch", path.as_str()))
     };
     assert_eq!(["api", "web"].map(|name| patched(&stops, name)), [true, false]);
-    let went_on = report(&goes_on.progrc(&[&TOKENS[..], &["--keep-going"]].concat()).run().expect_code(3));
-    assert!(reasons(&went_on).iter().all(|reason| reason.contains("must specify")), "{went_on}");
+    let went_on = report(&goes_on.progrc(&[&HARDEN[..], &["--keep-going"]].concat()).run().expect_code(3));
+    assert!(reasons(&went_on).iter().all(|reason| reason.contains("CrashLoopBackOff")), "{went_on}");
     assert_eq!(["api", "web"].map(|name| patched(&goes_on, name)), [true, true]);
     // What can't come up is not left to the controllers of the other tests.
     for ns in [&stops, &goes_on] {
