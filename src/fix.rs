@@ -206,6 +206,16 @@ impl Step {
         }
     }
 
+    /// The object, or the part of it, that the step is built from; `None` if it needs none.
+    pub fn source(&self) -> Option<(&ObjectRef, Option<&str>)> {
+        match self {
+            Self::Patch { object, subresource, .. } => Some((object, subresource.as_deref())),
+            Self::Restart { object } if object.kind == "CronJob" => None,
+            Self::Restart { object } | Self::Delete { object } => Some((object, None)),
+            Self::Create { .. } | Self::Wait { .. } => None,
+        }
+    }
+
     /// True if the step changes something on the server.
     pub fn writes(&self) -> bool {
         !matches!(self, Self::Wait { .. })

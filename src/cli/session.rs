@@ -10,14 +10,14 @@ use super::ui::Ui;
 use crate::audit::{self, Audit, Config, Filter, parse_set};
 use crate::backend::cluster::connect::{self, Connection, Environment, explain, explain_status};
 use crate::backend::cluster::load::{self, Identity, LoadError};
-use crate::backend::cluster::refresh;
+use crate::backend::cluster::refresh::{self, Wanted};
 use crate::backend::configuration;
 use crate::backend::manifests::{self, Manifests, ReadOptions, Severity};
 use crate::backend::snapshot::{self, Snapshot};
 use crate::finding::{Finding, Location};
 use crate::fix::Fix;
 use crate::model::selector::Selector;
-use crate::model::{Inventory, Scope, parallel};
+use crate::model::{Gap, Inventory, Scope, parallel};
 use crate::rules::RULES;
 use crate::rules::rule::Rule;
 use crate::rules::settings;
@@ -136,11 +136,21 @@ impl Session {
         }
         let names: Vec<String> = unsettled.iter().map(|object| object.short()).collect();
         ui.note(&format!("Waiting {} s: may still be scaling: {}", settle.as_secs(), names.join(", ")));
-        let fresh = runtime.block_on(async {
+        let mut wanted = Wanted::default();
+        unsettled.iter().for_each(|object| wanted.object(object));
+        let (fresh, read) = runtime.block_on(async {
             tokio::time::sleep(settle).await;
-            refresh::refresh(connection, std::mem::take(&mut self.inventory), &unsettled).await
+            refresh::refresh(connection, std::mem::take(&mut self.inventory), wanted).await
         });
         self.inventory = fresh;
+        self.inventory.taken_at = jiff::Timestamp::now();
+        for ((object, _), answer) in read {
+            let Err(error) = answer else { continue };
+            let scope = object.namespace.as_ref().map_or_else(|| "cluster".into(), |name| format!("namespace {name}"));
+            let gap = Gap { kind: object.to_string(), verb: "get".into(), scope, reason: error.to_string() };
+            self.inventory.gaps.push(gap);
+        }
+        self.inventory.gaps.sort();
         self.judge_again();
     }
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::capacity::{self, Side};
+use super::amounts::{Side, pod_amount};
+use super::capacity;
 use super::inventory::{Inventory, is_top_level};
 use super::object::Subject;
 use super::pod::{Container, PodSpec, Volume};
@@ -290,7 +291,7 @@ pub fn container_range<'a>(inventory: &'a Inventory, namespace: &str) -> Option<
 /// container does not state.
 pub fn pod_need(spec: &PodSpec, key: &str) -> Option<Quantity> {
     let (side, resource) = split(key);
-    capacity::pod_amount(spec, resource, side)
+    pod_amount(spec, resource, side)
 }
 
 /// What one workload needs at its peak.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::number::IntOrString;
 use super::object::{Condition, Meta, nullable, texts};
+use super::quantity::Quantity;
 use super::selector::Labels;
 
 pub use super::container::{Container, ContainerPort, EnvFrom, EnvVar, KeyRef, Resources, ValueFrom, VolumeMount};
@@ -95,6 +96,9 @@ pub struct PodSpec {
     /// Taints that the pod tolerates, as served.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub tolerations: Vec<Value>,
+    /// How much the pod matters; absent means the class that the cluster gives by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
 }
 
 impl PodSpec {
@@ -162,6 +166,18 @@ pub struct Pod {
     pub spec: PodSpec,
     /// How it is.
     pub status: PodStatus,
+    /// What it requests in all, kept where its containers are dropped.
+    #[serde(skip)]
+    pub requests: Requests,
+}
+
+/// CPU and memory that a pod requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Cores.
+    pub cpu: Quantity,
+    /// Bytes.
+    pub memory: Quantity,
 }
 
 impl<'de> Deserialize<'de> for Pod {
@@ -170,7 +186,8 @@ impl<'de> Deserialize<'de> for Pod {
     }
 }
 
-/// Reads a pod; of a controlled one, as which nearly all come, it passes over the containers.
+/// Reads a pod; of a controlled one, as which nearly all come, no more than its place and what it
+/// requests.
 struct PodReader;
 
 /// The members of a pod that are read.
@@ -184,11 +201,41 @@ enum Member {
     Other,
 }
 
-/// What is kept of the specification of a controlled pod.
+/// What is read of the specification of a controlled pod.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Placed {
     node_name: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    containers: Vec<Load>,
+    #[serde(deserialize_with = "nullable")]
+    init_containers: Vec<Load>,
+    resources: Option<Box<Resources>>,
+    overhead: Option<Box<Value>>,
+}
+
+/// What a container of a controlled pod requests.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Load {
+    #[serde(deserialize_with = "nullable")]
+    resources: Resources,
+    restart_policy: Option<String>,
+}
+
+impl From<Placed> for PodSpec {
+    fn from(placed: Placed) -> Self {
+        let container =
+            |Load { resources, restart_policy }| Container { resources, restart_policy, ..Container::default() };
+        Self {
+            node_name: placed.node_name,
+            containers: placed.containers.into_iter().map(container).collect(),
+            init_containers: placed.init_containers.into_iter().map(container).collect(),
+            resources: placed.resources,
+            overhead: placed.overhead,
+            ..Self::default()
+        }
+    }
 }
 
 impl<'de> Visitor<'de> for PodReader {
@@ -205,8 +252,7 @@ impl<'de> Visitor<'de> for PodReader {
                 Member::Metadata => pod.metadata = map.next_value()?,
                 // The server writes the metadata first.
                 Member::Spec if pod.metadata.controller().is_some() => {
-                    let Placed { node_name } = map.next_value()?;
-                    pod.spec.node_name = node_name;
+                    pod.spec = map.next_value::<Placed>()?.into();
                 }
                 Member::Spec => pod.spec = map.next_value()?,
                 Member::Status => pod.status = map.next_value::<Option<_>>()?.unwrap_or_default(),
@@ -239,7 +285,6 @@ impl Pod {
     pub fn compact(&mut self) {
         self.metadata.managed_fields = Vec::new();
         if self.metadata.controller().is_some() {
-            // Where the specification came before the metadata.
             let node_name = self.spec.node_name.take();
             self.spec = PodSpec { node_name, ..PodSpec::default() };
             self.metadata.annotations.clear();

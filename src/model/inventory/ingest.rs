@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Inventory;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
+use crate::model::amounts;
 use crate::model::object::{Condition, Meta, ObjectRef};
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Store};
@@ -100,6 +101,7 @@ impl Arrive for crate::model::policy::DisruptionBudget {
 
 impl Arrive for crate::model::pod::Pod {
     fn arrive(&mut self, _api_version: &str, _kind: &str) {
+        self.requests = amounts::requests(&self.spec);
         self.compact();
     }
 }

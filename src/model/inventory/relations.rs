@@ -9,7 +9,7 @@ use super::Inventory;
 use crate::model::cluster::Other;
 use crate::model::environment::Variables;
 use crate::model::network::{NetworkPolicy, Service};
-use crate::model::pod::Pod;
+use crate::model::pod::{Pod, Requests};
 use crate::model::policy::{Autoscaler, DisruptionBudget};
 use crate::model::references::References;
 use crate::model::selector::{Labels, Selector};
@@ -36,6 +36,17 @@ pub(super) struct Relations {
     references: OnceLock<Arc<References>>,
     /// What the containers of each workload get: found at the first question.
     environments: Vec<Environments>,
+    /// What the pods of each node request: found at the first question.
+    taken: OnceLock<HashMap<String, Taken>>,
+}
+
+/// What the pods on a node take of it, as far as they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Pods.
+    pub pods: i64,
+    /// What they request.
+    pub requests: Requests,
 }
 
 /// The variables of each container of a workload, in the order of the template.
@@ -198,6 +209,22 @@ impl Inventory {
     /// Who names whose Service, found once.
     pub fn references(&self) -> Arc<References> {
         self.relations.references.get_or_init(|| Arc::new(References::of(self))).clone()
+    }
+
+    /// What the pods that were read take of a node. Pods that are ending are not counted.
+    pub fn taken(&self, node: &str) -> Taken {
+        let all = self.relations.taken.get_or_init(|| {
+            let mut all: HashMap<String, Taken> = HashMap::new();
+            for pod in self.pods.iter().filter(|pod| pod.is_active()) {
+                let Some(node) = &pod.spec.node_name else { continue };
+                let taken = all.entry(node.clone()).or_default();
+                taken.pods += 1;
+                taken.requests.cpu = taken.requests.cpu + pod.requests.cpu;
+                taken.requests.memory = taken.requests.memory + pod.requests.memory;
+            }
+            all
+        });
+        all.get(node).copied().unwrap_or_default()
     }
 
     /// Positions of the top-level workloads of a namespace whose template the selector selects.
