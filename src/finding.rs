@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::fix::{Fix, push};
+use crate::fix::Fix;
 use crate::model::Subject;
 use crate::model::ownership::Ownership;
+use crate::model::short::push;
 
 /// How bad a finding is; drives the score. Ordered from worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::short::push;
 use crate::model::{Meta, ObjectRef, Subject};
 
 /// The label that names the rule on a created object.
@@ -351,14 +352,6 @@ impl Fix {
             _ => None,
         })
     }
-}
-
-/// Adds to a list that mostly stays this short: there are many of them.
-pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
-    if list.is_empty() {
-        list.reserve_exact(1);
-    }
-    list.push(item);
 }
 
 /// True for a field of a pod template: changing it replaces the pods.

@@ -5,6 +5,7 @@
 //! [`inventory::Inventory`] that holds them sorted. No rule and no input or output.
 
 pub mod parallel;
+pub mod short;
 pub mod object;
 pub mod quantity;
 pub mod number;
