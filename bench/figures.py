@@ -68,20 +68,22 @@ def main() -> int:
     reached.append(row(command, f"{seconds * 1e3:.1f} ms", "< 10 ms", seconds < 0.010))
     reached.append(row(command, f"{memory:.1f} MB", "< 15 MB", memory < 15))
 
-    times = []
-    for factor in (1, 4):
-        root = scratch / f"manifests-{factor}"
-        objects = generate(root, files, 4 * factor)
-        audit = [binary, "audit", "-R", "-f", str(root), "--fail-on", "never", "-o", "name"]
-        times.append(wall(audit, 5))
-        command = f"`audit -R -f DIR -o name`, {objects:,} objects in {files:,} files"
-        if factor == 1:
-            memory = peak(audit, report)
-            reached.append(row(command, f"{times[0]:.2f} s", "< 0.8 s", times[0] < 0.8))
-            reached.append(row(command, f"{memory:.0f} MB", "< 250 MB", memory < 250))
-    ratio = times[1] / times[0]
-    measured = f"{times[1]:.2f} s, {ratio:.2f} × the time"
-    reached.append(row(command, measured, "≤ 4.5 × the time of a quarter", ratio <= 4.5))
+    roots = {factor: scratch / f"manifests-{factor}" for factor in (1, 4)}
+    objects = {factor: generate(root, files, 4 * factor) for factor, root in roots.items()}
+    for output in (["-o", "name"], []):
+        name = " ".join(["audit -R -f DIR", *output])
+        times = {}
+        for factor, root in roots.items():
+            audit = [binary, "audit", "-R", "-f", str(root), "--fail-on", "never", *output]
+            times[factor] = wall(audit, 5)
+            command = f"`{name}`, {objects[factor]:,} objects in {files:,} files"
+            if factor == 1:
+                memory = peak(audit, report)
+                reached.append(row(command, f"{times[1]:.2f} s", "< 0.8 s", times[1] < 0.8))
+                reached.append(row(command, f"{memory:.0f} MB", "< 250 MB", memory < 250))
+        ratio = times[4] / times[1]
+        measured = f"{times[4]:.2f} s, {ratio:.2f} × the time"
+        reached.append(row(command, measured, "≤ 4.5 × the time of a quarter", ratio <= 4.5))
     return 0 if all(reached) else 1
 
 

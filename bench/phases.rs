@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use kubectl_progrc::audit::{self, Config};
-use kubectl_progrc::backend::manifests::{self, Manifests, ReadOptions};
+use kubectl_progrc::backend::manifests::{self, ReadOptions};
 use kubectl_progrc::backend::snapshot;
 use kubectl_progrc::model::{Inventory, Scope};
 use kubectl_progrc::plan::outlook;
 use kubectl_progrc::rules::RULES;
-use kubectl_progrc::rules::rule::{Context, Verdicts};
+use kubectl_progrc::rules::rule::{Context, Depth, Verdicts};
 
 /// Runs of which the best counts.
 const RUNS: usize = 5;
@@ -34,10 +34,10 @@ fn phases(directory: &str) -> bool {
     let options = ReadOptions { paths: vec![directory.to_owned()], recursive: true, ..ReadOptions::default() };
     let read = || manifests::read(&options, &mut std::io::empty()).expect("the manifests are readable");
     println!("| phase of an audit of these manifests | time | share of the rules |\n|---|---|---|");
-    print("reading and parsing", best(|| (), |()| read()), None);
-    let index = |manifests: &mut Manifests| snapshot::of(manifests, Scope::default(), false, None).0;
-    print("making the inventory", best(read, index), None);
-    let inventory = index(&mut read());
+    print("reading and parsing alone", best(|| (), |()| read()), None);
+    let take = || snapshot::read(&options, &mut std::io::empty(), Scope::default(), false, None);
+    print("reading, parsing, making the inventory", best(|| (), |()| take()), None);
+    let inventory = take().expect("the manifests are readable").inventory;
     let config = Config::default();
     let settings = config.settings();
     let audit = || audit::run_configured(&inventory, &settings, &config, RULES);
@@ -47,8 +47,7 @@ fn phases(directory: &str) -> bool {
         RULES.iter().map(|rule| (best(|| (), |()| check(&inventory, &settings, rule)), rule.id)).collect();
     let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
     let judged = audit();
-    let again =
-        |inventory: &Inventory| audit::run_configured_to(audit::Depth::Verdicts, inventory, &settings, &config, RULES);
+    let again = |inventory: &Inventory| audit::run_configured_to(Depth::Verdicts, inventory, &settings, &config, RULES);
     let outlook = best(|| (), |()| outlook::score_with_outlook(&inventory, &judged, again));
     print("outlook: the scores after fixes", outlook, None);
     rules.sort_by(|a, b| b.cmp(a));
@@ -65,7 +64,7 @@ fn check(
     rule: &'static kubectl_progrc::rules::rule::Rule,
 ) -> Verdicts {
     let mut verdicts = Verdicts::default();
-    (rule.check)(&Context { inventory, settings, rule }, &mut verdicts);
+    (rule.check)(&Context { inventory, settings, rule, depth: Depth::Whole }, &mut verdicts);
     verdicts
 }
 

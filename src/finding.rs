@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::fix::Fix;
+use crate::fix::{Fix, push};
 use crate::model::Subject;
 use crate::model::ownership::Ownership;
 
@@ -64,7 +64,7 @@ impl Severity {
 }
 
 /// When to act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
     /// Before production.
@@ -245,28 +245,28 @@ impl Finding {
     /// With one more fact.
     #[must_use]
     pub fn because(mut self, text: impl Into<String>) -> Self {
-        self.evidence.push(Evidence { text: text.into(), object: None });
+        push(&mut self.evidence, Evidence { text: text.into(), object: None });
         self
     }
 
     /// With one more fact that an object shows.
     #[must_use]
     pub fn because_of(mut self, object: &Subject, text: impl Into<String>) -> Self {
-        self.evidence.push(Evidence { text: text.into(), object: Some(object.clone()) });
+        push(&mut self.evidence, Evidence { text: text.into(), object: Some(object.clone()) });
         self
     }
 
     /// With one more place.
     #[must_use]
     pub fn at(mut self, location: Location) -> Self {
-        self.locations.push(location);
+        push(&mut self.locations, location);
         self
     }
 
     /// With one more way out.
     #[must_use]
     pub fn fix(mut self, fix: Fix) -> Self {
-        self.fixes.push(fix);
+        push(&mut self.fixes, fix);
         self
     }
 

@@ -17,7 +17,7 @@ pub const CHANGE_ID: &str = "progrc.io/change-id";
 pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// How far a fix may be applied without a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Applicability {
     /// Declared intent, reversible, restarts nothing.
@@ -206,6 +206,16 @@ impl Step {
         }
     }
 
+    /// The object, or the part of it, that the step is built from; `None` if it needs none.
+    pub fn source(&self) -> Option<(&ObjectRef, Option<&str>)> {
+        match self {
+            Self::Patch { object, subresource, .. } => Some((object, subresource.as_deref())),
+            Self::Restart { object } if object.kind == "CronJob" => None,
+            Self::Restart { object } | Self::Delete { object } => Some((object, None)),
+            Self::Create { .. } | Self::Wait { .. } => None,
+        }
+    }
+
     /// True if the step changes something on the server.
     pub fn writes(&self) -> bool {
         !matches!(self, Self::Wait { .. })
@@ -272,41 +282,41 @@ impl Fix {
     /// With one more step.
     #[must_use]
     pub fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
+        push(&mut self.steps, step);
         self
     }
 
     /// With one more consequence.
     #[must_use]
     pub fn consequence(mut self, text: impl Into<String>) -> Self {
-        self.consequences.push(text.into());
+        push(&mut self.consequences, text.into());
         self
     }
 
     /// With one more note.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
+        push(&mut self.notes, text.into());
         self
     }
 
     /// With one more question.
     #[must_use]
     pub fn ask(mut self, input: Input) -> Self {
-        self.inputs.push(input);
+        push(&mut self.inputs, input);
         self
     }
 
     /// Lowers the applicability to at most `to`, for a reason. It never rises.
     pub fn demote(&mut self, to: Applicability, guard: &str, reason: impl Into<String>) {
         self.applicability = self.applicability.max(to);
-        self.lowered_by.push(LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: false });
+        push(&mut self.lowered_by, LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: false });
     }
 
     /// Stops the fix; its steps stay for `emit`.
     pub fn refuse(&mut self, guard: &str, reason: impl Into<String>) {
         self.applicability = Applicability::Manual;
-        self.lowered_by.push(LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: true });
+        push(&mut self.lowered_by, LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: true });
     }
 
     /// True if a guard stopped it.
@@ -341,6 +351,14 @@ impl Fix {
             _ => None,
         })
     }
+}
+
+/// Adds to a list that mostly stays this short: there are many of them.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
 
 /// True for a field of a pod template: changing it replaces the pods.

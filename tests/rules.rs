@@ -29,7 +29,7 @@ use kubectl_progrc::fix::{Applicability, Fix, Step};
 use kubectl_progrc::model::inventory::resource_name;
 use kubectl_progrc::model::{Inventory, ObjectRef};
 use kubectl_progrc::plan::{change, diff, patch, simulate};
-use kubectl_progrc::rules::rule::{MANUAL_HEADINGS, Rule};
+use kubectl_progrc::rules::rule::{Depth, MANUAL_HEADINGS, Rule};
 use kubectl_progrc::rules::{RULES, find};
 use serde_json::Value;
 
@@ -224,6 +224,19 @@ fn fixtures_fire_and_pass_and_their_fixes_hold() {
 }
 
 #[test]
+fn verdicts_are_the_same_without_evidence_and_fixes() {
+    for (path, text, rule) in RULES.iter().flat_map(|rule| fixtures(rule).into_iter().map(|(p, t)| (p, t, *rule))) {
+        let scene = Scene::parse(&text);
+        let (inventory, whole) = scene.audit(rule);
+        let brief = audit::engine::run_to(Depth::Verdicts, &inventory, &scene.settings, &[rule]);
+        assert_eq!(brief.rules[0].outcomes, whole.rules[0].outcomes, "{}", path.display());
+        let head = |f: &Finding| (f.severity, f.object.clone(), f.message.clone(), f.fixes.len() + f.evidence.len());
+        let without = |f: &Finding| (f.severity, f.object.clone(), f.message.clone(), 0);
+        assert!(brief.findings.iter().map(head).eq(whole.findings.iter().map(without)), "{}", path.display());
+    }
+}
+
+#[test]
 fn folders_and_registry_agree() {
     let mut folders: Vec<String> = std::fs::read_dir(root())
         .unwrap()
@@ -364,6 +377,10 @@ fn created_objects_belong_to_nobody_else() {
         assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "kubectl-progrc", "{}: {manifest}", rule.id);
         let id = metadata["labels"]["progrc.io/rule"].as_str().unwrap_or_default();
         assert!(find(id).is_some(), "{}: {manifest}", rule.id);
+        // A monitor needs the labels by which its Prometheus selects; nothing else has others.
+        let labels = metadata["labels"].as_object().unwrap().len();
+        assert!(labels == 2 || rule.id == "missing-metrics-scrape", "{}: {metadata}", rule.id);
+        assert!(metadata["annotations"].as_object().is_none_or(serde_json::Map::is_empty), "{}: {metadata}", rule.id);
         // An instance label or a tracking annotation makes Argo CD adopt and prune the object, the
         // release annotations make Helm believe that it owns it.
         let text = metadata.to_string();

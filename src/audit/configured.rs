@@ -1,11 +1,11 @@
 //! The whole audit: the rules that the configuration leaves on, then waivers.
 
 use crate::model::Inventory;
-use crate::rules::rule::Rule;
+use crate::rules::rule::{Depth, Rule};
 use crate::rules::settings::{Attestation, Settings};
 
 use super::config::Config;
-use super::engine::{self, Audit, Depth};
+use super::engine::{self, Audit};
 use super::waivers;
 
 /// Runs the rules that the configuration leaves on, and takes out what is waived.

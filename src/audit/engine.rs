@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Severity, Verdict};
 use crate::model::replicas::SCALING;
 use crate::model::{Inventory, Subject, parallel};
-use crate::rules::rule::{Context, Rule, Verdicts};
+use crate::rules::rule::{Context, Depth, Rule, Verdicts};
 use crate::rules::settings::Settings;
 
 use super::guards;
@@ -58,16 +58,6 @@ pub struct Waived {
     pub until: Option<String>,
 }
 
-/// What is wanted of an audit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Depth {
-    /// Findings with their evidence and their guarded fixes.
-    #[default]
-    Whole,
-    /// Verdicts, and which findings there are: enough for a score.
-    Verdicts,
-}
-
 /// Runs the rules and guards their fixes.
 pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
     run_to(Depth::Whole, inventory, settings, rules)
@@ -76,7 +66,9 @@ pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) 
 /// Runs the rules for what is wanted of them.
 pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
     let mut audit = Audit::default();
-    for (outcome, mut findings) in parallel::map(rules, |rule| judge(inventory, settings, rule, depth)) {
+    let said = parallel::map(rules, |rule| judge(inventory, settings, rule, depth));
+    audit.findings.reserve_exact(said.iter().map(|(_, findings)| findings.len()).sum());
+    for (outcome, mut findings) in said {
         audit.findings.append(&mut findings);
         audit.rules.push(outcome);
     }
@@ -87,7 +79,7 @@ pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &
 /// Runs one rule.
 fn judge(inventory: &Inventory, settings: &Settings, rule: &'static Rule, depth: Depth) -> (RuleOutcome, Vec<Finding>) {
     let mut verdicts = Verdicts::default();
-    (rule.check)(&Context { inventory, settings, rule }, &mut verdicts);
+    (rule.check)(&Context { inventory, settings, rule, depth }, &mut verdicts);
     let severity = settings.severities.get(rule.id).copied();
     if let Some(severity) = severity {
         weigh(&mut verdicts, severity, rule.severity);

@@ -18,7 +18,7 @@ pub use answer::{SetError, parse_set};
 pub use baseline::Baseline;
 pub use config::{Config, ConfigError};
 pub use configured::{run_configured, run_configured_to};
-pub use engine::{Audit, Depth, RuleOutcome, Waived, run};
+pub use engine::{Audit, RuleOutcome, Waived, run};
 pub use filter::Filter;
 pub use score::{Score, score};
 pub use starter::starter;

@@ -4,14 +4,12 @@
 //! weighted mean of its checks, the whole the weighted mean of the categories, out of 10. What
 //! can't be seen lowers the coverage, never the score.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Audit, RuleOutcome};
 use crate::finding::{Category, Severity, Verdict};
-use crate::model::ObjectRef;
+use crate::model::Subject;
 
 /// A category has at most this while a critical finding stands in it.
 pub const CATEGORY_CAP: f64 = 5.0;
@@ -230,15 +228,11 @@ impl Row {
 }
 
 /// The verdicts of one rule as a check; `None` if it applies to nothing.
-fn check(outcome: &RuleOutcome) -> Option<CheckScore> {
-    let mut worst: BTreeMap<&ObjectRef, &Verdict> = BTreeMap::new();
-    for (object, verdict) in &outcome.outcomes {
-        let held = worst.entry(object).or_insert(verdict);
-        if rank(verdict) > rank(held) {
-            *held = verdict;
-        }
-    }
-    let number = |wanted: fn(&Verdict) -> bool| worst.values().filter(|verdict| wanted(verdict)).count();
+fn check<'a>(outcome: &'a RuleOutcome) -> Option<CheckScore> {
+    let objects = outcome.outcomes.chunk_by(|(one, _), (other, _)| one == other);
+    let worst = |said: &'a [(Subject, Verdict)]| said.iter().map(|(_, verdict)| verdict).rev().max_by_key(|v| rank(v));
+    let worst: Vec<&Verdict> = objects.filter_map(worst).collect();
+    let number = |wanted: fn(&Verdict) -> bool| worst.iter().filter(|verdict| wanted(verdict)).count();
     let failed = number(|verdict| matches!(verdict, Verdict::Fail));
     let passed = number(|verdict| matches!(verdict, Verdict::Pass { .. }));
     let partial = number(|verdict| matches!(verdict, Verdict::Partial { .. }));

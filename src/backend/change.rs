@@ -77,19 +77,9 @@ impl From<PatchError> for Refusal {
     }
 }
 
-/// The object, or the part of it, that a step is built from; `None` if it needs none.
-pub fn source(step: &Step) -> Option<(&ObjectRef, Option<&str>)> {
-    match step {
-        Step::Patch { object, subresource, .. } => Some((object, subresource.as_deref())),
-        Step::Restart { object } if object.kind == "CronJob" => None,
-        Step::Restart { object } | Step::Delete { object } => Some((object, None)),
-        Step::Create { .. } | Step::Wait { .. } => None,
-    }
-}
-
 /// Reads, builds and dry-runs a step. `None` for steps that write nothing.
 pub async fn prepare(connection: &Connection, step: &Step, options: &Options) -> Result<Option<Prepared>, Refusal> {
-    let raw = match source(step) {
+    let raw = match step.source() {
         Some((object, part)) => Some(objects::get(connection, object, part).await?),
         None => None,
     };

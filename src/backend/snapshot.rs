@@ -1,49 +1,87 @@
 //! The inventory of manifests: the same model as that of a cluster, from files.
 
-use serde_json::Value;
+use std::io::Read;
 
-use super::manifests::Manifests;
+use super::manifests::{self, Loaded, Manifests, ReadError, ReadOptions, Tree};
 use crate::model::object::is_cluster_wide;
 use crate::model::store::Origin;
 use crate::model::{Gap, Inventory, Scope, World};
 
-/// Puts the objects of manifests into an inventory. A namespace that is left out is `namespace`,
-/// else `default`. Objects that do not have the shape of their kind become gaps and messages.
-/// The values are taken from the manifests: what is in the inventory is all that stays of them.
-pub fn of(
-    manifests: &mut Manifests,
+/// Manifests and what the rules see of them.
+pub struct Snapshot {
+    /// The documents, without the values of their objects.
+    pub manifests: Manifests,
+    /// The objects.
+    pub inventory: Inventory,
+    /// Which objects do not have the shape of their kind, one line each.
+    pub bad: Vec<String>,
+}
+
+/// What one share of the documents holds; its origins count from the share's first document.
+struct Share {
+    documents: usize,
+    inventory: Inventory,
+    bad: Vec<String>,
+}
+
+/// Reads manifests into an inventory. A namespace that is left out is `namespace`, else `default`.
+/// Objects that do not have the shape of their kind become gaps and messages. Values go from
+/// documents to the inventory share by share: what is there is all that stays of them.
+///
+/// # Errors
+/// [`ReadError`] if the options name nothing that holds an object.
+pub fn read(
+    options: &ReadOptions,
+    stdin: &mut (dyn Read + Send),
     scope: Scope,
     complete: bool,
     namespace: Option<&str>,
-) -> (Inventory, Vec<String>) {
+) -> Result<Snapshot, ReadError> {
+    let (manifests, shares) = manifests::read_with(options, stdin, |objects| project(objects, namespace))?;
     let mut inventory = Inventory::new(World::Manifests { complete }, scope, jiff::Timestamp::now());
-    let mut bad = Vec::new();
-    for (document, loaded) in manifests.objects.iter_mut().enumerate() {
-        let mut value = loaded.value.take();
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (mut documents, mut bad) = (0, Vec::new());
+    for share in shares {
+        inventory.absorb_after(documents, share.inventory);
+        documents += share.documents;
+        bad.extend(share.bad);
+    }
+    Ok(Snapshot { manifests, inventory: inventory.finish(), bad })
+}
+
+/// Takes the values of some objects.
+fn project(objects: &mut [(Loaded, Tree<'_>)], namespace: Option<&str>) -> Share {
+    let mut share = Share { documents: objects.len(), inventory: Inventory::default(), bad: Vec::new() };
+    for (document, (loaded, value)) in objects.iter_mut().enumerate() {
+        let text = |key: &str| value.get(key).and_then(Tree::text).unwrap_or_default().to_owned();
         let (version, kind) = (text("apiVersion"), text("kind"));
         let origin = Some(Origin { document, item: None });
-        if place(&mut value, &version, &kind, namespace) && namespace.is_none() {
-            inventory.unplaced.extend(origin);
+        if place(value, &version, &kind, namespace) && namespace.is_none() {
+            share.inventory.unplaced.extend(origin);
         }
-        let added = inventory.add(&version, &kind, &value, origin);
-        if let Err(error) = added {
+        let name = name_of(value).to_owned();
+        if let Err(error) = share.inventory.add_from(&version, &kind, &name, &*value, origin) {
             let line = loaded.line("").map(|line| format!(":{line}")).unwrap_or_default();
-            bad.push(format!("{}{line}: {error}", loaded.source.file()));
+            share.bad.push(format!("{}{line}: {error}", loaded.source.file()));
             let (kind, reason) = (error.object, error.reason);
-            inventory.gaps.push(Gap { kind, verb: "read".into(), scope: "object".into(), reason });
+            share.inventory.gaps.push(Gap { kind, verb: "read".into(), scope: "object".into(), reason });
         }
     }
-    (inventory.finish(), bad)
+    share
+}
+
+/// The name of an object, or how the server will begin it.
+fn name_of<'a>(value: &'a Tree<'_>) -> &'a str {
+    let text = |field: &str| value.get("metadata")?.get(field)?.text().filter(|text| !text.is_empty());
+    text("name").or_else(|| text("generateName")).unwrap_or_default()
 }
 
 /// Gives an object its namespace where the manifest leaves it out; true if it did.
-fn place(value: &mut Value, version: &str, kind: &str, namespace: Option<&str>) -> bool {
-    let given = value.pointer("/metadata/namespace").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
+fn place(value: &mut Tree<'_>, version: &str, kind: &str, namespace: Option<&str>) -> bool {
+    let Some(metadata) = value.get_mut("metadata").and_then(Tree::fields_mut) else { return false };
+    let given = metadata.get("namespace").and_then(Tree::text).is_some_and(|given| !given.is_empty());
     if given || is_cluster_wide(version, kind) {
         return false;
     }
-    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
-    metadata.insert("namespace".into(), namespace.unwrap_or("default").into());
+    metadata.insert("namespace".into(), Tree::Text(namespace.unwrap_or("default").to_owned().into()));
     true
 }

@@ -156,7 +156,7 @@ pub struct WhatArgs {
     pub known: Option<crate::audit::Config>,
     /// What is wanted of the audit
     #[arg(skip)]
-    pub depth: crate::audit::Depth,
+    pub depth: crate::rules::rule::Depth,
 }
 
 /// What namespaces are for.

@@ -6,11 +6,13 @@ use super::Shell;
 use super::args::WhatArgs;
 use super::error::{CliError, code};
 use super::session::{Session, runtime};
-use crate::audit::{Audit, Baseline, Depth, run_configured_to};
-use crate::finding::Severity;
+use crate::audit::{Baseline, run_configured_to};
+use crate::finding::{Finding, Severity};
 use crate::plan::outlook;
-use crate::report::audit::{About, AuditReport, report};
+use crate::report::audit::{About, AuditReport, Shown, report};
+use crate::report::folded::fold;
 use crate::report::{actions, name, table};
+use crate::rules::rule::Depth;
 
 /// The flags of `audit`.
 #[derive(Debug, Args)]
@@ -94,7 +96,7 @@ pub fn run(args: &AuditArgs, shell: &Shell) -> Result<u8, CliError> {
         crate::backend::files::write(path, &text)?;
         shell.ui.note(&format!("Baseline of {} findings written to {}", session.findings().count(), path.display()));
     }
-    let known = |finding: &&crate::finding::Finding| baseline.as_ref().is_some_and(|b| b.contains(finding));
+    let known = |finding: &&Finding| baseline.as_ref().is_some_and(|b| b.contains(finding));
     let failing = session.findings().filter(|finding| args.fail_on.fails(finding.severity));
     let failing = failing.filter(|finding| !known(finding)).count();
     if let Some(baseline) = &baseline {
@@ -115,9 +117,17 @@ fn read_baseline(path: &std::path::Path) -> Result<Baseline, CliError> {
     Ok(Baseline::parse(&text, &path.display().to_string())?)
 }
 
-/// The report of a session, with the findings that count.
-pub fn report_of(session: &mut Session, what: &WhatArgs) -> AuditReport {
-    session.locate();
+/// The report of a session, with the findings that count; `folded` leaves out those that a table tells
+/// together with others.
+fn report_of(session: &mut Session, what: &WhatArgs, folded: bool) -> AuditReport {
+    let counted: Vec<usize> = session.counted().collect();
+    let shown: Vec<(usize, usize)> = if folded {
+        let findings: Vec<&Finding> = counted.iter().map(|at| &session.audit.findings[*at]).collect();
+        fold(&findings).into_iter().map(|(position, more)| (counted[position], more)).collect()
+    } else {
+        counted.into_iter().map(|at| (at, 0)).collect()
+    };
+    session.locate(shown.iter().map(|(at, _)| *at));
     let again = |inventory: &crate::model::Inventory| {
         run_configured_to(Depth::Verdicts, inventory, &session.settings, &session.config, &session.rules)
     };
@@ -131,8 +141,9 @@ pub fn report_of(session: &mut Session, what: &WhatArgs) -> AuditReport {
         environment: session.settings.environment,
         files,
     };
-    let shown = Audit { findings: session.findings().cloned().collect(), ..session.audit.clone() };
-    report(&session.inventory, &shown, &score, &about)
+    let shown: Vec<Shown<'_>> =
+        shown.into_iter().map(|(at, more)| Shown { finding: &session.audit.findings[at], more }).collect();
+    report(&session.inventory, &session.audit, &shown, &score, &about)
 }
 
 fn print(args: &AuditArgs, shell: &Shell, session: &mut Session) {
@@ -141,7 +152,7 @@ fn print(args: &AuditArgs, shell: &Shell, session: &mut Session) {
         let names = name::names(session.findings().map(|finding| &*finding.object));
         return shell.ui.data(&names.into_iter().map(|name| name + "\n").collect::<String>());
     }
-    let report = &report_of(session, &args.what);
+    let report = &report_of(session, &args.what, args.output == Format::Table);
     let options = table::Options {
         width: shell.ui.width(),
         wide: args.output == Format::Wide,

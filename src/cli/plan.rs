@@ -152,5 +152,5 @@ pub fn read<'a>(
 /// may be left out.
 pub fn planned(session: &Session, originals: &Originals, finding: &Finding, fix: &Fix) -> Result<Planned, String> {
     let steps = seen::pin(&fix.steps, &session.inventory);
-    Planned::new(finding, fix, &Drafts::new(originals, Target::Server).fix(&steps)?)
+    Planned::new(finding, fix, &Drafts::new(originals, Target::Plan).fix(&steps)?)
 }

@@ -10,13 +10,14 @@ use super::ui::Ui;
 use crate::audit::{self, Audit, Config, Filter, parse_set};
 use crate::backend::cluster::connect::{self, Connection, Environment, explain, explain_status};
 use crate::backend::cluster::load::{self, Identity, LoadError};
-use crate::backend::cluster::refresh;
+use crate::backend::cluster::refresh::{self, Wanted};
+use crate::backend::configuration;
 use crate::backend::manifests::{self, Manifests, ReadOptions, Severity};
-use crate::backend::{configuration, snapshot};
+use crate::backend::snapshot::{self, Snapshot};
 use crate::finding::{Finding, Location};
 use crate::fix::Fix;
 use crate::model::selector::Selector;
-use crate::model::{Inventory, Scope, parallel};
+use crate::model::{Gap, Inventory, Scope, parallel};
 use crate::rules::RULES;
 use crate::rules::rule::Rule;
 use crate::rules::settings;
@@ -135,11 +136,21 @@ impl Session {
         }
         let names: Vec<String> = unsettled.iter().map(|object| object.short()).collect();
         ui.note(&format!("Waiting {} s: may still be scaling: {}", settle.as_secs(), names.join(", ")));
-        let fresh = runtime.block_on(async {
+        let mut wanted = Wanted::default();
+        unsettled.iter().for_each(|object| wanted.object(object));
+        let (fresh, read) = runtime.block_on(async {
             tokio::time::sleep(settle).await;
-            refresh::refresh(connection, std::mem::take(&mut self.inventory), &unsettled).await
+            refresh::refresh(connection, std::mem::take(&mut self.inventory), wanted).await
         });
         self.inventory = fresh;
+        self.inventory.taken_at = jiff::Timestamp::now();
+        for ((object, _), answer) in read {
+            let Err(error) = answer else { continue };
+            let scope = object.namespace.as_ref().map_or_else(|| "cluster".into(), |name| format!("namespace {name}"));
+            let gap = Gap { kind: object.to_string(), verb: "get".into(), scope, reason: error.to_string() };
+            self.inventory.gaps.push(gap);
+        }
+        self.inventory.gaps.sort();
         self.judge_again();
     }
 
@@ -153,19 +164,22 @@ impl Session {
         Err(error)
     }
 
-    /// Names file and line of every place in manifests.
-    pub fn locate(&mut self) {
+    /// Names file and line of every place of these findings in manifests.
+    pub fn locate(&mut self, findings: impl Iterator<Item = usize>) {
         let Origin::Manifests(manifests) = &self.origin else { return };
         let place = |finding: &Finding, location: &Location| {
             let subject = location.object.as_ref().unwrap_or(&finding.object);
             let loaded = &manifests.objects[self.inventory.origin(subject)?.document];
             Some((loaded.source.file().to_string(), loaded.line(&location.pointer)))
         };
-        let of_finding =
-            |finding: &Finding| finding.locations.iter().map(|location| place(finding, location)).collect::<Vec<_>>();
-        let places = parallel::map(&self.audit.findings, of_finding);
-        for (finding, places) in self.audit.findings.iter_mut().zip(places) {
-            for (location, place) in finding.locations.iter_mut().zip(places) {
+        let of_finding = |at: &usize| {
+            let finding = &self.audit.findings[*at];
+            finding.locations.iter().map(|location| place(finding, location)).collect::<Vec<_>>()
+        };
+        let findings: Vec<usize> = findings.collect();
+        let places = parallel::map(&findings, of_finding);
+        for (at, places) in findings.into_iter().zip(places) {
+            for (location, place) in self.audit.findings[at].locations.iter_mut().zip(places) {
                 if let Some((file, line)) = place {
                     (location.file, location.line) = (Some(file), line);
                 }
@@ -184,7 +198,12 @@ impl Session {
 
     /// The findings that count.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.audit.findings.iter().filter(|finding| self.keeps(finding))
+        self.counted().map(|at| &self.audit.findings[at])
+    }
+
+    /// Where they stand in the audit.
+    pub fn counted(&self) -> impl Iterator<Item = usize> {
+        (0..self.audit.findings.len()).filter(|at| self.keeps(&self.audit.findings[*at]))
     }
 
     /// True if the objects were read so long ago that a fix may rest on another world.
@@ -297,8 +316,12 @@ fn from_manifests(
         kubectl: env.variables.get("KUBECTL_PATH").map(std::path::PathBuf::from),
         skip,
     };
-    let read = manifests::read(&options, &mut std::io::stdin());
-    let mut manifests = read.map_err(|error| {
+    let namespace = args.namespace.as_deref().filter(|_| !what.all_namespaces);
+    let mut scope = namespace.map_or_else(Scope::default, Scope::only);
+    scope.system.clone_from(&config.system_namespaces);
+    let complete = what.complete || config.complete;
+    let read = snapshot::read(&options, &mut std::io::stdin(), scope, complete, args.namespace.as_deref());
+    let Snapshot { manifests, inventory, bad } = read.map_err(|error| {
         let mut cli = CliError::of(&error).hint(error.hint().unwrap_or_default());
         if let manifests::ReadError::NoObjects { problems } = &error {
             cli.causes.extend(problems.iter().map(ToString::to_string));
@@ -319,11 +342,6 @@ fn from_manifests(
             _ => ui.warn(&problem.to_string()),
         }
     }
-    let namespace = args.namespace.as_deref().filter(|_| !what.all_namespaces);
-    let mut scope = namespace.map_or_else(Scope::default, Scope::only);
-    scope.system.clone_from(&config.system_namespaces);
-    let complete = what.complete || config.complete;
-    let (inventory, bad) = snapshot::of(&mut manifests, scope, complete, args.namespace.as_deref());
     bad.iter().for_each(|message| ui.warn(message));
     Ok((Origin::Manifests(manifests), inventory))
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::capacity::{self, Side};
+use super::amounts::{Side, pod_amount};
+use super::capacity;
 use super::inventory::{Inventory, is_top_level};
 use super::object::Subject;
 use super::pod::{Container, PodSpec, Volume};
@@ -160,7 +161,7 @@ pub fn lacking<'a>(spec: &'a PodSpec, key: &str) -> Vec<(&'static str, usize, &'
         Side::Requests => resources.request(resource).is_some(),
         Side::Limits => resources.limit(resource).is_some(),
     };
-    if spec.resources.as_ref().is_some_and(states) {
+    if spec.resources.as_deref().is_some_and(states) {
         return Vec::new();
     }
     spec.all_containers().filter(|(_, _, container)| !states(&container.resources)).collect()
@@ -262,12 +263,12 @@ fn largest_unlimited(inventory: &Inventory, namespace: &str, resource: &str) -> 
 
 /// The quality of service class that a pod of this shape gets; the order in which pods are evicted.
 pub fn quality_of_service(spec: &PodSpec) -> &'static str {
-    let all = || spec.all_containers().map(|(_, _, container)| &container.resources).chain(&spec.resources);
+    let all = || spec.all_containers().map(|(_, _, container)| &container.resources).chain(spec.resources.as_deref());
     let stated = |resource: &str| all().any(|r| r.request(resource).is_some());
     let bound = |r: &super::pod::Resources| {
         ["cpu", "memory"].iter().all(|resource| r.limit(resource).is_some() && r.limit(resource) == r.request(resource))
     };
-    let pod_bound = spec.resources.as_ref().is_some_and(bound);
+    let pod_bound = spec.resources.as_deref().is_some_and(bound);
     if !stated("cpu") && !stated("memory") {
         "BestEffort"
     } else if pod_bound || spec.all_containers().all(|(_, _, container)| bound(&container.resources)) {
@@ -290,7 +291,7 @@ pub fn container_range<'a>(inventory: &'a Inventory, namespace: &str) -> Option<
 /// container does not state.
 pub fn pod_need(spec: &PodSpec, key: &str) -> Option<Quantity> {
     let (side, resource) = split(key);
-    capacity::pod_amount(spec, resource, side)
+    pod_amount(spec, resource, side)
 }
 
 /// What one workload needs at its peak.

@@ -1,15 +1,13 @@
-//! How many pods a workload may have, what they request, and what a namespace needs.
+//! How many pods a workload may have, and what in its own template speaks against more.
 //!
-//! Sources: the reference documentation on sidecar containers ("Resource sharing within
-//! containers"), on pod-level resources, on Deployments ("Rolling update") and on quotas.
+//! Source: the reference documentation on Deployments ("Rolling update").
 
 use serde_json::Value;
 
 use super::cluster::Other;
 use super::inventory::Inventory;
-use super::pod::{Container, PodSpec, PodTemplate, Volume};
+use super::pod::{Container, PodTemplate, Volume};
 use super::policy::Autoscaler;
-use super::quantity::Quantity;
 use super::selector::Selector;
 use super::store::Item;
 use super::workload::Workload;
@@ -65,65 +63,6 @@ pub fn scaled_object<'a>(
     Some((&owner.name, scaled.map(|scaled| &**scaled)))
 }
 
-/// What one pod requests of a resource, or what it may use, as the scheduler counts: the larger of
-/// the running containers' sum and the largest start-up step, plus overhead. Pod-level resources
-/// stand in place of the sum. `None` for limits if a container states none.
-pub fn pod_amount(spec: &PodSpec, resource: &str, side: Side) -> Option<Quantity> {
-    if let Some(total) = spec.resources.as_ref().and_then(|r| side.of(&r.requests, &r.limits, resource)) {
-        return Some(total + overhead(spec, resource));
-    }
-    let amount = |container: &Container| side.amount(container, resource);
-    let mut sidecars = Quantity::ZERO;
-    let mut peak = Quantity::ZERO;
-    for container in &spec.init_containers {
-        let own = amount(container)?;
-        peak = peak.max(own + sidecars);
-        if container.is_sidecar() {
-            sidecars = sidecars + own;
-        }
-    }
-    let mut running = sidecars;
-    for container in &spec.containers {
-        running = running + amount(container)?;
-    }
-    Some(running.max(peak) + overhead(spec, resource))
-}
-
-/// Requests or limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// What is reserved; an absent request is the limit, and nothing without one.
-    Requests,
-    /// What is allowed; absent is not nothing but unknown.
-    Limits,
-}
-
-impl Side {
-    fn amount(self, container: &Container, resource: &str) -> Option<Quantity> {
-        match self {
-            Self::Requests => Some(container.resources.request(resource).unwrap_or_default()),
-            Self::Limits => container.resources.limit(resource),
-        }
-    }
-
-    fn of(
-        self,
-        requests: &serde_json::Map<String, Value>,
-        limits: &serde_json::Map<String, Value>,
-        resource: &str,
-    ) -> Option<Quantity> {
-        let limit = limits.get(resource).and_then(Quantity::from_value);
-        match self {
-            Self::Requests => requests.get(resource).and_then(Quantity::from_value).or(limit),
-            Self::Limits => limit,
-        }
-    }
-}
-
-fn overhead(spec: &PodSpec, resource: &str) -> Quantity {
-    spec.overhead.as_ref().and_then(|o| o.get(resource)).and_then(Quantity::from_value).unwrap_or_default()
-}
-
 /// The most pods that a workload may have at once, surge and pods that are still ending included,
 /// and the arithmetic in words.
 pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
@@ -158,7 +97,7 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
 /// Why a second pod of this workload may not be able to start beside the first, or may do harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// One word: `volume`, `new-volumes`, `recreate`, `nodes`, `singleton`.
+    /// One word: `volume`, `new-volumes`, `recreate`, `nodes`, `singleton`, `quota`, `capacity`.
     pub guard: &'static str,
     /// The sentence.
     pub reason: String,
@@ -169,11 +108,17 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    fn new(guard: &'static str, reason: String) -> Self {
+    pub(super) fn new(guard: &'static str, reason: String) -> Self {
         Self { guard, reason, refuses: false, known: true }
     }
 
-    fn unknown(mut self) -> Self {
+    /// True for what is said and is no reason to do less: nobody who may not see the nodes, or the
+    /// labels of the namespace, could be sure of anything.
+    pub fn is_hint(&self) -> bool {
+        !self.known && matches!(self.guard, "capacity" | "pod-security")
+    }
+
+    pub(super) fn unknown(mut self) -> Self {
         self.known = false;
         self
     }
@@ -265,63 +210,4 @@ fn singleton_hint(workload: &Workload) -> Option<String> {
     };
     let container = template.spec.containers.iter().find(no_election)?;
     Some(format!("container {} runs with --leader-elect=false", container.name))
-}
-
-/// The quotas of a namespace that `more` pods of this shape would exceed, in words.
-pub fn quota_shortage(inventory: &Inventory, namespace: &str, spec: &PodSpec, more: i64) -> Option<String> {
-    for quota in inventory.quotas.within(namespace) {
-        for (resource, hard) in &quota.status.hard {
-            let (Some(hard), Some(used)) =
-                (Quantity::from_value(hard), quota.status.used.get(resource).and_then(Quantity::from_value))
-            else {
-                continue;
-            };
-            let each = match resource.as_str() {
-                "pods" | "count/pods" => Some(Quantity::units(1)),
-                "cpu" | "memory" => pod_amount(spec, resource, Side::Requests),
-                other => match other.split_once('.') {
-                    Some(("requests", resource)) => pod_amount(spec, resource, Side::Requests),
-                    Some(("limits", resource)) => pod_amount(spec, resource, Side::Limits),
-                    _ => continue,
-                },
-            };
-            let needed = each.unwrap_or_default() * more;
-            if used + needed > hard {
-                let name = quota.subject.short();
-                return Some(format!("{name} allows {hard} {resource}, {used} is used and {needed} more is needed"));
-            }
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn sidecars_and_init_containers() {
-        let spec: PodSpec = serde_json::from_value(json!({
-            "containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}},
-                           {"name": "b", "resources": {"limits": {"cpu": "200m"}}}],
-            "initContainers": [
-                {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "50m"}}},
-                {"name": "i", "resources": {"requests": {"cpu": "400m"}}}],
-            "overhead": {"cpu": "10m"}
-        }))
-        .unwrap();
-        assert_eq!(pod_amount(&spec, "cpu", Side::Requests), Some(Quantity::milli(460)));
-        assert_eq!(pod_amount(&spec, "cpu", Side::Limits), None);
-    }
-
-    #[test]
-    fn pod_level_resources_override_the_sum() {
-        let spec: PodSpec = serde_json::from_value(json!({
-            "resources": {"requests": {"cpu": "1"}},
-            "containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}}]
-        }))
-        .unwrap();
-        assert_eq!(pod_amount(&spec, "cpu", Side::Requests), Some(Quantity::units(1)));
-    }
 }

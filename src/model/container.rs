@@ -38,19 +38,19 @@ pub struct Container {
     pub volume_mounts: Vec<VolumeMount>,
     /// Container-level security settings, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub security_context: Option<Value>,
+    pub security_context: Option<Box<Value>>,
     /// Whether it may get traffic, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub readiness_probe: Option<Value>,
+    pub readiness_probe: Option<Box<Value>>,
     /// Whether it must be restarted, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub liveness_probe: Option<Value>,
+    pub liveness_probe: Option<Box<Value>>,
     /// Whether it has started, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub startup_probe: Option<Value>,
+    pub startup_probe: Option<Box<Value>>,
     /// Hooks, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifecycle: Option<Value>,
+    pub lifecycle: Option<Box<Value>>,
     /// `Always` makes an init container a sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<String>,
@@ -119,10 +119,10 @@ pub struct ValueFrom {
     pub secret_key_ref: Option<KeyRef>,
     /// A field of the pod, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field_ref: Option<Value>,
+    pub field_ref: Option<Box<Value>>,
     /// A resource of the container, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub resource_field_ref: Option<Value>,
+    pub resource_field_ref: Option<Box<Value>>,
 }
 
 /// A key of a `ConfigMap` or Secret.

@@ -27,6 +27,7 @@ pub use custom::{CLUSTER_WIDE, CUSTOM};
 pub use ingest::{BadObject, PageEnd};
 pub use kinds::other_key as resource_name;
 use relations::Relations;
+pub use relations::Taken;
 
 /// Namespaces that belong to the cluster itself.
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];

@@ -1,10 +1,14 @@
 //! Pods and pod templates.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::number::IntOrString;
 use super::object::{Condition, Meta, nullable, texts};
+use super::quantity::Quantity;
 use super::selector::Labels;
 
 pub use super::container::{Container, ContainerPort, EnvFrom, EnvVar, KeyRef, Resources, ValueFrom, VolumeMount};
@@ -61,7 +65,7 @@ pub struct PodSpec {
     pub host_users: Option<bool>,
     /// Affinity, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub affinity: Option<Value>,
+    pub affinity: Option<Box<Value>>,
     /// Spread constraints, as served.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub topology_spread_constraints: Vec<Value>,
@@ -76,22 +80,25 @@ pub struct PodSpec {
     pub automount_service_account_token: Option<bool>,
     /// Pod-level security settings, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub security_context: Option<Value>,
+    pub security_context: Option<Box<Value>>,
     /// The operating system, as served: `{"name": "windows"}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub os: Option<Value>,
+    pub os: Option<Box<Value>>,
     /// Pod-level resources; they override the containers' sum.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
+    pub resources: Option<Box<Resources>>,
     /// What the runtime class adds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overhead: Option<Value>,
+    pub overhead: Option<Box<Value>>,
     /// Seconds that a pod gets to end; 30 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination_grace_period_seconds: Option<i64>,
     /// Taints that the pod tolerates, as served.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub tolerations: Vec<Value>,
+    /// How much the pod matters; absent means the class that the cluster gives by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
 }
 
 impl PodSpec {
@@ -151,16 +158,111 @@ impl Volume {
 
 /// A running pod. Of a controlled pod the template stands in its workload, so the containers of
 /// the pod itself are dropped on reading.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Pod {
     /// Its metadata.
     pub metadata: Meta,
     /// What it runs.
     pub spec: PodSpec,
     /// How it is.
-    #[serde(deserialize_with = "nullable")]
     pub status: PodStatus,
+    /// What it requests in all, kept where its containers are dropped.
+    #[serde(skip)]
+    pub requests: Requests,
+}
+
+/// CPU and memory that a pod requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Cores.
+    pub cpu: Quantity,
+    /// Bytes.
+    pub memory: Quantity,
+}
+
+impl<'de> Deserialize<'de> for Pod {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PodReader)
+    }
+}
+
+/// Reads a pod; of a controlled one, as which nearly all come, no more than its place and what it
+/// requests.
+struct PodReader;
+
+/// The members of a pod that are read.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Member {
+    Metadata,
+    Spec,
+    Status,
+    #[serde(other)]
+    Other,
+}
+
+/// What is read of the specification of a controlled pod.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Placed {
+    node_name: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    containers: Vec<Load>,
+    #[serde(deserialize_with = "nullable")]
+    init_containers: Vec<Load>,
+    resources: Option<Box<Resources>>,
+    overhead: Option<Box<Value>>,
+}
+
+/// What a container of a controlled pod requests.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Load {
+    #[serde(deserialize_with = "nullable")]
+    resources: Resources,
+    restart_policy: Option<String>,
+}
+
+impl From<Placed> for PodSpec {
+    fn from(placed: Placed) -> Self {
+        let container =
+            |Load { resources, restart_policy }| Container { resources, restart_policy, ..Container::default() };
+        Self {
+            node_name: placed.node_name,
+            containers: placed.containers.into_iter().map(container).collect(),
+            init_containers: placed.init_containers.into_iter().map(container).collect(),
+            resources: placed.resources,
+            overhead: placed.overhead,
+            ..Self::default()
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for PodReader {
+    type Value = Pod;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a pod")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pod, A::Error> {
+        let mut pod = Pod::default();
+        while let Some(member) = map.next_key()? {
+            match member {
+                Member::Metadata => pod.metadata = map.next_value()?,
+                // The server writes the metadata first.
+                Member::Spec if pod.metadata.controller().is_some() => {
+                    pod.spec = map.next_value::<Placed>()?.into();
+                }
+                Member::Spec => pod.spec = map.next_value()?,
+                Member::Status => pod.status = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                Member::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(pod)
+    }
 }
 
 impl Pod {
@@ -187,6 +289,10 @@ impl Pod {
             self.spec = PodSpec { node_name, ..PodSpec::default() };
             self.metadata.annotations.clear();
         }
+        self.metadata.owner_references.shrink_to_fit();
+        self.status.conditions.shrink_to_fit();
+        self.status.container_statuses.iter_mut().for_each(ContainerStatus::compact);
+        self.status.container_statuses.shrink_to_fit();
     }
 }
 
@@ -215,18 +321,24 @@ pub struct ContainerStatus {
     pub name: String,
     /// How often it was started again.
     pub restart_count: i64,
-    /// What it is doing, as served.
+    /// What keeps it from running, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<Value>,
+    pub state: Option<Box<Value>>,
     /// How it ended the last time, as served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_state: Option<Value>,
+    pub last_state: Option<Box<Value>>,
     /// The user it runs as, where the kubelet says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<Value>,
+    pub user: Option<Box<Value>>,
 }
 
 impl ContainerStatus {
+    /// Drops what says nothing but that it runs.
+    fn compact(&mut self) {
+        self.state.take_if(|state| state.get("waiting").is_none());
+        self.last_state.take_if(|state| state.get("terminated").is_none());
+    }
+
     /// The reason for which it waits: `ImagePullBackOff`.
     pub fn waiting(&self) -> Option<&str> {
         self.state.as_ref()?.get("waiting")?.get("reason")?.as_str()

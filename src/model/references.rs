@@ -103,6 +103,13 @@ struct Found {
     outside: BTreeMap<(String, Option<i64>), Outside>,
 }
 
+/// The key of a value, and the port that stands in the key beside it: `DB_HOST` and `DB_PORT`.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    name: &'a str,
+    port: Option<i64>,
+}
+
 struct Reader<'a> {
     inventory: &'a Inventory,
     /// The names in a value of a `ConfigMap`, by namespace, name and key.
@@ -144,11 +151,13 @@ impl Reader<'_> {
         if keys::is_silent_key(&variable.name) {
             return;
         }
+        let beside = keys::port_key(&variable.name).and_then(|key| all.get(&key)?.text()?.trim().parse().ok());
+        let named = Some(Key { name: &variable.name, port: beside });
         if variable.from_config_map {
             let key = variable.pointer.trim_start_matches("/data/").replace("~1", "/").replace("~0", "~");
             let mentions = self.cached(&variable.holder, &key);
             let reason = format!("env {} ({})", variable.name, variable.holder.short());
-            self.take(position, &mentions, Some(&variable.name), &reason, found);
+            self.take(position, &mentions, named, &reason, found);
             return;
         }
         let own = container.env.iter().rev().find(|own| own.name == variable.name);
@@ -158,7 +167,7 @@ impl Reader<'_> {
             (None, None) => return,
         };
         let mentions = scan::scan(self.inventory, workload.namespace(), &text);
-        self.take(position, &mentions, Some(&variable.name), &format!("env {}", variable.name), found);
+        self.take(position, &mentions, named, &format!("env {}", variable.name), found);
     }
 
     fn cached(&mut self, map: &Subject, key: &str) -> Vec<Mention> {
@@ -174,24 +183,27 @@ impl Reader<'_> {
     }
 
     /// Keeps the names that count where they stand.
-    fn take(&self, client: usize, mentions: &[Mention], key: Option<&str>, reason: &str, found: &mut Found) {
+    fn take(&self, client: usize, mentions: &[Mention], key: Option<Key<'_>>, reason: &str, found: &mut Found) {
+        let name = key.map(|key| key.name);
         for mention in mentions {
-            let asks = key.is_some_and(is_host_key);
+            let asks = name.is_some_and(is_host_key);
+            let port =
+                mention.port.or_else(|| key?.port.filter(|_| matches!(mention.why, Why::Whole | Why::Qualified)));
             match &mention.target {
                 Target::Service(service) => {
-                    let by_service_key = key.is_some_and(keys::is_service_key) && !self.is_own(client, *service);
+                    let by_service_key = name.is_some_and(keys::is_service_key) && !self.is_own(client, *service);
                     if mention.why == Why::Whole && !asks && !by_service_key {
                         continue;
                     }
                     let Some(service) = follow_alias(self.inventory, *service) else {
                         continue;
                     };
-                    let reference = Reference { client, service, port: mention.port, reason: reason.to_owned() };
-                    found.references.entry((service, mention.port)).or_insert(reference);
+                    let reference = Reference { client, service, port, reason: reason.to_owned() };
+                    found.references.entry((service, port)).or_insert(reference);
                 }
                 Target::Host(host) if mention.why != Why::Whole || asks => {
-                    let outside = Outside { host: host.clone(), port: mention.port, reason: reason.to_owned() };
-                    found.outside.entry((host.clone(), mention.port)).or_insert(outside);
+                    let outside = Outside { host: host.clone(), port, reason: reason.to_owned() };
+                    found.outside.entry((host.clone(), port)).or_insert(outside);
                 }
                 Target::Host(_) => {}
             }

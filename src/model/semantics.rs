@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::capacity::{Side, pod_amount};
+use super::amounts::{Side, pod_amount};
 use super::certificates::covers;
 use super::eviction;
 use super::inventory::{Inventory, Scope, World};

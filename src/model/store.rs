@@ -128,6 +128,13 @@ impl<T> Store<T> {
         }
     }
 
+    /// Moves the places of objects that nobody else holds yet.
+    pub fn displace(&mut self, moved: impl Fn(Origin) -> Origin) {
+        for item in self.items.iter_mut().filter_map(Arc::get_mut) {
+            item.origin = item.origin.map(&moved);
+        }
+    }
+
     /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would.
     pub fn sort(&mut self) {
         self.items.sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::change::{self, TextChange};
 use super::hidden;
 use super::patch::{self, Guarded, PatchError, last_segment, parent_of};
 use crate::fix::{Action, Edit, RESTARTED_AT, Step};
@@ -53,16 +54,6 @@ impl Originals {
         self.objects.get(&key(object, part))
     }
 
-    /// The object and its part that a step starts from; `None` for steps that start from nothing.
-    pub fn wanted(step: &Step) -> Option<(&ObjectRef, Option<&str>)> {
-        match step {
-            Step::Patch { object, subresource, .. } => Some((object, subresource.as_deref())),
-            Step::Restart { object } if object.kind != "CronJob" => Some((object, None)),
-            Step::Delete { object } => Some((object, None)),
-            _ => None,
-        }
-    }
-
     /// The objects as their authors wrote them: what `kubectl apply` keeps of them, where it does.
     #[must_use]
     pub fn sources(mut self) -> Self {
@@ -90,6 +81,9 @@ pub enum Drafted {
         before: Value,
         /// The operations, guards first, and the object after.
         guarded: Guarded,
+        /// What changes inside texts that may not be kept, and by the pointers of those texts: their
+        /// operations are not among the others.
+        texts: Vec<(String, TextChange)>,
     },
     /// Makes an object.
     Create {
@@ -119,11 +113,38 @@ pub enum Drafted {
     },
 }
 
+impl Drafted {
+    /// The object that it touches.
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            Self::Patch { object, .. }
+            | Self::Create { object, .. }
+            | Self::Delete { object }
+            | Self::Restart { object, .. }
+            | Self::Wait { object, .. } => object,
+        }
+    }
+
+    /// True if it replaces the pods of its object.
+    pub fn rolls_out(&self) -> bool {
+        match self {
+            Self::Restart { .. } => true,
+            Self::Patch { guarded, .. } => {
+                let changes = without_tests(guarded).patch.0;
+                changes.iter().any(|operation| operation.path().to_string().starts_with("/spec/template/"))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What drafts are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Requests to the server that holds the objects.
     Server,
+    /// The same, to be kept: of a text that may not be, the member that changes and hashes.
+    Plan,
     /// Changes of the manifests that the objects were made from.
     Source,
 }
@@ -162,15 +183,15 @@ impl<'a> Drafts<'a> {
     fn step(&mut self, step: &Step) -> Result<Option<Drafted>, String> {
         Ok(match step {
             Step::Patch { object, subresource, edits, expect } => {
-                let part = subresource.as_deref().filter(|_| self.target == Target::Server);
+                let part = subresource.as_deref().filter(|_| self.target != Target::Source);
                 let edits = self.edits(edits);
                 let (object, before) = self.state(object, part)?;
                 let expect = self.expected(expect);
-                let guarded = self.build(&object, part, &before, &edits, &expect)?;
+                let (guarded, texts) = self.build(&object, part, &before, &edits, &expect)?;
                 if guarded.patch.0.is_empty() {
                     return Ok(None);
                 }
-                Some(Drafted::Patch { object, subresource: part.map(str::to_owned), before, guarded })
+                Some(Drafted::Patch { object, subresource: part.map(str::to_owned), before, guarded, texts })
             }
             Step::Create { object, manifest } => {
                 if mask::holds_masked_key(manifest) {
@@ -190,7 +211,7 @@ impl<'a> Drafts<'a> {
                 }
                 let (object, before) = self.state(object, None)?;
                 let edit = Edit::set(pointer(RESTART, &[RESTARTED_AT]), NOW);
-                let guarded = self.build(&object, None, &before, &[edit], &[])?;
+                let (guarded, _) = self.build(&object, None, &before, &[edit], &[])?;
                 Some(Drafted::Restart { object, guarded })
             }
             Step::Wait { object, condition } => {
@@ -212,7 +233,7 @@ impl<'a> Drafts<'a> {
     /// names of list elements, without which a position means nothing.
     fn expected(&self, expect: &[(String, Value)]) -> Vec<(String, Value)> {
         let names_element = |pointer: &str| last_segment(parent_of(pointer)).parse::<usize>().is_ok();
-        let kept = |(pointer, _): &&(String, Value)| self.target == Target::Server || names_element(pointer);
+        let kept = |(pointer, _): &&(String, Value)| self.target != Target::Source || names_element(pointer);
         expect.iter().filter(kept).cloned().collect()
     }
 
@@ -237,19 +258,29 @@ impl<'a> Drafts<'a> {
         before: &Value,
         edits: &[Edit],
         expect: &[(String, Value)],
-    ) -> Result<Guarded, String> {
+    ) -> Result<(Guarded, Vec<(String, TextChange)>), String> {
         let failed = |error: PatchError| format!("{object}: {error}");
-        let guarded = patch::build(before, edits, expect).map_err(failed)?;
+        let mut guarded = patch::build(before, edits, expect).map_err(failed)?;
+        let texts = if self.target == Target::Plan { take_texts(before, &mut guarded) } else { Vec::new() };
         let hidden = match self.target {
-            Target::Server => hidden::first_of(before, &guarded),
+            Target::Server | Target::Plan => hidden::first_of(before, &guarded),
             Target::Source => hidden::first_of(before, &without_tests(&guarded)),
         };
         if let Some(field) = hidden {
             return Err(format!("{field} of {object} holds a value that may not be shown"));
         }
         self.states.insert(key(object, part), Some(guarded.after.clone()));
-        Ok(guarded)
+        Ok((guarded, texts))
     }
+}
+
+/// Takes the operations on texts that may not be kept out of a patch, and keeps what they change.
+fn take_texts(before: &Value, guarded: &mut Guarded) -> Vec<(String, TextChange)> {
+    let changes = change::between(before, &guarded.after);
+    let texts: Vec<_> = changes.into_iter().filter_map(|change| Some((change.pointer, change.text?))).collect();
+    let of_text = |path: &str| texts.iter().any(|(pointer, _)| pointer == path);
+    guarded.patch.0.retain(|operation| !of_text(operation.path().as_str()));
+    texts
 }
 
 /// The operations that change something.
@@ -286,6 +317,27 @@ mod tests {
         let [Drafted::Patch { object, guarded, .. }] = &again[..] else { panic!("{again:?}") };
         assert_eq!(object.uid.as_deref(), Some("u"));
         assert_eq!(guarded.patch.0[1], patch::test("/data/A", "2".into()));
+    }
+
+    #[test]
+    fn a_plan_keeps_of_a_text_what_goes_and_hashes() {
+        let text = pointer("/metadata/annotations", &[LAST_APPLIED]);
+        let object = ObjectRef::new("apps/v1", "Deployment", Some("a"), "web");
+        let annotations = json!({(LAST_APPLIED): r#"{"spec":{"image":"x","replicas":2}}"#});
+        let value = json!({"metadata": {"uid": "u", "annotations": annotations}});
+        let mut originals = Originals::default();
+        originals.insert(&object, None, Original { value, is_source: false });
+        let edit = Edit { pointer: text.clone(), action: Action::DropInText("/spec/replicas".into()) };
+        let steps = [Step::patch(&Subject::new(object), vec![edit])];
+        let refused = Drafts::new(&originals, Target::Server).fix(&steps).unwrap_err();
+        assert!(refused.ends_with("holds a value that may not be shown"), "{refused}");
+        let kept = Drafts::new(&originals, Target::Plan).fix(&steps).unwrap();
+        let [Drafted::Patch { guarded, texts, .. }] = &kept[..] else { panic!("{kept:?}") };
+        assert_eq!(guarded.patch.0, [patch::test("/metadata/uid", "u".into())]);
+        assert_eq!(
+            (&texts[0].0, &texts[0].1.member, &texts[0].1.value),
+            (&text, &"/spec/replicas".to_owned(), &json!(2))
+        );
     }
 
     #[test]

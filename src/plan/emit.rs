@@ -1,14 +1,17 @@
 //! Fixes for Git, or for a script, instead of writes: [`kustomize`], whole [`manifests`], [`kubectl`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use json_patch::PatchOperation;
 use serde_json::Value;
 
 use super::draft::{Drafted, Drafts, Originals, Target, without_tests};
+use super::graph::{self, Planned};
+use super::{merge, seen};
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::object::LAST_APPLIED;
 use crate::model::{Inventory, ObjectRef, Subject};
-use crate::plan::seen;
 
 pub mod kubectl;
 pub mod kustomize;
@@ -59,47 +62,101 @@ pub struct Emission<'a> {
     pub left: Vec<(&'a Finding, String)>,
 }
 
-/// Drafts fixes for the server: each workload is restarted once, after the last fix that wants it.
+/// Drafts fixes for the server, in the parts and the order in which a batch carries them out: each
+/// workload rolls out once.
 pub fn for_server<'a>(offers: &[Offer<'a>], originals: &Originals, inventory: &Inventory) -> Emission<'a> {
+    let (offers, left) = possible(offers, originals, inventory);
+    let mut out = Emission { parts: Vec::new(), left };
+    let planned: Vec<Planned> = offers.iter().map(|offer| Planned::of(offer.finding, offer.fix, inventory)).collect();
+    let places: Vec<usize> = (0..planned.len()).collect();
+    let (manifests, _) = merge::creations(&planned, &places);
+    let parts = merge::parts(&planned, &graph::edges(&planned));
+    let before: Vec<BTreeSet<usize>> = parts.iter().map(|part| part.before.clone()).collect();
     let mut drafts = Drafts::new(originals, Target::Server);
-    let mut out = Emission::default();
-    let mut restarts: Vec<Subject> = Vec::new();
-    for (index, offer) in offers.iter().enumerate() {
-        let others = offer.fix.steps.iter().filter(|step| restarted(step).is_none()).cloned().collect::<Vec<_>>();
-        match drafts.fix(&seen::pin(&others, inventory)) {
-            Ok(steps) => {
-                out.parts.push(Part { head: head(offer), steps });
-                restarts.extend(offer.fix.steps.iter().filter_map(restarted).cloned());
-            }
-            Err(why) => out.left.push((offer.finding, why)),
-        }
-        let later = |workload: &Subject| {
-            let mut steps = offers[index + 1..].iter().flat_map(|offer| &offer.fix.steps);
-            steps.any(|step| restarted(step).is_some_and(|other| other.same(workload)))
+    let mut made: Vec<Subject> = Vec::new();
+    for place in graph::topological(&before, |part| usize::from(parts[part].workload.is_some())) {
+        let part = &parts[place];
+        let offers: Vec<&Offer<'a>> = part.fixes.iter().map(|fix| &offers[*fix]).collect();
+        let steps = match &part.workload {
+            Some(workload) => merge::one_rollout(offers.iter().flat_map(|offer| &offer.fix.steps), workload),
+            None => merge::head(offers[0].fix)
+                .into_iter()
+                .filter_map(|step| together(step, &manifests, &mut made))
+                .collect(),
         };
-        restarts.sort();
-        restarts.dedup_by(|a, b| a.same(b));
-        let (wait, now) = restarts.drain(..).partition(|workload| later(workload));
-        restarts = wait;
-        out.parts.extend(restart(&mut drafts, now));
+        match drafts.fix(&seen::pin(&steps, inventory)) {
+            Ok(steps) => out.parts.push(Part { head: reasons(&offers, part.workload.as_ref()), steps: once(steps) }),
+            Err(why) => out.left.extend(offers.iter().map(|offer| (offer.finding, why.clone()))),
+        }
     }
     out
 }
 
-fn restarted(step: &Step) -> Option<&Subject> {
-    if let Step::Restart { object } = step { Some(object) } else { None }
+/// The offers that can be carried out, and those that can't: with values that may not be shown,
+/// against another of them, or after one that can't.
+fn possible<'a>(
+    offers: &[Offer<'a>],
+    originals: &Originals,
+    inventory: &Inventory,
+) -> (Vec<Offer<'a>>, Vec<(&'a Finding, String)>) {
+    let planned: Vec<Planned> = offers.iter().map(|offer| Planned::of(offer.finding, offer.fix, inventory)).collect();
+    let places: Vec<usize> = (0..planned.len()).collect();
+    let mut out: BTreeMap<usize, String> = merge::clashes(&planned, &places);
+    out.extend(merge::creations(&planned, &places).1);
+    for (place, offer) in offers.iter().enumerate() {
+        let drafted = Drafts::new(originals, Target::Server).fix(&seen::pin(&offer.fix.steps, inventory));
+        if let Err(why) = drafted {
+            out.entry(place).or_insert(why);
+        }
+    }
+    let before = graph::edges(&planned);
+    for failed in out.keys().copied().collect::<Vec<_>>() {
+        for later in graph::descendants(&before, failed) {
+            let why = format!(
+                "it comes after \"{}\" ({}), which is left out",
+                offers[failed].fix.title, planned[failed].rule
+            );
+            out.entry(later).or_insert(why);
+        }
+    }
+    let stays = offers.iter().enumerate().filter(|(place, _)| !out.contains_key(place)).map(|(_, offer)| *offer);
+    (stays.collect(), out.iter().map(|(place, why)| (offers[*place].finding, why.clone())).collect())
 }
 
-fn restart(drafts: &mut Drafts<'_>, workloads: Vec<Subject>) -> Vec<Part> {
-    let one = |object: Subject| {
-        let mut head = vec![format!("Restart {object}, which reads what was changed")];
-        let steps = drafts.fix(&[Step::Restart { object }]).unwrap_or_else(|why| {
-            head.push(format!("not possible: {why}"));
-            Vec::new()
-        });
-        Part { head, steps }
+/// A step with what several fixes make together; none for what an earlier one makes.
+fn together(step: Step, manifests: &[(Subject, Value)], made: &mut Vec<Subject>) -> Option<Step> {
+    let Step::Create { object, manifest } = step else { return Some(step) };
+    if made.iter().any(|known| known.same(&object)) {
+        return None;
+    }
+    made.push(object.clone());
+    let whole = manifests.iter().find(|(known, _)| known.same(&object)).map(|(_, whole)| whole.clone());
+    Some(Step::Create { object, manifest: whole.unwrap_or(manifest) })
+}
+
+/// The steps without the restart that a change of the template has made needless.
+fn once(mut steps: Vec<Drafted>) -> Vec<Drafted> {
+    let changed = steps.iter().any(|step| matches!(step, Drafted::Patch { .. }) && step.rolls_out());
+    steps.retain(|step| !(changed && matches!(step, Drafted::Restart { .. })));
+    steps
+}
+
+/// What a part is for.
+fn reasons(offers: &[&Offer<'_>], workload: Option<&Subject>) -> Vec<String> {
+    let Some(workload) = workload else { return head(offers[0]) };
+    let changes = |offer: &&&Offer<'_>| {
+        let own = |step: &Step| matches!(step, Step::Patch { .. }) && step.object().same(workload);
+        offer.fix.steps.iter().any(|step| merge::rolls_out(step) && own(step))
     };
-    workloads.into_iter().map(one).collect()
+    let mut lines: Vec<String> = offers.iter().filter(changes).flat_map(|offer| head(offer)).collect();
+    if lines.is_empty() {
+        lines.push(format!("Restart {workload}, which reads what was changed"));
+    }
+    lines
+}
+
+fn restarted(step: &Step) -> Option<&Subject> {
+    if let Step::Restart { object } = step { Some(object) } else { None }
 }
 
 /// Drafts fixes for the manifests that the objects were made from.

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::change::TextChange;
 use super::draft::Drafted;
 use crate::finding::{Finding, Severity};
 use crate::fix::{Applicability, Fix, Reversible};
@@ -185,6 +186,10 @@ pub enum Step {
         subresource: Option<String>,
         /// The operations of RFC 6902, guards first.
         patch: Vec<Operation>,
+        /// What changes inside texts that may not be kept; their operations are made anew when the
+        /// plan is applied.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        texts: Vec<Text>,
     },
     /// Makes one object.
     Create {
@@ -236,6 +241,17 @@ impl Step {
     }
 }
 
+/// A member that goes from a JSON text which may not be kept, such as what `kubectl apply` keeps of
+/// an object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// The field that holds the text, a JSON pointer.
+    pub path: String,
+    /// The member and its value, and SHA-256 of the text before and after.
+    pub change: TextChange,
+}
+
 /// One operation of RFC 6902.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -257,10 +273,11 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Val
 impl From<&Drafted> for Step {
     fn from(drafted: &Drafted) -> Self {
         match drafted {
-            Drafted::Patch { object, subresource, guarded, .. } => {
+            Drafted::Patch { object, subresource, guarded, texts, .. } => {
                 let json = serde_json::to_value(&guarded.patch).unwrap_or_default();
                 let patch = serde_json::from_value(json).expect("a patch is a list of operations");
-                Self::Patch { object: object.into(), subresource: subresource.clone(), patch }
+                let texts = texts.iter().map(|(path, change)| Text { path: path.clone(), change: change.clone() });
+                Self::Patch { object: object.into(), subresource: subresource.clone(), patch, texts: texts.collect() }
             }
             Drafted::Create { object, manifest } => Self::Create { object: object.into(), manifest: manifest.clone() },
             Drafted::Delete { object } => Self::Delete { object: object.into() },

@@ -68,10 +68,6 @@ impl Planned {
         if self.object.kind == "Namespace" { &self.object.name } else { self.object.namespace() }
     }
 
-    fn shares_an_object(&self, other: &Self) -> bool {
-        self.about.iter().any(|object| object.kind != "Namespace" && other.about.iter().any(|it| it.same(object)))
-    }
-
     fn rolls_out(&self) -> bool {
         self.fix.restarts().next().is_some()
     }
@@ -132,7 +128,21 @@ fn neighbours(object: &Subject, inventory: &Inventory) -> Vec<Subject> {
 
 /// For each fix those that come before it.
 pub fn edges(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
+    let mut before = gated(fixes);
+    let gates = before.split_off(fixes.len());
+    for earlier in &mut before {
+        for gate in earlier.split_off(&fixes.len()) {
+            earlier.extend(&gates[gate - fixes.len()]);
+        }
+    }
+    before
+}
+
+/// The same, with gates behind the fixes: where many come before many, each of these waits for one
+/// gate, which waits for each of those.
+fn gated(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
     let mut before = vec![BTreeSet::new(); fixes.len()];
+    let mut gates = Vec::new();
     let mut places: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     let mut namespaces: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, fix) in fixes.iter().enumerate() {
@@ -141,18 +151,40 @@ pub fn edges(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
     }
     for ((rule, namespace), firsts) in &places {
         for (_, later, reach) in RULES.iter().filter(|(first, ..)| first == rule) {
-            for second in places.get(&(*later, *namespace)).into_iter().flatten() {
-                let related =
-                    |first: &&usize| *reach == Reach::Namespace || fixes[**first].shares_an_object(&fixes[*second]);
-                before[*second].extend(firsts.iter().filter(related));
+            let Some(seconds) = places.get(&(*later, *namespace)) else { continue };
+            match reach {
+                Reach::Object => share_an_object(fixes, firsts, seconds, &mut before),
+                Reach::Namespace => {
+                    seconds.iter().for_each(|second| {
+                        before[*second].insert(fixes.len() + gates.len());
+                    });
+                    gates.push(firsts.iter().copied().collect());
+                }
             }
         }
     }
     for members in namespaces.values() {
         within(fixes, members, &mut before);
     }
-    same_creations(fixes, &mut before);
+    same_creations(fixes, &gates, &mut before);
+    before.append(&mut gates);
     before
+}
+
+/// Edges between fixes that concern the same object; a namespace is none.
+fn share_an_object(fixes: &[Planned], firsts: &[usize], seconds: &[usize], before: &mut [BTreeSet<usize>]) {
+    type Name<'a> = (&'a str, &'a str, &'a str, &'a str);
+    fn names(fix: &Planned) -> impl Iterator<Item = Name<'_>> {
+        let objects = fix.about.iter().filter(|object| object.kind != "Namespace");
+        objects.map(|object| (object.group(), object.kind.as_str(), object.namespace(), object.name.as_str()))
+    }
+    let mut about: BTreeMap<Name<'_>, Vec<usize>> = BTreeMap::new();
+    for first in firsts {
+        names(&fixes[*first]).for_each(|name| about.entry(name).or_default().push(*first));
+    }
+    for second in seconds {
+        before[*second].extend(names(&fixes[*second]).filter_map(|name| about.get(&name)).flatten());
+    }
 }
 
 /// Edges that the steps of one namespace make: room before what needs it, bounds after everything
@@ -174,7 +206,7 @@ fn within(fixes: &[Planned], members: &[usize], before: &mut [BTreeSet<usize>]) 
 }
 
 /// Of two fixes that make the same object one does it for both.
-fn same_creations(fixes: &[Planned], before: &mut [BTreeSet<usize>]) {
+fn same_creations(fixes: &[Planned], gates: &[BTreeSet<usize>], before: &mut [BTreeSet<usize>]) {
     let mut makers: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, fix) in fixes.iter().enumerate() {
         for step in fix.fix.steps.iter().filter(|step| matches!(step, Step::Create { .. })) {
@@ -183,7 +215,9 @@ fn same_creations(fixes: &[Planned], before: &mut [BTreeSet<usize>]) {
     }
     for makers in makers.values() {
         for pair in makers.windows(2) {
-            if !before[pair[0]].contains(&pair[1]) && pair[0] != pair[1] {
+            let mut doors = before[pair[0]].range(fixes.len()..).map(|gate| &gates[gate - fixes.len()]);
+            let follows = before[pair[0]].contains(&pair[1]) || doors.any(|gate| gate.contains(&pair[1]));
+            if !follows && pair[0] != pair[1] {
                 before[pair[1]].insert(pair[0]);
             }
         }
@@ -231,7 +265,10 @@ pub fn topological(before: &[BTreeSet<usize>], rank: impl Fn(usize) -> usize) ->
 /// The order of the fixes of a plan: edges, then additions before what takes something away, then
 /// the order in which they were given.
 pub fn order(fixes: &[Planned]) -> Vec<usize> {
-    topological(&edges(fixes), |index| usize::from(fixes[index].takes_away()))
+    // A gate opens as soon as it can.
+    let rank = |index: usize| fixes.get(index).map_or(0, |fix| 1 + usize::from(fix.takes_away()));
+    let order = topological(&gated(fixes), rank);
+    order.into_iter().filter(|index| *index < fixes.len()).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use crate::audit::{Audit, Score, score};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
-use crate::model::Inventory;
+use crate::model::{Inventory, parallel};
 
 use super::graph::{self, Planned};
 use super::simulate::{self, SimulationError};
@@ -34,11 +34,9 @@ pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&In
         Ok(None) => now.overall,
         Err(_) => None,
     };
-    (now.after_safe_fixes, now.after_all_fixes) = std::thread::scope(|scope| {
-        let safe = scope.spawn(|| then(after_safe_fixes(inventory, &audit.findings)));
-        let all = then(after_all_fixes(inventory, &audit.findings));
-        (safe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), all)
-    });
+    let safe = || then(after_safe_fixes(inventory, &audit.findings));
+    let all = || then(after_all_fixes(inventory, &audit.findings));
+    (now.after_safe_fixes, now.after_all_fixes) = parallel::both(safe, all);
     now
 }
 

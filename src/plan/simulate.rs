@@ -1,6 +1,7 @@
 //! What the inventory would be after fixes: on projections, without guards.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -26,33 +27,90 @@ pub fn apply(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, Simulat
     for fix in fixes {
         changed.apply(fix)?;
     }
-    changed.finish()
+    let mut after = After::default();
+    after.take(changed)?;
+    Ok(after.replace(inventory))
 }
 
 /// The inventory with every fix applied that still fits after those before it, each whole or not
 /// at all: two findings may ask for the same object.
 pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, SimulationError> {
-    let mut changed = Changed::of(inventory);
-    for fix in fixes {
-        let touched: Vec<ObjectRef> = fix.steps.iter().map(|step| plain(step.object())).collect();
-        let before: Vec<_> = touched.iter().map(|name| changed.objects.get(name).cloned()).collect();
-        if changed.apply(fix).is_err() {
-            for (name, state) in touched.into_iter().zip(before) {
-                match state {
-                    Some(state) => changed.objects.insert(name, state),
-                    None => changed.objects.remove(&name),
-                };
-            }
+    let mut after = After::default();
+    for related in related(fixes) {
+        let mut changed = Changed::of(inventory);
+        related.iter().for_each(|fix| changed.apply_if_it_fits(fix));
+        after.take(changed)?;
+    }
+    Ok(after.replace(inventory))
+}
+
+/// The fixes in groups that touch no object of each other, so that no more than the objects of one
+/// group have to be kept as JSON. Each group is in the order of the fixes.
+fn related<'f>(fixes: &[&'f Fix]) -> Vec<Vec<&'f Fix>> {
+    let mut leads: Vec<usize> = (0..fixes.len()).collect();
+    let mut touched: HashMap<(&str, &str, &str, &str), usize> = HashMap::new();
+    for (index, fix) in fixes.iter().enumerate() {
+        for step in &fix.steps {
+            let other = *touched.entry(name(step.object())).or_insert(index);
+            let (one, other) = (lead(&mut leads, index), lead(&mut leads, other));
+            leads[one.max(other)] = one.min(other);
         }
     }
-    changed.finish()
+    let mut groups: BTreeMap<usize, Vec<&Fix>> = BTreeMap::new();
+    for (index, fix) in fixes.iter().enumerate() {
+        groups.entry(lead(&mut leads, index)).or_default().push(fix);
+    }
+    groups.into_values().collect()
+}
+
+/// The first fix of the group that a fix belongs to.
+fn lead(leads: &mut [usize], mut fix: usize) -> usize {
+    while leads[fix] != fix {
+        leads[fix] = leads[leads[fix]];
+        fix = leads[fix];
+    }
+    fix
+}
+
+/// Objects as fixes leave them.
+#[derive(Default)]
+struct After {
+    /// Those that take the place of others, or go.
+    known: HashSet<ObjectRef>,
+    objects: Inventory,
+}
+
+impl After {
+    fn take(&mut self, changed: Changed<'_>) -> Result<(), SimulationError> {
+        for (object, after) in changed.objects {
+            if let Some(value) = after {
+                let origin = changed.inventory.origin(&object);
+                let added = self.objects.add(&object.api_version, &object.kind, &*value, origin);
+                let failed = |error: crate::model::inventory::BadObject| SimulationError {
+                    object: object.to_string(),
+                    reason: error.to_string(),
+                };
+                added.map_err(failed)?;
+            }
+            self.known.insert(object);
+        }
+        Ok(())
+    }
+
+    fn replace(self, inventory: &Inventory) -> Inventory {
+        let mut out = inventory.clone();
+        let known: HashSet<_> = self.known.iter().map(name).collect();
+        out.retain(|object| !known.contains(&name(object)));
+        out.absorb(self.objects);
+        out.finish()
+    }
 }
 
 /// The objects that steps have touched so far, beside the inventory as it was.
 struct Changed<'a> {
     inventory: &'a Inventory,
     /// Without uids; `None` for what was deleted.
-    objects: BTreeMap<ObjectRef, Option<Value>>,
+    objects: BTreeMap<ObjectRef, Option<Cow<'a, Value>>>,
 }
 
 impl<'a> Changed<'a> {
@@ -60,46 +118,49 @@ impl<'a> Changed<'a> {
         Self { inventory, objects: BTreeMap::new() }
     }
 
-    fn apply(&mut self, fix: &Fix) -> Result<(), SimulationError> {
+    fn apply_if_it_fits(&mut self, fix: &'a Fix) {
+        // A single step changes nothing when it does not fit.
+        let several = if fix.steps.len() > 1 { &fix.steps[..] } else { &[] };
+        let touched: Vec<ObjectRef> = several.iter().map(|step| plain(step.object())).collect();
+        let before: Vec<_> = touched.iter().map(|name| self.objects.get(name).cloned()).collect();
+        if self.apply(fix).is_err() {
+            for (name, state) in touched.into_iter().zip(before) {
+                match state {
+                    Some(state) => self.objects.insert(name, state),
+                    None => self.objects.remove(&name),
+                };
+            }
+        }
+    }
+
+    fn apply(&mut self, fix: &'a Fix) -> Result<(), SimulationError> {
         for step in &fix.steps {
             self.step(step).map_err(|reason| SimulationError { object: step.object().to_string(), reason })?;
         }
         Ok(())
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), String> {
+    fn step(&mut self, step: &'a Step) -> Result<(), String> {
         let name = plain(step.object());
         let after = match step {
             Step::Patch { object, edits, expect, .. } => {
-                let known = self.objects.get(&name).cloned();
-                let before = known.unwrap_or_else(|| self.inventory.projection(object));
+                let read;
+                let before = match self.objects.get(&name) {
+                    Some(changed) => changed.as_deref(),
+                    None => {
+                        read = self.inventory.projection(object);
+                        read.as_ref()
+                    }
+                };
                 let before = before.ok_or("there is no such object")?;
-                Some(patch::build(&before, edits, expect).map_err(|error| error.to_string())?.after)
+                Some(Cow::Owned(patch::build(before, edits, expect).map_err(|error| error.to_string())?.after))
             }
-            Step::Create { manifest, .. } => Some(manifest.clone()),
+            Step::Create { manifest, .. } => Some(Cow::Borrowed(manifest)),
             Step::Delete { .. } => None,
             Step::Restart { .. } | Step::Wait { .. } => return Ok(()),
         };
         self.objects.insert(name, after);
         Ok(())
-    }
-
-    fn finish(self) -> Result<Inventory, SimulationError> {
-        let mut inventory = self.inventory.clone();
-        let known: HashSet<_> = self.objects.keys().map(name).collect();
-        inventory.retain(|object| !known.contains(&name(object)));
-        for (object, after) in self.objects {
-            if let Some(value) = after {
-                let origin = self.inventory.origin(&object);
-                let added = inventory.add(&object.api_version, &object.kind, value, origin);
-                let failed = |error: crate::model::inventory::BadObject| SimulationError {
-                    object: object.to_string(),
-                    reason: error.to_string(),
-                };
-                added.map_err(failed)?;
-            }
-        }
-        Ok(inventory.finish())
     }
 }
 

@@ -15,7 +15,7 @@ mod finding;
 mod masked;
 mod build;
 
-pub use build::{About, report};
+pub use build::{About, Shown, report};
 pub use finding::{Evidence, Finding, Fix, Input, Location, LoweredBy, Object, Operation, Ownership, Step};
 pub use scorecard::{CategoryPriority, CategoryScore, CheckScore, Score};
 
@@ -177,6 +177,13 @@ pub struct Summary {
     pub info: usize,
     /// Findings with a fix.
     pub fixes: FixCounts,
+}
+
+impl Summary {
+    /// All findings.
+    pub fn findings(&self) -> usize {
+        self.critical + self.high + self.medium + self.low + self.info
+    }
 }
 
 /// Findings by the applicability of their first fix.

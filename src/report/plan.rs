@@ -69,9 +69,10 @@ fn title(number: usize, severity: Severity, rule: &str, object: &ObjectRef, clas
 fn of_step(step: &Step) -> String {
     let line = format!("{} {}", step.verb(), ObjectRef::from(step.object()));
     match step {
-        Step::Patch { patch, .. } => {
+        Step::Patch { patch, texts, .. } => {
             let changes = patch.iter().filter(|operation| operation.op != "test");
-            let changes: Vec<String> = changes.map(|it| format!("{} {}", it.op, it.path)).collect();
+            let mut changes: Vec<String> = changes.map(|it| format!("{} {}", it.op, it.path)).collect();
+            changes.extend(texts.iter().map(|it| format!("remove {} inside {}", it.change.member, it.path)));
             format!("{line}: {}", changes.join(", "))
         }
         Step::Wait { condition, .. } => format!("{line}: {condition}"),

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::audit::{About, AuditReport, report};
+use super::audit::{About, AuditReport, Shown, report};
+use super::folded::fold;
 use crate::audit::{Audit, run};
-use crate::finding::{Category, Location, Priority, Severity};
+use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Action, Applicability, Edit, Fix, Input, Step};
 use crate::model::object::LAST_APPLIED;
 use crate::model::{Gap, Inventory, Scope, Subject, World};
@@ -128,6 +129,19 @@ pub(super) fn inventory(objects: &[(&'static str, &'static str, Value)], is_live
 
 /// The report of some objects.
 pub(super) fn report_of(objects: &[(&'static str, &'static str, Value)], is_live: bool) -> AuditReport {
+    report_with(objects, is_live, |findings| (0..findings.len()).map(|position| (position, 0)).collect())
+}
+
+/// The same for a table: what says the same is told once.
+pub(super) fn folded_report_of(objects: &[(&'static str, &'static str, Value)], is_live: bool) -> AuditReport {
+    report_with(objects, is_live, fold)
+}
+
+fn report_with(
+    objects: &[(&'static str, &'static str, Value)],
+    is_live: bool,
+    choose: impl Fn(&[&Finding]) -> Vec<(usize, usize)>,
+) -> AuditReport {
     let inventory = inventory(objects, is_live);
     let again = |inventory: &Inventory| -> Audit { run(inventory, &Settings::default(), RULES) };
     let audit = again(&inventory);
@@ -138,5 +152,8 @@ pub(super) fn report_of(objects: &[(&'static str, &'static str, Value)], is_live
         files: if is_live { Vec::new() } else { vec!["k8s".into()] },
         ..About::default()
     };
-    report(&inventory, &audit, &score, &about)
+    let all: Vec<_> = audit.findings.iter().collect();
+    let shown = |(position, more): (usize, usize)| Shown { finding: all[position], more };
+    let findings: Vec<_> = choose(&all).into_iter().map(shown).collect();
+    report(&inventory, &audit, &findings, &score, &about)
 }

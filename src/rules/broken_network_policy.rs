@@ -117,7 +117,7 @@ fn finding(context: &Context<'_>, policy: &Item<NetworkPolicy>, defect: &Defect)
         let name = context.inventory.workloads.at(*first).subject.short();
         finding = finding.because(format!("the policy is for {name}{more}"));
     }
-    finding.fix(fix(policy, defect))
+    context.detail(finding, |finding| finding.fix(fix(policy, defect)))
 }
 
 fn fix(policy: &Item<NetworkPolicy>, defect: &Defect) -> Fix {

@@ -134,5 +134,5 @@ fn finding(context: &Context<'_>, workload: &Item<Workload>, running: &Running<'
         "dump the data first: a changed volume starts empty",
         "run it as a StatefulSet with volumeClaimTemplates, or with a claim that exists",
     ];
-    finding.fix(vouch::manual(context, "Keep the data on a claim", &notes))
+    context.detail(finding, |finding| finding.fix(vouch::manual(context, "Keep the data on a claim", &notes)))
 }

@@ -195,7 +195,7 @@ fn describe(
     for line in replicas::writers(&workload.metadata) {
         finding = finding.because_of(&workload.subject, line);
     }
-    finding.fix(manual("Repair the autoscaler", causes))
+    context.detail(finding, |finding| finding.fix(manual("Repair the autoscaler", causes)))
 }
 
 /// The target is at 0, which the autoscaler takes for "leave it alone".
@@ -291,7 +291,7 @@ fn judge_without_target(context: &Context<'_>, autoscaler: &Item<Autoscaler>, ve
     if !found.is_empty() {
         let finding = context.finding(autoscaler, found[0].brief().to_owned()).at(Location::at("/spec/scaleTargetRef"));
         let finding = explain(finding, autoscaler, &found);
-        verdicts.fail(finding.fix(manual("Repair the autoscaler's target", &found)));
+        verdicts.fail(context.detail(finding, |finding| finding.fix(manual("Repair the autoscaler's target", &found))));
     } else if autoscaler.status.conditions.is_empty() && !is_read(inventory, autoscaler) {
         verdicts.unknown(&autoscaler.subject, format!("its target {name} was not read"));
     } else if autoscaler.status.conditions.is_empty() && inventory.is_live() {

@@ -142,7 +142,7 @@ fn finding(context: &Context<'_>, ingress: &Item<Ingress>, hosts: &[&str]) -> cr
         };
         finding = finding.because_of(&issuer.subject, format!("{} {state}", issuer.subject.short()));
     }
-    finding.fix(fix(context, ingress, hosts, &found))
+    context.detail(finding, |finding| finding.fix(fix(context, ingress, hosts, &found)))
 }
 
 fn fix(context: &Context<'_>, ingress: &Item<Ingress>, hosts: &[&str], found: &[Issuer]) -> Fix {

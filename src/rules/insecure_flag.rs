@@ -187,7 +187,10 @@ fn judge(
         }
     } else if let Some(workload) = context.inventory.workloads.get(holder.namespace(), &holder.kind, &holder.name) {
         let finding = describe(context.finding(workload, String::new()), key, secure, &bad);
-        verdicts.fail(finding.fix(fix_literal(context.inventory, workload, (key, secure), &bad)));
+        verdicts.fail(
+            context
+                .detail(finding, |finding| finding.fix(fix_literal(context.inventory, workload, (key, secure), &bad))),
+        );
     }
 }
 

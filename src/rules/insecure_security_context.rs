@@ -99,7 +99,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else {
             let finding = describe(context, workload, &violations);
             let finding = finding.because(format!("judged as version 1.{minor}, {source}"));
-            verdicts.fail(finding.fix(fix(context, position, workload, template, &violations)));
+            verdicts.fail(
+                context.detail(finding, |finding| finding.fix(fix(context, position, workload, template, &violations))),
+            );
         }
     }
 }
@@ -200,7 +202,7 @@ fn consequence(inventory: &Inventory, position: usize, template: &PodTemplate, r
 
 /// What shows that the containers run as another user than root.
 fn user(inventory: &Inventory, position: usize, template: &PodTemplate) -> Option<String> {
-    let uid = |context: &Option<serde_json::Value>| context.as_ref()?.get("runAsUser")?.as_i64();
+    let uid = |context: &Option<Box<serde_json::Value>>| context.as_ref()?.get("runAsUser")?.as_i64();
     let of_the_pod = uid(&template.spec.security_context);
     let mut containers = template.spec.all_containers();
     if containers.all(|(_, _, container)| uid(&container.security_context).or(of_the_pod).is_some_and(|uid| uid > 0)) {

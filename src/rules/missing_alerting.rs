@@ -183,5 +183,5 @@ fn finding(context: &Context<'_>, sender: bool, rules: &Rules) -> Finding {
     if !read {
         notes.push("write alerting rules with the labels that a Prometheus selects");
     }
-    finding.fix(vouch::manual(context, "Send alerts", &notes))
+    context.detail(finding, |finding| finding.fix(vouch::manual(context, "Send alerts", &notes)))
 }

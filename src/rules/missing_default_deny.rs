@@ -141,7 +141,7 @@ fn fail(context: &Context<'_>, subject: &Subject, verdicts: &mut Verdicts) {
                 .because(format!("not isolated for incoming traffic yet: {}{more}", first.short()))
         }
     };
-    verdicts.fail(finding.fix(fix(inventory, &subject.name, &open_in, &open_out)));
+    verdicts.fail(context.detail(finding, |finding| finding.fix(fix(inventory, &subject.name, &open_in, &open_out))));
 }
 
 fn fix(inventory: &Inventory, namespace: &str, open_in: &[Subject], open_out: &[Subject]) -> Fix {

@@ -104,5 +104,5 @@ fn finding(context: &Context<'_>, newest: Option<(&Item<Other>, Timestamp)>) -> 
         None => finding.because("searched: Restores of Velero that completed; there is none"),
     };
     let notes = ["restore the newest backup into another namespace, check the data, note how long it took"];
-    finding.fix(vouch::manual(context, "Drill a restore", &notes))
+    context.detail(finding, |finding| finding.fix(vouch::manual(context, "Drill a restore", &notes)))
 }

@@ -1,11 +1,13 @@
 //! missing-egress-policy: pods that may call everything, inside and outside the cluster.
 
+use std::cell::OnceCell;
+
 use serde_json::json;
 
 use super::missing_ingress_policy::{own_pods, policy_name};
 use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
-use crate::finding::{Category, Location, Priority, Severity};
+use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
 use crate::model::isolation;
 
@@ -82,11 +84,12 @@ declare_rule! {
     /// `external` asks what else it calls. The answer is `none`, ranges with or without a port
     /// (`10.10.0.0/16:5432`), or `any`, which is weak: every address but the metadata service's and
     /// `clusterRanges`, on the ports of the names that were found. `callees` asks about Services that
-    /// only a Secret names. A service account with roles, and agents on the node, need addresses of the
-    /// API server and of nodes; from manifests those are asked too. It is manual on Cilium where such
-    /// addresses are needed, since Cilium does not match ranges against them. It is refused until the
-    /// workload is isolated for incoming traffic, so that never both change at once. What happens to
-    /// open connections is up to the network plugin. Undo deletes the policy.
+    /// only a Secret or a program names: where values stand in Secrets, and where no object shows who
+    /// calls a workload of the namespace. A service account with roles, and agents on the node, need
+    /// addresses of the API server and of nodes; from manifests those are asked too. It is manual on
+    /// Cilium where such addresses are needed, since Cilium does not match ranges against them. It is
+    /// refused until the workload is isolated for incoming traffic, so that never both change at once.
+    /// What happens to open connections is up to the network plugin. Undo deletes the policy.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/services-networking/network-policies/>
@@ -137,7 +140,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let mut known = None;
+    let known = OnceCell::new();
     for (position, workload) in inventory.audited_workloads() {
         if workload.is_idle() || super::is_development(context, workload) {
             verdicts.na(&workload.subject);
@@ -146,25 +149,27 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else if let Some(reason) = isolation::unknown_isolation(inventory, workload.namespace()) {
             verdicts.unknown(&workload.subject, reason);
         } else {
-            let known = known.get_or_insert_with(|| Known::of(inventory));
-            fail(context, known, position, verdicts);
+            verdicts.fail(finding(context, position, || known.get_or_init(|| Known::of(inventory))));
         }
     }
 }
 
-fn fail(context: &Context<'_>, known: &Known, position: usize, verdicts: &mut Verdicts) {
+fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &'a Known) -> Finding {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
-    let mut needs = Needs::of(context, known, position);
+    let isolated = isolation::isolated_by(inventory, position, "Ingress");
     let finding =
         context.finding(workload, "no NetworkPolicy isolates it for outgoing traffic").at(Location::at("/spec"));
-    let mut finding = needs.evidence(finding);
-    let isolated = isolation::isolated_by(inventory, position, "Ingress");
-    finding = match isolated {
-        Some(policy) => finding.because_of(policy, format!("{} isolates it for incoming traffic", policy.short())),
-        None => finding.severity(Severity::Info).because("not isolated for incoming traffic yet, which comes first"),
-    };
-    verdicts.fail(finding.fix(fix(context, position, &mut needs, isolated.is_some())));
+    let finding = if isolated.is_some() { finding } else { finding.severity(Severity::Info) };
+    context.detail(finding, |finding| {
+        let mut needs = Needs::of(context, known(), position);
+        let finding = needs.evidence(finding);
+        let finding = match isolated {
+            Some(policy) => finding.because_of(policy, format!("{} isolates it for incoming traffic", policy.short())),
+            None => finding.because("not isolated for incoming traffic yet, which comes first"),
+        };
+        finding.fix(fix(context, position, &mut needs, isolated.is_some()))
+    })
 }
 
 fn fix(context: &Context<'_>, position: usize, needs: &mut Needs<'_>, is_second: bool) -> Fix {

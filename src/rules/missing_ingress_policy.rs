@@ -1,10 +1,12 @@
 //! missing-ingress-policy: pods that everything in the cluster may call.
 
+use std::cell::OnceCell;
+
 use serde_json::json;
 
 use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
-use crate::finding::{Category, Location, Priority, Severity, Verdict};
+use crate::finding::{Category, Finding, Location, Priority, Severity, Verdict};
 use crate::fix::{Applicability, Fix, Step, free_name};
 use crate::model::isolation;
 use crate::model::plugin::{self, Enforcement};
@@ -150,7 +152,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let mut known = None;
+    let known = OnceCell::new();
     for (position, workload) in inventory.audited_workloads() {
         if workload.is_idle() || super::is_development(context, workload) {
             verdicts.na(&workload.subject);
@@ -159,21 +161,22 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         } else if let Some(reason) = isolation::unknown_isolation(inventory, workload.namespace()) {
             verdicts.unknown(&workload.subject, reason);
         } else {
-            let known = known.get_or_insert_with(|| Known::of(inventory));
-            fail(context, known, position, verdicts);
+            verdicts.fail(finding(context, position, || known.get_or_init(|| Known::of(inventory))));
         }
     }
     verdicts.ratio = cap(context, verdicts);
 }
 
-fn fail(context: &Context<'_>, known: &Known, position: usize, verdicts: &mut Verdicts) {
+fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &'a Known) -> Finding {
     let workload = context.inventory.workloads.at(position);
-    let mut flows = Flows::of(context, known, position);
-    flows.unseen_callers();
     let finding =
         context.finding(workload, "no NetworkPolicy isolates it for incoming traffic").at(Location::at("/spec"));
-    let finding = flows.evidence(finding);
-    verdicts.fail(finding.fix(fix(context, known, position, &mut flows)));
+    context.detail(finding, |finding| {
+        let known = known();
+        let mut flows = Flows::of(context, known, position);
+        flows.unseen_callers();
+        flows.evidence(finding).fix(fix(context, known, position, &mut flows))
+    })
 }
 
 fn fix(context: &Context<'_>, known: &Known, position: usize, flows: &mut Flows<'_>) -> Fix {

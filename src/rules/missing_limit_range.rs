@@ -182,7 +182,7 @@ fn finding(
         finding = finding.at(at).because_of(&bare.workload.subject, text);
     }
     let proposal = allowance::propose(context.inventory, &namespace.name, &wanted(missing));
-    finding.fix(fix(context.inventory, &namespace.name, &proposal))
+    context.detail(finding, |finding| finding.fix(fix(context.inventory, &namespace.name, &proposal)))
 }
 
 /// The keys that a range should have: besides the missing ones a memory limit, because a container

@@ -126,5 +126,5 @@ fn finding(context: &Context<'_>, collectors: &[&Item<Workload>]) -> Finding {
     } else {
         "find out why the collector's pods are not ready"
     };
-    finding.fix(vouch::manual(context, "Collect logs", &[notes]))
+    context.detail(finding, |finding| finding.fix(vouch::manual(context, "Collect logs", &[notes])))
 }

@@ -171,5 +171,5 @@ fn finding(context: &Context<'_>, position: usize, scraped: &Scraped<'_>) -> Fin
             finding = finding.because_of(monitor, format!("{monitor} targets it and reads nothing: {reason}"));
         }
     }
-    finding.fix(monitor::fix(context, position, scraped))
+    context.detail(finding, |finding| finding.fix(monitor::fix(context, position, scraped)))
 }

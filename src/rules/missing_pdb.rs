@@ -101,7 +101,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
             let message = format!("no PodDisruptionBudget selects its {} pods", floor.pods);
             let finding = context.finding(workload, message).at(Location::at("/spec"));
             let finding = finding.because(format!("floor {} = {}", floor.pods, floor.source));
-            verdicts.fail(finding.fix(fix(context, position, workload, &floor)));
+            verdicts.fail(context.detail(finding, |finding| finding.fix(fix(context, position, workload, &floor))));
         }
     }
 }

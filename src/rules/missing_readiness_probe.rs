@@ -160,7 +160,7 @@ fn missing(context: &Context<'_>, workload: &Item<Workload>, served: &Served<'_>
     for source in &served.sources {
         finding = finding.because_of(&source.service, source.text.clone());
     }
-    finding.fix(add_probe(context, workload, served))
+    context.detail(finding, |finding| finding.fix(add_probe(context, workload, served)))
 }
 
 fn add_probe(context: &Context<'_>, workload: &Item<Workload>, served: &Served<'_>) -> Fix {

@@ -94,7 +94,8 @@ fn broken(context: &Context<'_>, service: &Item<ApiService>, reason: &str) -> Fi
     let mut finding = context.finding_about(&cluster, "the resource metrics API is not available");
     finding = finding.at(Location::at("/status/conditions").of(&service.subject)).because_of(&service.subject, reason);
     let notes = ["look at the pods behind the Service that the APIService names"];
-    let mut finding = finding.fix(vouch::manual(context, "Repair the resource metrics API", &notes));
+    let mut finding = context
+        .detail(finding, |finding| finding.fix(vouch::manual(context, "Repair the resource metrics API", &notes)));
     if let Some(backend) = &service.spec.service {
         let text = format!("{} answers by Service {}/{}", service.subject.short(), backend.namespace, backend.name);
         finding = finding.because(text);

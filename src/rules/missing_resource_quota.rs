@@ -156,7 +156,7 @@ fn finding(context: &Context<'_>, namespace: &Subject) -> Finding {
     for (key, sum) in &sums.hard {
         finding = finding.because(format!("{key} {}: {}", allowance::text(key, sum.hard), sum.derivation));
     }
-    finding.fix(fix(context, namespace, &sums))
+    context.detail(finding, |finding| finding.fix(fix(context, namespace, &sums)))
 }
 
 /// `Deployment/web: 4 pods (3 from … + surge 1 + ending 0), each requests.cpu 250m`.

@@ -142,7 +142,7 @@ fn finding(context: &Context<'_>, position: usize, workload: &Item<Workload>, ba
         let text = format!("{} can't compute the utilisation of pods without requests", autoscaler.subject.short());
         finding = finding.because_of(&autoscaler.subject, text);
     }
-    finding.fix(fix(context, workload, bare))
+    context.detail(finding, |finding| finding.fix(fix(context, workload, bare)))
 }
 
 fn fix(context: &Context<'_>, workload: &Item<Workload>, bare: &[Bare<'_>]) -> Fix {

@@ -207,7 +207,7 @@ fn finding(context: &Context<'_>, monitor: &Item<Other>, reading: &Reading, port
         }
         finding = finding.because(text.clone());
     }
-    finding.fix(fix(context, monitor, unread, ports))
+    context.detail(finding, |finding| finding.fix(fix(context, monitor, unread, ports)))
 }
 
 /// What keeps a monitor from being read: its labels if others would do, else its namespace.

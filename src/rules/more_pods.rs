@@ -4,7 +4,7 @@
 use crate::fix::{Applicability, Edit, Fix, Step};
 use crate::model::capacity::{self, Obstacle};
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item};
+use crate::model::{Inventory, Item, admission, room};
 
 /// Sets the number of pods through the `scale` subresource, which needs no right to change the
 /// workload itself; in manifests in the manifest.
@@ -33,12 +33,24 @@ pub fn guard(
             fix.demote(Applicability::Unsafe, obstacle.guard, obstacle.reason);
         }
     }
-    let more = pods - workload.spec.replicas.unwrap_or(1);
-    let spec = workload.template().map(|template| &template.spec);
-    let short = spec.and_then(|spec| capacity::quota_shortage(inventory, workload.namespace(), spec, more.max(0)));
-    if let Some(reason) = short {
-        fix.demote(Applicability::Unsafe, "quota", reason);
+    for obstacle in room(inventory, workload, pods - workload.spec.replicas.unwrap_or(1)) {
+        if refuses(&obstacle) {
+            fix.refuse(obstacle.guard, obstacle.reason);
+        } else if obstacle.is_hint() {
+            fix.notes.push(obstacle.reason);
+        } else {
+            fix.demote(Applicability::Unsafe, obstacle.guard, obstacle.reason);
+        }
     }
+}
+
+/// Why `more` pods may not be let in, or find no node. Only a live cluster has either.
+fn room(inventory: &Inventory, workload: &Item<Workload>, more: i64) -> Vec<Obstacle> {
+    let Some(template) = workload.template().filter(|_| inventory.is_live() && more > 0) else { return Vec::new() };
+    let mut out = admission::refusals(inventory, workload);
+    out.extend(admission::shortage(inventory, workload, more, 0));
+    out.extend(room::shortage(inventory, &template.spec, more));
+    out
 }
 
 /// `1 pod`, `2 pods`.

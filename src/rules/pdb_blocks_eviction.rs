@@ -126,7 +126,7 @@ fn blocks(context: &Context<'_>, budget: &Item<DisruptionBudget>, covered: &Cove
         );
         finding = finding.because_of(&budget.subject, now);
     }
-    finding.fix(fix(inventory, budget, covered))
+    context.detail(finding, |finding| finding.fix(fix(inventory, budget, covered)))
 }
 
 /// The field to change, what stands there and what should.

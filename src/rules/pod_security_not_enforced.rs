@@ -160,9 +160,9 @@ fn describe(context: &Context<'_>, namespace: &Item<Namespace>, target: Level) -
     let minor = pod_security::version(None, inventory.server_minor());
     finding = finding.because(format!("templates are judged as version 1.{minor}"));
     if !warned {
-        finding = finding.fix(warn(context, namespace, target));
+        finding = context.detail(finding, |finding| finding.fix(warn(context, namespace, target)));
     }
-    finding.fix(enforce(context, namespace, target, &violating))
+    context.detail(finding, |finding| finding.fix(enforce(context, namespace, target, &violating)))
 }
 
 /// Templates that the evidence names.

@@ -107,6 +107,16 @@ impl Parameter {
     }
 }
 
+/// What is wanted of a check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Findings with their evidence and their guarded fixes.
+    #[default]
+    Whole,
+    /// Verdicts, and which findings there are: enough for a score.
+    Verdicts,
+}
+
 /// What a check sees: the objects and what the user said.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -116,9 +126,19 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// The rule that is running.
     pub rule: &'static Rule,
+    /// What is wanted of it.
+    pub depth: Depth,
 }
 
 impl Context<'_> {
+    /// Adds evidence and fixes to a finding, if they are wanted. Neither may change the verdict.
+    pub fn detail(&self, finding: Finding, detail: impl FnOnce(Finding) -> Finding) -> Finding {
+        match self.depth {
+            Depth::Whole => detail(finding),
+            Depth::Verdicts => finding,
+        }
+    }
+
     /// The environment.
     pub fn environment(&self) -> Environment {
         self.settings.environment

@@ -52,7 +52,8 @@ declare_rule! {
     /// nobody declared that the application bears a second pod. With the number the fix is unsafe
     /// and sets it through the `scale` subresource. It is refused where the workload speaks
     /// against a second pod: a volume that one node mounts, the strategy `Recreate`, a mark as
-    /// singleton or `--leader-elect=false`. Undo puts the number back.
+    /// singleton or `--leader-elect=false`; and where a quota or admission would not let it in.
+    /// Undo puts the number back.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/workloads/pods/disruptions/>
@@ -107,7 +108,7 @@ fn single(context: &Context<'_>, workload: &Item<Workload>, public: Option<Strin
         finding = finding.severity(Severity::High).because(public);
         finding.priority = Severity::High.priority();
     }
-    finding.fix(fix(context, workload, wanted))
+    context.detail(finding, |finding| finding.fix(fix(context, workload, wanted)))
 }
 
 fn fix(context: &Context<'_>, workload: &Item<Workload>, wanted: Option<i64>) -> Fix {
@@ -131,5 +132,6 @@ fn fix(context: &Context<'_>, workload: &Item<Workload>, wanted: Option<i64>) ->
 /// Nobody declared that the workload bears a second pod, so what speaks against it decides. What
 /// was not read is no reason to refuse.
 fn speaks_against(obstacle: &Obstacle) -> bool {
-    obstacle.known && matches!(obstacle.guard, "volume" | "recreate" | "singleton")
+    let lasting = ["volume", "recreate", "singleton", "nodes", "quota", "limit-range", "pod-security"];
+    obstacle.known && lasting.contains(&obstacle.guard)
 }

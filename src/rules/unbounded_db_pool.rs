@@ -115,7 +115,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
                         let message = format!("{pods} pods with {size} connections each, of {most} in all");
                         let finding = at(context.finding(workload, message), &variable, workload)
                             .because(format!("{size} × {pods} pods ({source}) = {wanted}, more than 4/5 of {most}"));
-                        verdicts.fail(finding.fix(fix(context, position, workload)));
+                        verdicts.fail(context.detail(finding, |finding| finding.fix(fix(context, position, workload))));
                     }
                 }
             }
@@ -124,7 +124,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
                 let finding = at(finding, &variable, workload)
                     .confidence(Confidence::Inferred)
                     .because(format!("{} names a database; no variable bounds the pool", variable.name));
-                verdicts.fail(finding.fix(fix(context, position, workload)));
+                verdicts.fail(context.detail(finding, |finding| finding.fix(fix(context, position, workload))));
             }
         }
     }

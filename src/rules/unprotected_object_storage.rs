@@ -197,5 +197,5 @@ fn finding(context: &Context<'_>, namespace: &Subject, lost: &[(&Item<Workload>,
         "move the files to a store that keeps them (dev-storage-endpoint has the switch)",
         "switch versioning on and copy the bucket to another region or account",
     ];
-    finding.fix(vouch::manual(context, "Keep the files", &notes))
+    context.detail(finding, |finding| finding.fix(vouch::manual(context, "Keep the files", &notes)))
 }

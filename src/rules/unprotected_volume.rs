@@ -187,5 +187,5 @@ fn finding(context: &Context<'_>, claim: &Claim<'_>, subject: &Subject, workload
     finding =
         finding.because("searched: Schedules of Velero and K8up, VolSync, SnapScheduler, Longhorn, VolumeSnapshots");
     let note = format!("velero schedule create {0} --schedule '0 3 * * *' --include-namespaces {0}", claim.namespace);
-    finding.fix(vouch::manual(context, "Save the volume's data", &[&note]))
+    context.detail(finding, |finding| finding.fix(vouch::manual(context, "Save the volume's data", &[&note])))
 }

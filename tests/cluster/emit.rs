@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{FIX_FLAGS, deployment, flag, flagged, flagged_and_bare, pairs, report};
+use crate::harness::{AuditEntry, ControlPlane, TestNamespace};
+use crate::scene::{FIX_FLAGS, assert_guarded, deployment, flag, flagged, flagged_and_bare, pairs, report, writes};
 
 /// What people wrote in an object, without the name of its namespace, and without what says when.
 fn written(ns: &TestNamespace, path: &str) -> Value {
@@ -48,6 +48,73 @@ fn the_script_does_what_fix_does() {
     scripted.progrc(&["audit", SELECT]).run().expect_code(0);
     let again = scripted.script(&script).run().expect_code(1);
     assert!(again.stderr.contains("was not changed"), "{}", again.stderr);
+}
+
+/// A workload that three fixes change and two more restart, and one without a budget.
+fn busy(prefix: &str) -> TestNamespace {
+    let ns = ControlPlane::full().namespace(prefix);
+    let container = "image: registry.example/web:1, env: [{name: ALLOW_EMPTY_PERMISSIONS, value: 'true'}], \
+                     envFrom: [{configMapRef: {name: config}}]";
+    ns.apply(&deployment("web", 2).replace("image: registry.example/web:1", container));
+    ns.apply(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: config}, \
+         data: {ALLOW_UNKNOWN_API_PATHS: 'true', ENABLE_PERMISSION_RESTRICTIONS: 'false'}}",
+    );
+    ns.wait_for_rollout("web");
+    ns
+}
+
+#[test]
+fn the_script_tries_all_first_and_rolls_out_once() {
+    let rules = "--select=insecure-flag,unneeded-service-account-token,insecure-security-context,missing-pdb";
+    let (fixed, scripted) = (busy("emit-once-fix"), busy("emit-once"));
+    fixed.progrc(&["fix", "--yes", "--unsafe-fixes", rules]).run().expect_code(0);
+    let script = scripted.progrc(&["emit", "--format=kubectl", rules]).run().expect_code(0).stdout;
+    scripted.script(&script).run().expect_code(0);
+    // The number of rollouts stands in the annotations.
+    for path in ["v1/configmaps/config", "apps/v1/deployments/web", "policy/v1/poddisruptionbudgets/web-pdb"] {
+        assert_eq!(written(&scripted, path), written(&fixed, path), "{path}");
+    }
+    let (by_fix, by_script) = (fixed.requests(), scripted.requests());
+    let bare = |ns: &TestNamespace, requests: &[AuditEntry]| -> Vec<String> {
+        let own = |(verb, path): &(&str, &str)| format!("{verb} {}", path.replace(&ns.name, "NAMESPACE"));
+        let mut list: Vec<String> = writes(requests).iter().map(own).collect();
+        list.sort();
+        list
+    };
+    assert_eq!(bare(&scripted, &by_script), bare(&fixed, &by_fix));
+    assert_guarded(&by_script);
+}
+
+#[test]
+fn one_refused_dry_run_leaves_all_as_it_is() {
+    let ns = flagged_and_bare("emit-dry");
+    let script = ns.progrc(&["emit", "--format=kubectl", SELECT]).run().expect_code(0).stdout;
+    ns.patch("v1/configmaps/config", &json!({"data": {"ALLOW_UNKNOWN_API_PATHS": "maybe"}}));
+    ns.script(&script).run().expect_code(1);
+    assert_eq!(writes(&ns.requests()), []);
+}
+
+#[test]
+fn the_script_deletes_what_is_still_the_same() {
+    let ns = ControlPlane::full().namespace("emit-delete");
+    ns.apply(&deployment("web", 3));
+    ns.wait_for_rollout("web");
+    let budget = |name: &str| {
+        json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name},
+            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}}})
+    };
+    let budgets = "policy/v1/poddisruptionbudgets";
+    ns.request(http::Method::POST, budgets, Some(&budget("a"))).success();
+    ns.request(http::Method::POST, budgets, Some(&budget("b"))).success();
+    let script = ns.progrc(&["emit", "conflicting-pdb", "--format=kubectl"]).run().expect_code(0).stdout;
+    assert!(script.contains("kubectl delete --raw"), "{script}");
+    let left = || ns.get(budgets)["items"].as_array().unwrap().len();
+    let other = script.replace("\"uid\":\"", "\"uid\":\"x");
+    ns.script(&other).run().expect_code(1);
+    assert_eq!(left(), 2);
+    ns.script(&script).run().expect_code(0);
+    assert_eq!(left(), 1);
 }
 
 #[test]

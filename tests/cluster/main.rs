@@ -3,6 +3,7 @@
 //! `harness` starts the control plane; each other module tests one part of the plugin on it.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+mod capacity;
 mod core_loop;
 mod custom;
 mod emit;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ControlPlane, Finished, TestNamespace};
 use crate::prompts::{Talk, balancer, workloads};
-use crate::scene::{assert_guarded, deployment, flag, flagged, flagged_and_bare, report, writes};
+use crate::scene::{assert_guarded, deployment, flag, flagged, flagged_and_bare, journal_files, report, writes};
 
 const SELECT: &str = "--select=insecure-flag,missing-pdb";
 const BUDGET: &str = "policy/v1/poddisruptionbudgets/many-pdb";
@@ -162,9 +162,9 @@ fn without_unsafe_fixes_the_rest_of_the_plan_is_left() {
     assert_guarded(&ns.requests());
 }
 
-#[test]
-fn what_may_not_be_kept_is_not_in_a_plan() {
-    let ns = ControlPlane::bare().namespace("plan-hidden");
+/// A Deployment whose number `kubectl apply` keeps, and an autoscaler; nothing acts on them.
+fn pinned(prefix: &str) -> TestNamespace {
+    let ns = ControlPlane::bare().namespace(prefix);
     ns.apply(&deployment("web", 2));
     ns.apply(
         "
@@ -174,11 +174,76 @@ metadata: {name: web}
 spec: {minReplicas: 2, maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
 ",
     );
-    let text = ns.progrc(&["plan", "--out=-", "--select=replicas-pinned-with-hpa"]).run().expect_code(0).stdout;
+    ns
+}
+
+const APPLIED: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+
+/// The text that `kubectl apply` keeps of the Deployment.
+fn applied(ns: &TestNamespace) -> String {
+    ns.get("apps/v1/deployments/web").pointer(APPLIED).unwrap().as_str().unwrap().to_owned()
+}
+
+#[test]
+fn of_a_text_that_may_not_be_kept_a_plan_and_a_journal_keep_the_member_and_hashes() {
+    let ns = pinned("plan-text");
+    let before = applied(&ns);
+    let path = planned(&ns, &["--select=replicas-pinned-with-hpa"]);
+    let text = fs::read_to_string(&path).unwrap();
     let plan = read(&text, "plan").unwrap();
-    assert!(plan.fixes.is_empty(), "{text}");
-    assert_eq!(plan.omitted[0].rule, "replicas-pinned-with-hpa");
-    assert!(plan.omitted[0].reason.ends_with("holds a value that may not be shown"), "{text}");
+    assert_eq!(plan.fixes.len(), 1, "{text}");
+    assert!(text.contains("member: /spec/replicas") && !text.contains("containerPort"), "{text}");
+    let summary = ns.progrc(&["plan", "--select=replicas-pinned-with-hpa"]).run().expect_code(0).stdout;
+    assert!(summary.contains("remove /spec/replicas inside /metadata/annotations/"), "{summary}");
+
+    apply(&ns, &path, 0);
+    assert!(!applied(&ns).contains("replicas"), "{}", applied(&ns));
+    for file in journal_files(&ns) {
+        let kept = fs::read_to_string(file).unwrap();
+        assert!(kept.contains("/spec/replicas") && !kept.contains("containerPort"), "{kept}");
+    }
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!(applied(&ns), before);
+    assert_guarded(&ns.requests());
+
+    ns.kubectl(&[
+        "annotate",
+        "deployment",
+        "web",
+        "--overwrite",
+        &format!("{}={}", LAST_APPLIED, before.replace("http", "web")),
+    ])
+    .run()
+    .expect_code(0);
+    let refused = apply(&ns, &path, 1);
+    assert!(refused.stdout.contains("is another text now"), "{}", refused.stdout);
+    ns.progrc(&["fix", "--yes", "--unsafe-fixes", "--select=replicas-pinned-with-hpa"]).run().expect_code(0);
+    assert!(!applied(&ns).contains("replicas"));
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!(applied(&ns), before.replace("http", "web"));
+}
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+#[test]
+fn what_may_not_be_kept_is_not_in_a_plan() {
+    let ns = flagged("plan-hidden");
+    let data = json!({"USE_LOCALSTACK": "true", "AWS_S3_ENDPOINT": "http://u:hunter2@localstack:4566"});
+    ns.patch("v1/configmaps/config", &json!({"data": data}));
+    let answers = [
+        "endpoint=https://nyc3.digitaloceanspaces.com",
+        "region=nyc3",
+        "bucket=shop-objects",
+        "credentialsSecret=spaces",
+    ];
+    let confirmed = ["copied=yes", "bucketReady=yes", "credentialsReady=yes"];
+    let set: Vec<String> =
+        answers.iter().chain(&confirmed).map(|answer| format!("--set=dev-storage-endpoint.{answer}")).collect();
+    let words = ["plan", "--out=-", "--select=dev-storage-endpoint"].into_iter().chain(set.iter().map(String::as_str));
+    let text = ns.progrc(&words.collect::<Vec<_>>()).run().expect_code(0).stdout;
+    let plan = read(&text, "plan").unwrap();
+    assert!(plan.fixes.is_empty() && !text.contains("hunter2"), "{text}");
+    assert!(plan.omitted[0].reason.contains("may not be"), "{text}");
 }
 
 #[test]

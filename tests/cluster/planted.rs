@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use crate::harness::{ControlPlane, Finished};
+use rexpect::ReadUntil;
+use serde_json::json;
+
+use crate::harness::{ControlPlane, Finished, TestNamespace};
+use crate::prompts::{QUESTION, Talk};
 use crate::scene::{assert_no_secrets, history, writes};
 
 const SECRETS: &str = include_str!("../planted/secrets.yaml");
@@ -10,7 +14,9 @@ const SECRETS: &str = include_str!("../planted/secrets.yaml");
 /// No planted credential stands in a text.
 #[track_caller]
 fn assert_kept(what: &str, text: &str) {
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("planted-")).collect();
+    // The second is how a Secret encodes the first.
+    let marks = ["planted-", "cGxhbnRlZC"];
+    let lines: Vec<&str> = text.lines().filter(|line| marks.iter().any(|mark| line.contains(mark))).collect();
     assert!(lines.is_empty(), "{what}: {lines:#?}");
 }
 
@@ -35,6 +41,34 @@ fn files(folder: &Path) -> Vec<String> {
     out
 }
 
+/// A plan file that somebody has changed: the refusal names what, and shows nothing else.
+fn edited(ns: &TestNamespace, plan: &str) -> Finished {
+    std::fs::write(ns.home().join("edited.yaml"), plan.replacen("\"true\"", "\"maybe\"", 1)).unwrap();
+    let refused = ns.progrc(&["apply", "edited.yaml", "-v", "--yes"]).run();
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    refused
+}
+
+/// Every question of `fix`, with the requests shown, and nothing said yes to.
+fn prompts_are_silent(ns: &TestNamespace) {
+    let rules = "--select=insecure-flag,insecure-security-context,missing-pdb,missing-ingress-policy";
+    let mut talk = Talk::start(ns, &["fix", "-v", rules]);
+    let (mut said, mut shown) = (String::new(), 0);
+    loop {
+        let question = ReadUntil::String(QUESTION.to_owned());
+        let (before, found) = talk.0.exp_any(vec![question, ReadUntil::EOF]).unwrap();
+        said += &before;
+        if found.is_empty() {
+            break;
+        }
+        // First the requests, then no.
+        talk.say(if shown % 2 == 0 { "s" } else { "n" });
+        shown += 1;
+    }
+    assert!(shown > 6, "{shown}: {said}");
+    assert_kept("the prompt", &said);
+}
+
 #[test]
 fn no_credential_is_printed_or_journaled() {
     let ns = ControlPlane::full().namespace("marks");
@@ -56,6 +90,16 @@ fn no_credential_is_printed_or_journaled() {
         assert_silent(format, &with(&["diff", "-v", "-o", format]));
     }
     assert_silent("init", &run(&["init", "--out", "-", "-v"]));
+    for format in ["kustomize", "manifest", "kubectl"] {
+        assert_silent(format, &with(&["emit", "-v", "--format", format]));
+    }
+    assert_silent("plan", &with(&["plan", "-v", "--out", "plan.yaml"]));
+    let plan = std::fs::read_to_string(ns.home().join("plan.yaml")).unwrap();
+    assert!(plan.contains("insecure-flag"), "{plan}");
+    assert_kept("the plan", &plan);
+    assert_silent("apply", &run(&["apply", "plan.yaml", "-v", "--dry-run=server"]));
+    assert_silent("a plan of another cluster", &edited(&ns, &plan));
+    prompts_are_silent(&ns);
     assert_silent("dry run", &with(&["fix", "-v", "--unsafe-fixes", "--dry-run=server"]));
     assert_silent("fix", &with(&["fix", "-v", "--yes", "--unsafe-fixes"]));
     assert_silent("fix again", &with(&["fix", "-v", "--yes", "--unsafe-fixes", "-o", "json"]));
@@ -69,6 +113,12 @@ fn no_credential_is_printed_or_journaled() {
             assert_silent("an entry", &run(&[&["history", id], format].concat()));
         }
     }
+    assert_silent("recover", &run(&["recover", "-v", "--yes"]));
+    // What somebody put there since stands in three columns, unless it may not be shown.
+    ns.patch("v1/configmaps/settings", &json!({"data": {"ALLOW_EMPTY_PERMISSIONS": "planted-by-hand"}}));
+    let refused = run(&["undo", "-v", "--yes", "--dry-run=server"]);
+    assert!(!refused.stdout.contains("planted-map") && !refused.stderr.contains("planted-map"), "{refused:?}");
+    ns.patch("v1/configmaps/settings", &json!({"data": {"ALLOW_EMPTY_PERMISSIONS": "false"}}));
     assert_silent("undo", &run(&["undo", "-v", "--dry-run=server"]));
     assert_silent("undo", &run(&["undo", "-v", "--yes", "-o", "json"]));
     let journal = files(&ns.home().join("state"));

@@ -3,8 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, Rule, TestNamespace, WAIT, wait_until};
-use crate::scene::{assert_guarded, deployment, flag, flagged, pairs, path_of, report, writes};
+use crate::harness::{AuditEntry, ControlPlane, Rule, TestNamespace, WAIT, wait_until};
+use crate::rollback::readers;
+use crate::scene::{FIX_FLAGS, assert_guarded, deployment, flag, flagged, pairs, path_of, report, writes};
 
 /// May read everything; what else stands beside it.
 const READ: Rule = Rule { group: "*", resources: &["*"], verbs: &["get", "list", "watch"] };
@@ -112,37 +113,35 @@ fn an_object_that_two_fixes_need_is_made_once() {
     assert_eq!(tried, 1);
 }
 
-/// Two Deployments that demand what a quota then does not let them have: rollouts fail.
+/// Two Deployments that do not bear the change that is to be made: rollouts fail.
 fn failing(prefix: &str) -> TestNamespace {
     let ns = ControlPlane::full().namespace(prefix);
     for name in ["api", "web"] {
-        ns.apply(&deployment(name, 1));
+        ns.apply(&deployment(name, 1).replace(&format!("registry.example/{name}:1"), "registry.example/needs-root:1"));
         ns.wait_for_rollout(name);
     }
-    ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {requests.memory: 1Gi}}}");
-    ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["requests.memory"].is_string());
     ns
 }
 
-const TOKENS: [&str; 6] = ["fix", "--yes", "--unsafe-fixes", "--select=unneeded-service-account-token", "-o", "json"];
+const HARDEN: [&str; 6] = ["fix", "--yes", "--unsafe-fixes", "--select=insecure-security-context", "-o", "json"];
 
 #[test]
 fn a_failed_rollout_stops_the_batch_unless_it_may_go_on() {
     let (stops, goes_on) = (failing("stops"), failing("goes-on"));
-    let stopped = report(&stops.progrc(&TOKENS).run().expect_code(3));
+    let stopped = report(&stops.progrc(&HARDEN).run().expect_code(3));
     let reasons = |fixed: &Value| -> Vec<String> {
         let left = fixed["left"].as_array().unwrap().iter();
         left.map(|left| left["reason"].as_str().unwrap().to_owned()).collect()
     };
     let said = reasons(&stopped);
-    assert!(said[0].contains("must specify") && said[1] == "not begun, after the stop", "{said:?}");
+    assert!(said[0].contains("CrashLoopBackOff") && said[1] == "not begun, after the stop", "{said:?}");
     let patched = |ns: &TestNamespace, name: &str| {
         let path = format!("/apis/apps/v1/namespaces/{}/deployments/{name}", ns.name);
         writes(&ns.requests()).contains(&("patch", path.as_str()))
     };
     assert_eq!(["api", "web"].map(|name| patched(&stops, name)), [true, false]);
-    let went_on = report(&goes_on.progrc(&[&TOKENS[..], &["--keep-going"]].concat()).run().expect_code(3));
-    assert!(reasons(&went_on).iter().all(|reason| reason.contains("must specify")), "{went_on}");
+    let went_on = report(&goes_on.progrc(&[&HARDEN[..], &["--keep-going"]].concat()).run().expect_code(3));
+    assert!(reasons(&went_on).iter().all(|reason| reason.contains("CrashLoopBackOff")), "{went_on}");
     assert_eq!(["api", "web"].map(|name| patched(&goes_on, name)), [true, true]);
     // What can't come up is not left to the controllers of the other tests.
     for ns in [&stops, &goes_on] {
@@ -166,28 +165,63 @@ fn a_restart_without_room_is_said_before_anything_changes() {
     );
 }
 
-/// What a fix may send besides the lists and the discovery of an audit.
+/// What a fix may send besides what an audit sends, and the watches of its rollout.
 const MOST_REQUESTS: usize = 12;
+
+/// What the last run sent that a run of another command had not, by verb and path. A list right
+/// before a watch of the same is the beginning of that watch.
+fn beyond(earlier: &[AuditEntry], all: &[AuditEntry]) -> Vec<String> {
+    let named = |it: &AuditEntry| format!("{} {}", it.verb, path_of(it));
+    let mut known: Vec<String> = earlier.iter().map(named).collect();
+    let watched = |it: &AuditEntry| {
+        it.verb == "list" && all.iter().any(|watch| watch.verb == "watch" && watch.uri.starts_with(&it.uri))
+    };
+    let fresh = all[earlier.len()..].iter().filter(|it| {
+        let place = known.iter().position(|other| *other == named(it));
+        place.map(|place| known.swap_remove(place)).is_none() && it.verb != "watch" && !watched(it)
+    });
+    fresh.map(|it| format!("{} {}", it.verb, it.uri)).collect()
+}
 
 #[test]
 fn one_flag_costs_few_requests() {
-    let ns = scene("requests");
-    let command = ["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag", "--wait=false"];
-    ns.progrc(&command).run().expect_code(0);
-    let requests = ns.requests();
-    let of_audit = |verb: &str, path: &str| {
-        let discovery = path == "/version" || path.matches('/').count() <= 3;
-        verb == "list" || discovery || path == "/api/v1/namespaces/kube-system"
-    };
-    let own: Vec<String> = requests
-        .iter()
-        .filter(|it| !of_audit(&it.verb, path_of(it)))
-        .map(|it| format!("{} {}", it.verb, it.uri))
-        .filter(|it| !it.contains("watch="))
-        .collect();
+    let ns = flagged("requests");
+    ns.progrc(&["audit", "--select=insecure-flag"]).run().expect_code(1);
+    let audit = ns.requests();
+    ns.progrc(&["fix", "--yes", "--unsafe-fixes", "--select=insecure-flag", "--soak=1s"]).run().expect_code(0);
+    let own = beyond(&audit, &ns.requests());
     assert!(own.len() <= MOST_REQUESTS, "{} requests: {own:#?}", own.len());
-    assert!(own.iter().filter(|it| it.starts_with("patch")).count() == 5, "two dry runs more than writes: {own:#?}");
+    let patches: Vec<&String> = own.iter().filter(|it| it.starts_with("patch")).collect();
+    let tried = patches.iter().filter(|it| it.contains("dryRun=All")).count();
+    assert!(tried >= patches.len() - tried && patches.len() - tried == 2, "{own:#?}");
     assert_eq!(flag(&ns), json!("false"));
+}
+
+/// What each fix of a batch may send: it tries the write and writes.
+const EACH: usize = 2;
+/// What they send together: the right, the workloads, and what is to be made, before and after.
+const TOGETHER: usize = 4;
+
+#[test]
+fn a_batch_shares_what_it_asks() {
+    let ns = ControlPlane::bare().namespace("shared");
+    let count = 20;
+    for number in 0..count {
+        ns.apply(&deployment(&format!("web-{number}"), 2));
+    }
+    ns.progrc(&["audit", "--select=missing-pdb"]).run().expect_code(1);
+    let audit = ns.requests();
+    ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(0);
+    let own = beyond(&audit, &ns.requests());
+    assert!(own.len() <= count * EACH + TOGETHER, "{} requests: {own:#?}", own.len());
+}
+
+#[test]
+fn one_workload_rolls_out_at_a_time() {
+    let ns = readers("turns", &[("a", "Deployment", "a"), ("b", "Deployment", "b")]);
+    let fixed = ns.progrc(FIX_FLAGS).run().expect_code(0);
+    let at = |text: &str| fixed.stderr.find(text).unwrap_or_else(|| panic!("{text}: {}", fixed.stderr));
+    assert!(at("deployment.apps/a rolled out") < at("deployment.apps/b patched"), "{}", fixed.stderr);
 }
 
 /// A webhook that an old server let say that it has side effects; nothing answers it.

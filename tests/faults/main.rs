@@ -17,6 +17,7 @@ mod answers;
 mod crash;
 mod fault;
 mod kinds;
+mod moments;
 mod proxy;
 mod stage;
 mod stages;

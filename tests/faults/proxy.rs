@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -29,6 +29,8 @@ struct Shared {
     faults: Vec<Fault>,
     log: Mutex<Vec<Asked>>,
     closed: AtomicBool,
+    /// Lists that are being served, and the most that ever were.
+    lists: [AtomicUsize; 2],
 }
 
 impl Proxy {
@@ -37,9 +39,9 @@ impl Proxy {
     pub(crate) fn start(plane: &'static ControlPlane, user: &User, faults: Vec<Fault>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         let server = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let (log, closed) = (Mutex::default(), AtomicBool::new(false));
+        let (log, closed, lists) = (Mutex::default(), AtomicBool::new(false), Default::default());
         let token = format!("Bearer {}", user.token);
-        let shared = Arc::new(Shared { upstream: Upstream::of(plane), token, faults, log, closed });
+        let shared = Arc::new(Shared { upstream: Upstream::of(plane), token, faults, log, closed, lists });
         let own = shared.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -61,6 +63,11 @@ impl Proxy {
     /// All requests so far, in the order in which they came.
     pub(crate) fn log(&self) -> Vec<Asked> {
         self.shared.log.lock().expect("nobody panics with it").clone()
+    }
+
+    /// How many lists were asked for at the same time, at most.
+    pub(crate) fn most_lists(&self) -> usize {
+        self.shared.lists[1].load(Ordering::Relaxed)
     }
 }
 
@@ -121,7 +128,11 @@ impl Shared {
                 let _ = self.upstream.stream(message, stream);
                 return;
             }
-            let written = match self.work(number, message, fault) {
+            let list = List::begin(self, &message);
+            let end = self.work(number, message, fault);
+            // Before the client knows and sends the next one.
+            drop(list);
+            let written = match end {
                 End::Answer(answer) => write(stream, &answer, answer.body.len()),
                 End::Half(answer) => {
                     let _ = write(stream, &answer, answer.body.len() / 2);
@@ -165,6 +176,28 @@ impl Shared {
         let answer = self.upstream.send(message)?;
         self.log.lock().expect("nobody panics with it")[number].code = Some(answer.status);
         Some(answer)
+    }
+}
+
+/// A page of a list while it is served.
+struct List<'a>(Option<&'a Shared>);
+
+impl<'a> List<'a> {
+    fn begin(shared: &'a Shared, message: &Message) -> Self {
+        if message.method != "GET" || !message.target.contains("limit=") {
+            return Self(None);
+        }
+        let now = shared.lists[0].fetch_add(1, Ordering::Relaxed) + 1;
+        shared.lists[1].fetch_max(now, Ordering::Relaxed);
+        Self(Some(shared))
+    }
+}
+
+impl Drop for List<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0 {
+            shared.lists[0].fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -313,4 +346,5 @@ fn the_proxy_counts_and_passes_on() {
     };
     assert_eq!((lists(None), lists(Some(200))), (1, 1), "{:?}", proxy.log());
     assert!(proxy.log().iter().all(|asked| !asked.writes()));
+    assert!((1..=4).contains(&proxy.most_lists()), "{}", proxy.most_lists());
 }

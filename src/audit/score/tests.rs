@@ -1,5 +1,6 @@
 use super::*;
 use crate::finding::{Confidence, Finding, Priority};
+use crate::model::ObjectRef;
 use crate::model::Subject;
 use crate::model::ownership::Ownership;
 use crate::rules::rule::Rule;

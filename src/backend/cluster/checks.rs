@@ -1,17 +1,18 @@
 //! Whether a change does what it should, and no harm: looked at after the write, against how it
 //! was before.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::Value;
-use tokio::sync::watch::Sender;
+use tokio::sync::watch::{Receiver, Sender};
 use tokio::time::Instant;
 
 use super::connect::Connection;
 use super::follow::{Query, View, follow};
 use super::objects;
-use super::rollout::selector_of;
+use super::rollout::Seen;
 use super::write::Write;
 use crate::model::ObjectRef;
 use crate::model::selector::Selector;
@@ -101,7 +102,7 @@ pub async fn before(connection: &Connection, write: &Write) -> Option<Check> {
         }
         "NetworkPolicy" => {
             let selector = wanted.pointer("/spec/podSelector").and_then(|it| serde_json::from_value(it.clone()).ok());
-            pods(connection, namespace, selector.unwrap_or_default(), true).await?
+            pods(connection, namespace, selector.unwrap_or_default()).await?
         }
         "Service" if matches!(write, Write::Patch { .. }) => {
             let slices = endpoints(object).read(connection).await.ok()?;
@@ -112,17 +113,20 @@ pub async fn before(connection: &Connection, write: &Write) -> Option<Check> {
     Some(Check { object: object.clone(), what })
 }
 
-/// The pods of a workload that has just rolled out.
-pub async fn rolled_out(connection: &Connection, object: &ObjectRef) -> Option<Check> {
-    let workload = objects::get(connection, object, None).await.ok()?;
-    let what = pods(connection, object.namespace.as_deref(), selector_of(&workload), false).await?;
+/// The pods of a workload that has just rolled out, as they were seen then.
+pub fn rolled_out(object: &ObjectRef, seen: &Seen) -> Option<Check> {
+    let what = members(seen.selector.clone(), &seen.pods, false)?;
     Some(Check { object: object.clone(), what })
 }
 
 /// Pods that are ready now; none if they can't be read, or if there are none.
-async fn pods(connection: &Connection, namespace: Option<&str>, selector: Selector, policy: bool) -> Option<What> {
+async fn pods(connection: &Connection, namespace: Option<&str>, selector: Selector) -> Option<What> {
     let view = Query::new("v1", "pods", namespace).labels(&selector.text()).read(connection).await.ok()?;
-    let members = Members::of_pods(&view);
+    members(selector, &view, true)
+}
+
+fn members(selector: Selector, view: &View, policy: bool) -> Option<What> {
+    let members = Members::of_pods(view);
     let probes = view.objects().map(|pod| readiness::probe(pod, policy)).max().unwrap_or_default();
     let soak = (probes * 2).max(if policy { POLICY_SOAK } else { SOAK });
     (!members.is_empty()).then_some(What::Pods { selector, members, soak })
@@ -144,17 +148,49 @@ pub fn longest_soak(checks: &[&Check], asked: Option<Duration>) -> Duration {
 
 /// Looks at all of them at the same time; the verdicts in their order.
 pub async fn judge(connection: &Connection, checks: &[&Check], soak: Duration) -> Vec<Verdict> {
-    join_all(checks.iter().map(|check| one(connection, check, soak))).await
+    let boards = Boards::of(checks);
+    tokio::select! {
+        verdicts = join_all(checks.iter().map(|check| one(connection, check, soak, &boards))) => verdicts,
+        () = boards.follow(connection) => Vec::new(),
+    }
 }
 
-async fn one(connection: &Connection, check: &Check, soak: Duration) -> Verdict {
+/// The lists that hold the objects of checks: one watch for all of a namespace and kind.
+struct Boards(BTreeMap<String, (Query, Sender<View>)>);
+
+impl Boards {
+    fn of(checks: &[&Check]) -> Self {
+        let mut boards: BTreeMap<String, (Query, Sender<View>)> = BTreeMap::new();
+        for check in checks.iter().filter(|check| matches!(check.what, What::Budget | What::Quota(_))) {
+            let path = objects::collection_path(&check.object);
+            // A list of one where there is one: a role may allow no more.
+            let one = Query::at(path.clone()).fields(&format!("metadata.name={}", check.object.name));
+            let all = Query::at(path.clone());
+            boards.entry(path).and_modify(|(query, _)| *query = all).or_insert_with(|| (one, Sender::default()));
+        }
+        Self(boards)
+    }
+
+    /// Keeps all of them up to date; never returns.
+    async fn follow(&self, connection: &Connection) {
+        join_all(self.0.values().map(|(query, view)| follow(connection, query, view))).await;
+        std::future::pending::<()>().await;
+    }
+
+    /// The view that an object of a check is in.
+    fn view(&self, object: &ObjectRef) -> Receiver<View> {
+        let board = self.0.get(&objects::collection_path(object)).map(|(_, view)| view.subscribe());
+        board.unwrap_or_else(|| Sender::default().subscribe())
+    }
+}
+
+async fn one(connection: &Connection, check: &Check, soak: Duration, boards: &Boards) -> Verdict {
     let object = &check.object;
     let namespace = object.namespace.as_deref();
-    let own = Query::at(objects::collection_path(object)).fields(&format!("metadata.name={}", object.name));
     match &check.what {
-        What::Budget => awaited(connection, &own, bounds::budget).await,
+        What::Budget => awaited(boards.view(object), &object.name, bounds::budget).await,
         What::Quota(events) => {
-            let counted = awaited(connection, &own, bounds::quota).await;
+            let counted = awaited(boards.view(object), &object.name, bounds::quota).await;
             if !matches!(counted, Verdict::Well(_)) || soak.is_zero() {
                 return counted;
             }
@@ -178,14 +214,13 @@ async fn one(connection: &Connection, check: &Check, soak: Duration) -> Verdict 
     }
 }
 
-/// Follows one object until something can be said of it.
-async fn awaited(connection: &Connection, query: &Query, judge: fn(&Value) -> Result<Verdict, String>) -> Verdict {
-    let view: Sender<View> = Sender::default();
-    let mut seen = view.subscribe();
+/// Waits until something can be said of one object of a view.
+async fn awaited(mut seen: Receiver<View>, name: &str, judge: fn(&Value) -> Result<Verdict, String>) -> Verdict {
     let mut last = "it could not be read".to_owned();
     let looking = async {
         loop {
-            if let Some(object) = seen.borrow_and_update().objects().next() {
+            let named = |object: &&Value| object.pointer("/metadata/name").and_then(Value::as_str) == Some(name);
+            if let Some(object) = seen.borrow_and_update().objects().find(named) {
                 match judge(object) {
                     Ok(verdict) => return verdict,
                     Err(state) => last = state,
@@ -196,12 +231,8 @@ async fn awaited(connection: &Connection, query: &Query, judge: fn(&Value) -> Re
             }
         }
     };
-    let ended = tokio::select! {
-        verdict = looking => Some(verdict),
-        () = follow(connection, query, &view) => None,
-        () = tokio::time::sleep(LIMIT) => None,
-    };
-    ended.unwrap_or_else(|| Verdict::Ill(format!("after {} s {last}", LIMIT.as_secs())))
+    let ended = tokio::time::timeout(LIMIT, looking).await;
+    ended.unwrap_or_else(|_| Verdict::Ill(format!("after {} s {last}", LIMIT.as_secs())))
 }
 
 /// Follows a list for some time; the first harm that is seen ends it.

@@ -4,7 +4,10 @@
 //! if the server forgets it meanwhile (410), the list starts again, twice, and then goes on from
 //! where it was with newer objects, which is a gap that the report names.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 
 use super::connect::{Connection, TransportError};
 use super::resources::Resource;
@@ -78,11 +81,13 @@ pub async fn list(
     let mut restarts = 0;
     let mut inventory = Inventory::default();
     let mut token: Option<String> = None;
-    let mut parsing: Option<tokio::task::JoinHandle<Result<Inventory, BadObject>>> = None;
+    let mut parsing: Option<Parsing> = None;
+    // While one page is parsed, the next one comes into the memory of the one before.
+    let mut spare = Vec::new();
     loop {
-        let page = fetch(connection, resource, &path, token.as_deref()).await;
+        let page = fetch(connection, resource, &path, token.as_deref(), std::mem::take(&mut spare)).await;
         if let Some(earlier) = parsing.take() {
-            absorb(&mut inventory, earlier, resource).await?;
+            spare = absorb(&mut inventory, earlier, resource).await?;
         }
         let body = match page? {
             Page::Body(body) => body,
@@ -100,7 +105,7 @@ pub async fn list(
         };
         token = continue_token(&body);
         let (version, kind) = (resource.api_version.clone(), resource.kind.clone());
-        parsing = Some(tokio::task::spawn_blocking(move || parse(&version, &kind, &body)));
+        parsing = Some(tokio::task::spawn_blocking(move || (parse(&version, &kind, &body), body)));
         if token.is_none() {
             break;
         }
@@ -117,6 +122,9 @@ pub fn gap(resource: &Resource, namespace: Option<&str>, reason: &str) -> Gap {
     Gap { kind: resource.name(), verb: "list".to_owned(), scope, reason: reason.to_owned() }
 }
 
+/// A page that is parsed, and its bytes.
+type Parsing = tokio::task::JoinHandle<(Result<Inventory, BadObject>, Vec<u8>)>;
+
 enum Page {
     Body(Vec<u8>),
     Expired(String),
@@ -127,9 +135,10 @@ async fn fetch(
     resource: &Resource,
     path: &str,
     token: Option<&str>,
+    mut body: Vec<u8>,
 ) -> Result<Page, ListError> {
     let token = token.map(|token| format!("&continue={}", encode(token))).unwrap_or_default();
-    let mut body = Vec::new();
+    body.clear();
     let head = connection
         .read_into(&format!("{path}?limit={PAGE}{token}"), &mut body)
         .await
@@ -148,20 +157,41 @@ fn refused(resource: &Resource, status: u16, body: &[u8]) -> ListError {
     ListError::Status { resource: resource.name(), status, message: super::answer::message(body) }
 }
 
-/// The token of the next page, without reading the objects.
+/// The token of the next page. The server writes it before the objects, which are not looked at.
 fn continue_token(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Head {
-        #[serde(default)]
-        metadata: Meta,
+    let mut token = None;
+    // That the rest is left over is an error here, and none to anybody: the page is read elsewhere.
+    let _ = serde_json::Deserializer::from_slice(body).deserialize_map(Head { token: &mut token });
+    token.filter(|token| !token.is_empty())
+}
+
+/// Reads a list as far as its metadata.
+struct Head<'a> {
+    token: &'a mut Option<String>,
+}
+
+impl<'de> Visitor<'de> for Head<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
     }
-    #[derive(Default, Deserialize)]
-    struct Meta {
-        #[serde(default, rename = "continue")]
-        token: String,
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        #[derive(Deserialize)]
+        struct Meta {
+            #[serde(rename = "continue")]
+            token: Option<String>,
+        }
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "metadata" {
+                *self.token = map.next_value::<Meta>()?.token;
+                break;
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
     }
-    let head: Head = serde_json::from_slice(body).ok()?;
-    Some(head.metadata.token).filter(|token| !token.is_empty())
 }
 
 /// Reads a page; objects of the wrong shape become gaps.
@@ -177,15 +207,12 @@ fn parse(api_version: &str, kind: &str, body: &[u8]) -> Result<Inventory, BadObj
     Ok(inventory)
 }
 
-async fn absorb(
-    inventory: &mut Inventory,
-    page: tokio::task::JoinHandle<Result<Inventory, BadObject>>,
-    resource: &Resource,
-) -> Result<(), ListError> {
-    let parsed = page.await.expect("parsing a page does not panic");
+/// Takes over the objects of a page; its memory is left.
+async fn absorb(inventory: &mut Inventory, page: Parsing, resource: &Resource) -> Result<Vec<u8>, ListError> {
+    let (parsed, body) = page.await.expect("parsing a page does not panic");
     let page = parsed.map_err(|source| ListError::Shape { resource: resource.name(), source })?;
     inventory.absorb(page);
-    Ok(())
+    Ok(body)
 }
 
 /// Percent-encodes a token for a query.
@@ -202,4 +229,23 @@ pub fn encode(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::continue_token;
+
+    #[test]
+    fn the_token_is_found_wherever_it_stands() {
+        for (body, token) in [
+            (r#"{"kind":"PodList","metadata":{"resourceVersion":"1","continue":"abc"},"items":[{"#, Some("abc")),
+            (r#"{"items":[{"metadata":{"continue":"no"}}],"metadata":{"continue":"abc"}}"#, Some("abc")),
+            (r#"{"metadata":{"continue":""},"items":[]}"#, None),
+            (r#"{"metadata":{"resourceVersion":"1"},"items":[]}"#, None),
+            ("not JSON", None),
+            ("", None),
+        ] {
+            assert_eq!(continue_token(body.as_bytes()).as_deref(), token, "{body}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One object: where it is, and how it stands now, as served.
 
+use futures::stream::{self, StreamExt};
 use http::Request;
 use serde_json::Value;
 
@@ -8,6 +9,9 @@ use super::connect::{Connection, TransportError};
 use super::resources::list_path;
 use crate::model::ObjectRef;
 use crate::model::inventory::resource_name;
+
+/// Requests of [`find_all`] that run at the same time.
+const PARALLEL: usize = 8;
 
 /// An object could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,21 @@ pub async fn find(
             Err(GetError::Refused { object: name, message })
         }
     }
+}
+
+/// An object, or a part of it such as `scale`.
+pub type Place = (ObjectRef, Option<String>);
+
+/// Reads objects as served, several at a time, in order.
+pub async fn find_all(
+    connection: &Connection,
+    places: impl IntoIterator<Item = Place>,
+) -> Vec<(Place, Result<Option<Value>, GetError>)> {
+    let read = |(object, part): Place| async move {
+        let answer = find(connection, &object, part.as_deref()).await;
+        ((object, part), answer)
+    };
+    stream::iter(places.into_iter().map(read)).buffered(PARALLEL).collect().await
 }
 
 /// Reads an object that must exist.

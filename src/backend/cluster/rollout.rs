@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::connect::Connection;
 use super::follow::{Query, View, follow};
-use super::objects::{self, GetError};
+use super::objects;
 use crate::model::ObjectRef;
 use crate::model::selector::Selector;
 
@@ -22,7 +22,7 @@ pub use revision::Revision;
 
 use trouble::{Patience, Verdict};
 
-/// The pause before an object is read again that could not be read.
+/// How long the watch of the pods may be behind that of their workload.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What is watched while a workload rolls out.
@@ -53,6 +53,27 @@ impl Board {
         }
     }
 
+    /// Waits until the watch of the pods has caught up with what the workload says of them.
+    async fn pods_are_seen(&self) {
+        let mut pods = self.pods.subscribe();
+        let wanted = || {
+            let number = |key: &str| self.workload.borrow().objects().find_map(|it| it.pointer(key)?.as_u64());
+            number("/status/readyReplicas").or_else(|| number("/status/numberReady")).unwrap_or(0)
+        };
+        let ready = |view: &View| view.objects().filter(|pod| is_ready(pod)).count() as u64 >= wanted();
+        // The sender is ours, so that the watch does not end.
+        let _ = pods.wait_for(|view| matches!(view, View::Refused(_)) || ready(view)).await;
+    }
+
+    fn seen(&self, workload: &Value) -> Seen {
+        Seen {
+            selector: selector_of(workload),
+            workload: self.workload.borrow().clone(),
+            sets: self.sets.borrow().clone(),
+            pods: self.pods.borrow().clone(),
+        }
+    }
+
     /// Keeps all of it up to date; never returns.
     async fn follow(&self, connection: &Connection, has_sets: bool) {
         let [workload, pods, sets, events] = &self.queries;
@@ -77,35 +98,54 @@ pub fn selector_of(workload: &Value) -> Selector {
     workload.pointer("/spec/selector").and_then(|it| serde_json::from_value(it.clone()).ok()).unwrap_or_default()
 }
 
-/// Waits until a rollout is complete, can't be, or the time is over. `report` hears each new state.
+/// A workload, its ReplicaSets and its pods as the watches saw them last.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Whose pods they are.
+    pub selector: Selector,
+    /// The workload.
+    pub workload: View,
+    /// Its ReplicaSets, those of a Deployment.
+    pub sets: View,
+    /// Its pods.
+    pub pods: View,
+}
+
+impl Seen {
+    /// True if the workload itself was seen.
+    pub fn is_whole(&self) -> bool {
+        self.workload.objects().next().is_some()
+    }
+}
+
+/// Waits until a rollout is complete, can't be, or the time is over. `workload` is the object as it was
+/// when it was changed; `report` hears each new state.
 pub async fn wait(
     connection: &Connection,
     object: &ObjectRef,
+    workload: &Value,
     timeout: Duration,
     report: &mut (dyn FnMut(&str) + Send),
-) -> Progress {
+) -> (Progress, Seen) {
     let (deadline, since) = (Instant::now() + timeout, jiff::Timestamp::now());
-    let first = loop {
-        match objects::get(connection, object, None).await {
-            Ok(workload) => break workload,
-            Err(error @ GetError::Transport { .. }) if Instant::now() < deadline => {
-                report(&error.to_string());
-                tokio::time::sleep(PAUSE.min(deadline - Instant::now())).await;
-            }
-            Err(error) => return Progress::Failed(error.to_string()),
-        }
-    };
-    if let Some(why) = judge::not_waitable(&first) {
-        return Progress::NotWaitable(why);
+    if let Some(why) = judge::not_waitable(workload) {
+        return (Progress::NotWaitable(why), Seen::default());
     }
-    let board = Board::new(object, &first);
+    let board = Board::new(object, workload);
     let has_sets = object.kind == "Deployment";
     let mut patience = Patience::new(since);
-    let watching = observe(&board, &mut patience, (deadline, timeout), report);
-    tokio::select! {
+    let watching = async {
+        let end = observe(&board, &mut patience, (deadline, timeout), report).await;
+        if end == Progress::Complete {
+            let _ = tokio::time::timeout(PAUSE, board.pods_are_seen()).await;
+        }
+        end
+    };
+    let end = tokio::select! {
         end = watching => end,
         () = board.follow(connection, has_sets) => Progress::Failed("nothing is watched any more".to_owned()),
-    }
+    };
+    (end, board.seen(workload))
 }
 
 /// Looks at the board whenever something on it changes.
@@ -122,7 +162,7 @@ async fn observe(
         let mut wake = deadline;
         let state = look(&workload.borrow_and_update());
         match state {
-            Seen::Progress(Progress::Waiting(what), object) => {
+            Glance::Progress(Progress::Waiting(what), object) => {
                 if what != last {
                     report(&what);
                     last = what;
@@ -139,8 +179,8 @@ async fn observe(
                     Verdict::Well => {}
                 }
             }
-            Seen::Progress(end, _) => return end,
-            Seen::Nothing(why) => last = why,
+            Glance::Progress(end, _) => return end,
+            Glance::Nothing(why) => last = why,
         }
         if Instant::now() >= deadline {
             return Progress::Failed(format!("not complete after {} s: {last}", timeout.as_secs()));
@@ -155,21 +195,21 @@ async fn observe(
     }
 }
 
-enum Seen {
+enum Glance {
     Progress(Progress, Value),
     Nothing(String),
 }
 
-fn look(view: &View) -> Seen {
+fn look(view: &View) -> Glance {
     match view {
-        View::Unread => Seen::Nothing("nothing seen yet".to_owned()),
-        View::Failing(why) => Seen::Nothing(why.clone()),
+        View::Unread => Glance::Nothing("nothing seen yet".to_owned()),
+        View::Failing(why) => Glance::Nothing(why.clone()),
         View::Refused(why) => {
-            Seen::Progress(Progress::Failed(format!("its state may not be read: {why}")), Value::Null)
+            Glance::Progress(Progress::Failed(format!("its state may not be read: {why}")), Value::Null)
         }
         View::Objects(objects) => match objects.values().next() {
-            Some(object) => Seen::Progress(judge(object), object.clone()),
-            None => Seen::Progress(Progress::Failed("it was deleted".to_owned()), Value::Null),
+            Some(object) => Glance::Progress(judge(object), object.clone()),
+            None => Glance::Progress(Progress::Failed("it was deleted".to_owned()), Value::Null),
         },
     }
 }

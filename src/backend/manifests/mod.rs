@@ -18,6 +18,7 @@
 mod problem;
 mod text;
 mod documents;
+mod tree;
 mod scalars;
 mod values;
 mod locate;
@@ -32,8 +33,9 @@ mod read;
 pub use files::{FilesError, is_configuration_name};
 pub use kustomize::KustomizeError;
 pub use problem::{Problem, Severity};
-pub use read::{Manifests, ReadError, ReadOptions, read};
+pub use read::{Manifests, ReadError, ReadOptions, read, read_with};
 pub use source::{Loaded, Source, locate};
+pub use tree::{Fields, Tree};
 
 #[cfg(test)]
 mod tests;

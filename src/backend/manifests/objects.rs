@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::documents::{Part, Piece};
 use super::problem::{Problem, Severity};
 use super::source::{Format, Loaded, Source, locate};
+use super::tree::Tree;
 use super::values::{Broken, Parsed};
 use super::{json, secrets, values};
 
@@ -32,14 +33,14 @@ pub(super) struct File {
 
 /// What stands in some documents.
 #[derive(Debug, Default)]
-pub(super) struct Harvest {
-    pub(super) objects: Vec<Loaded>,
+pub(super) struct Harvest<'text> {
+    pub(super) objects: Vec<(Loaded, Tree<'text>)>,
     pub(super) problems: Vec<Problem>,
 }
 
-impl Harvest {
+impl<'text> Harvest<'text> {
     /// Adds what stands in some pieces of a file, or that it could not be split at all.
-    pub(super) fn gather(&mut self, file: &File, parts: Range<usize>) {
+    pub(super) fn gather(&mut self, file: &'text File, parts: Range<usize>) {
         self.problems.extend(file.refused.clone());
         for part in &file.parts[parts] {
             match part.piece {
@@ -56,13 +57,7 @@ impl Harvest {
         }
     }
 
-    /// Keeps one problem a file about templates: the first.
-    pub(super) fn fold_templates(&mut self) {
-        let mut seen = HashSet::new();
-        self.problems.retain(|problem| problem.message != TEMPLATE || seen.insert(Arc::clone(&problem.file)));
-    }
-
-    fn document(&mut self, file: &File, part: &Part) {
+    fn document(&mut self, file: &'text File, part: &Part) {
         let text = &file.text[part.range.clone()];
         let (range, line) = (part.range.clone(), part.start_line);
         let source = |range, line, format| Source::new(&file.name, &file.text, range, line, format);
@@ -91,7 +86,7 @@ impl Harvest {
         self.parsed(source(range, line, Format::Yaml), values::parse(text), text);
     }
 
-    fn parsed(&mut self, mut source: Source, parsed: Result<Parsed, Broken>, text: &str) {
+    fn parsed(&mut self, mut source: Source, parsed: Result<Parsed<'text>, Broken>, text: &str) {
         let file = Arc::clone(source.file());
         let in_file = |line: u32| source.start_line().saturating_add(line).saturating_sub(1);
         match parsed {
@@ -114,10 +109,10 @@ impl Harvest {
         }
     }
 
-    fn object(&mut self, value: Value, source: &Arc<Source>, prefix: String) {
+    fn object(&mut self, value: Tree<'text>, source: &Arc<Source>, prefix: String) {
         match judge(&value, source.file()) {
             Verdict::Nothing => {}
-            Verdict::Object => self.objects.push(Loaded { value, source: Arc::clone(source), prefix }),
+            Verdict::Object => self.objects.push((Loaded { source: Arc::clone(source), prefix }, value)),
             Verdict::List => self.items(value, source, &prefix),
             Verdict::Refused { pointer, message, severity } => {
                 let line = locate(source, &prefix, pointer).unwrap_or(source.start_line());
@@ -127,18 +122,21 @@ impl Harvest {
     }
 
     /// The items of a list. Those of a typed list, `DeploymentList`, need not say what they are.
-    fn items(&mut self, mut list: Value, source: &Arc<Source>, prefix: &str) {
-        let Value::Array(items) = list["items"].take() else {
+    fn items(&mut self, mut list: Tree<'text>, source: &Arc<Source>, prefix: &str) {
+        let Some(Tree::List(items)) = list.get_mut("items").map(Tree::take) else {
             return;
         };
-        let kind = list["kind"].as_str().and_then(|kind| kind.strip_suffix("List"));
+        let kind = list.get("kind").and_then(Tree::text).and_then(|kind| kind.strip_suffix("List"));
+        let api_version = list.get("apiVersion").cloned().unwrap_or_default();
         for (index, mut item) in items.into_iter().enumerate() {
-            if let (Some(kind), Value::Object(fields)) = (kind, &mut item)
+            if let (Some(kind), Tree::Map(fields)) = (kind, &mut item)
                 && !kind.is_empty()
-                && !fields.contains_key("kind")
+                && fields.get("kind").is_none()
             {
-                fields.insert("kind".to_owned(), kind.into());
-                fields.entry("apiVersion").or_insert_with(|| list["apiVersion"].clone());
+                fields.insert("kind".into(), Tree::Text(kind.to_owned().into()));
+                if fields.get("apiVersion").is_none() {
+                    fields.insert("apiVersion".into(), api_version.clone());
+                }
             }
             self.object(item, source, format!("{prefix}/items/{index}"));
         }
@@ -147,6 +145,12 @@ impl Harvest {
     fn note(&mut self, file: &Arc<str>, line: u32, message: impl Into<String>, severity: Severity) {
         self.problems.push(Problem { file: Arc::clone(file), line: Some(line), message: message.into(), severity });
     }
+}
+
+/// Keeps one problem a file about templates: the first.
+pub(super) fn fold_templates(problems: &mut Vec<Problem>) {
+    let mut seen = HashSet::new();
+    problems.retain(|problem| problem.message != TEMPLATE || seen.insert(Arc::clone(&problem.file)));
 }
 
 /// The object at a JSON pointer of a document that was read before.
@@ -158,7 +162,7 @@ pub(super) fn read_again(source: &Source, prefix: &str) -> Option<Value> {
     };
     let mut harvest = Harvest::default();
     harvest.parsed(source.afresh(), parsed, text);
-    harvest.objects.into_iter().find(|object| object.prefix == prefix).map(|object| object.value)
+    harvest.objects.into_iter().find(|(object, _)| object.prefix == prefix).map(|(_, value)| value.into())
 }
 
 /// What a value is.
@@ -173,22 +177,22 @@ fn refused(pointer: &'static str, message: &'static str, severity: Severity) -> 
     Verdict::Refused { pointer, message, severity }
 }
 
-fn judge(value: &Value, file: &str) -> Verdict {
+fn judge(value: &Tree<'_>, file: &str) -> Verdict {
     let skipped = |message| refused("", message, Severity::Skipped);
     match value {
-        Value::Null => return Verdict::Nothing,
-        Value::Object(_) => {}
+        Tree::Null => return Verdict::Nothing,
+        Tree::Map(_) => {}
         _ => return skipped("not a Kubernetes object: not a mapping"),
     }
     if file.rsplit('/').next().is_some_and(is_kustomization_name) {
         return skipped("a kustomization: build it with -k");
     }
     let (api_version, kind) = match (value.get("apiVersion"), value.get("kind")) {
-        (Some(Value::String(api_version)), Some(Value::String(kind))) => (api_version, kind),
+        (Some(Tree::Text(api_version)), Some(Tree::Text(kind))) => (api_version, kind),
         (None, None) => return skipped("not a Kubernetes object: no apiVersion and no kind"),
         (None, _) => return skipped("not a Kubernetes object: no apiVersion"),
         (_, None) => return skipped("not a Kubernetes object: no kind"),
-        (Some(Value::String(_)), _) => {
+        (Some(Tree::Text(_)), _) => {
             return refused("/kind", "kind is not text", Severity::Error);
         }
         _ => return refused("/apiVersion", "apiVersion is not text", Severity::Error),
@@ -199,25 +203,25 @@ fn judge(value: &Value, file: &str) -> Verdict {
     if api_version.starts_with(OWN_GROUP) {
         return skipped("a file of kubectl progrc, not an object");
     }
-    if kind == "List" || kind.ends_with("List") && value["items"].is_array() {
+    if kind == "List" || kind.ends_with("List") && matches!(value.get("items"), Some(Tree::List(_))) {
         return Verdict::List;
     }
     named(value)
 }
 
 /// Whether an object is named as the API server wants it.
-fn named(value: &Value) -> Verdict {
+fn named(value: &Tree<'_>) -> Verdict {
     let metadata = |field| value.get("metadata").and_then(|metadata| metadata.get(field));
-    let text = |field| metadata(field).and_then(Value::as_str);
+    let text = |field| metadata(field).and_then(Tree::text);
     for (pointer, field, refusal) in [
         ("/metadata/name", "name", "metadata.name is not text"),
         ("/metadata/namespace", "namespace", "metadata.namespace is not text"),
     ] {
         match metadata(field) {
-            Some(Value::String(text)) if text.contains("{{") => {
+            Some(Tree::Text(text)) if text.contains("{{") => {
                 return refused(pointer, TEMPLATE, Severity::Skipped);
             }
-            Some(Value::String(_) | Value::Null) | None => {}
+            Some(Tree::Text(_) | Tree::Null) | None => {}
             Some(_) => return refused(pointer, refusal, Severity::Error),
         }
     }

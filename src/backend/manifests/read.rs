@@ -9,16 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::documents;
 use super::files::{self, FilesError, Input};
 use super::kustomize::{self, KustomizeError};
-use super::objects::{File, Harvest};
+use super::objects::{File, Harvest, fold_templates};
 use super::problem::{Problem, Severity};
 use super::source::Loaded;
 use super::text;
+use super::tree::Tree;
 use crate::model::parallel;
 
-/// What a worker takes at once from a file, in bytes.
-const BATCH: usize = 64 * 1024;
-/// The stack of a worker: nesting is bounded, but unoptimized frames are large.
-const STACK: usize = 16 * 1024 * 1024;
+/// What a worker takes at once, in bytes: many small files, or a part of a large one.
+const SHARE: usize = 64 * 1024;
 
 /// What to read.
 #[derive(Debug, Clone, Default)]
@@ -87,27 +86,42 @@ impl ReadError {
 /// # Errors
 /// [`ReadError`] if a path cannot be read, or if there is no object in any.
 pub fn read(options: &ReadOptions, stdin: &mut (dyn Read + Send)) -> Result<Manifests, ReadError> {
+    read_with(options, stdin, |_| ()).map(|(manifests, _)| manifests)
+}
+
+/// The same, and lets `work` see the objects share by share, on the processor that read them, so
+/// that what it takes from them never stands in memory all at once. Its results are in order.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_with<R: Send>(
+    options: &ReadOptions,
+    stdin: &mut (dyn Read + Send),
+    work: impl Fn(&mut [(Loaded, Tree<'_>)]) -> R + Sync,
+) -> Result<(Manifests, Vec<R>), ReadError> {
     let mut inputs = files::expand(&options.paths, options.recursive, &options.skip)?;
     inputs.extend(options.kustomize.clone().map(Input::Kustomize));
     let stdin = Mutex::new(stdin);
-    let files = parallel::map_with_stack(&inputs, Some(STACK), |input| open(input, &stdin, options.kubectl.as_deref()));
+    let files = parallel::map(&inputs, |input| open(input, &stdin, options.kubectl.as_deref()));
     let files: Vec<File> = files.into_iter().collect::<Result<_, _>>()?;
-    let harvests = parallel::map_with_stack(&batches(&files), Some(STACK), |(file, parts)| {
+    let harvests = parallel::map(&shares(&files), |share| {
         let mut harvest = Harvest::default();
-        harvest.gather(&files[*file], parts.clone());
-        harvest
+        share.iter().for_each(|(file, parts)| harvest.gather(&files[*file], parts.clone()));
+        let result = work(&mut harvest.objects);
+        let objects: Vec<Loaded> = harvest.objects.into_iter().map(|(loaded, _)| loaded).collect();
+        (objects, harvest.problems, result)
     });
-    let mut all = Harvest::default();
-    for harvest in harvests {
-        all.objects.extend(harvest.objects);
-        all.problems.extend(harvest.problems);
+    let (mut objects, mut problems, mut results) = (Vec::new(), Vec::new(), Vec::new());
+    for (of_share, with, result) in harvests {
+        objects.extend(of_share);
+        problems.extend(with);
+        results.push(result);
     }
-    all.fold_templates();
-    let Harvest { objects, problems } = all;
+    fold_templates(&mut problems);
     if objects.is_empty() {
         return Err(ReadError::NoObjects { problems });
     }
-    Ok(Manifests { objects, problems })
+    Ok((Manifests { objects, problems }, results))
 }
 
 /// Reads, decodes and splits a file.
@@ -143,21 +157,29 @@ fn split(name: Arc<str>, bytes: Vec<u8>) -> File {
     }
 }
 
-/// Cuts the files into work: an index and a range of pieces, of about the same size.
-fn batches(files: &[File]) -> Vec<(usize, Range<usize>)> {
-    let mut batches = Vec::new();
+/// Cuts the files into shares of about the same size: of each file its index and a range of pieces.
+fn shares(files: &[File]) -> Vec<Vec<(usize, Range<usize>)>> {
+    let (mut shares, mut share, mut size) = (Vec::new(), Vec::new(), 0);
     for (index, file) in files.iter().enumerate() {
         if file.refused.is_some() {
-            batches.push((index, 0..0));
+            share.push((index, 0..0));
         }
-        let (mut start, mut size) = (0, 0);
+        let mut start = 0;
         for (number, part) in file.parts.iter().enumerate() {
             size += part.range.len();
-            if size >= BATCH || number + 1 == file.parts.len() {
-                batches.push((index, start..number + 1));
-                (start, size) = (number + 1, 0);
+            let full = size >= SHARE;
+            if full || number + 1 == file.parts.len() {
+                share.push((index, start..number + 1));
+                start = number + 1;
+            }
+            if full {
+                shares.push(std::mem::take(&mut share));
+                size = 0;
             }
         }
     }
-    batches
+    if !share.is_empty() {
+        shares.push(share);
+    }
+    shares
 }

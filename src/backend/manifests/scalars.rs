@@ -8,7 +8,9 @@
 use std::borrow::Cow;
 
 use granit_parser::{ScalarStyle, Tag};
-use serde_json::{Number, Value};
+use serde_json::Number;
+
+use super::tree::Tree;
 
 /// The prefix of YAML's own tags, which `!!` stands for.
 const YAML_TAGS: &str = "tag:yaml.org,2002:";
@@ -31,17 +33,21 @@ enum Meaning {
 ///
 /// # Errors
 /// Why kubectl refuses it; the scalar itself is not quoted.
-pub(super) fn value(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, &'static str> {
+pub(super) fn value<'text>(
+    text: Cow<'text, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+) -> Result<Tree<'text>, &'static str> {
     if tag.is_some_and(|tag| is_yaml(tag, "binary")) {
         return binary(&text);
     }
     Ok(match meaning(&text, style, tag)? {
-        Meaning::Null => Value::Null,
-        Meaning::Bool(value) => Value::Bool(value),
-        Meaning::Signed(value) => value.into(),
-        Meaning::Unsigned(value) => value.into(),
-        Meaning::Float(value) => number(value)?.into(),
-        Meaning::Text => Value::String(text.into_owned()),
+        Meaning::Null => Tree::Null,
+        Meaning::Bool(value) => Tree::Bool(value),
+        Meaning::Signed(value) => Tree::Number(value.into()),
+        Meaning::Unsigned(value) => Tree::Number(value.into()),
+        Meaning::Float(value) => Tree::Number(number(value)?),
+        Meaning::Text => Tree::Text(text),
     })
 }
 
@@ -49,14 +55,18 @@ pub(super) fn value(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -
 ///
 /// # Errors
 /// Why kubectl refuses it.
-pub(super) fn key(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<String, &'static str> {
+pub(super) fn key<'text>(
+    text: Cow<'text, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+) -> Result<Cow<'text, str>, &'static str> {
     match meaning(&text, style, tag)? {
         Meaning::Null => Err("a key is null; quote it to make it text"),
-        Meaning::Bool(value) => Ok(value.to_string()),
-        Meaning::Signed(value) => Ok(value.to_string()),
+        Meaning::Bool(value) => Ok(value.to_string().into()),
+        Meaning::Signed(value) => Ok(value.to_string().into()),
         Meaning::Unsigned(_) => Err("a key is a number beyond 64 bits"),
-        Meaning::Float(value) => Ok(float_key(value, &text)),
-        Meaning::Text => Ok(text.into_owned()),
+        Meaning::Float(value) => Ok(float_key(value, &text).into()),
+        Meaning::Text => Ok(text),
     }
 }
 
@@ -199,11 +209,11 @@ fn float_key(value: f64, text: &str) -> String {
 }
 
 /// `!!binary` is decoded, and what is not text in it replaced.
-fn binary(text: &str) -> Result<Value, &'static str> {
+fn binary(text: &str) -> Result<Tree<'static>, &'static str> {
     let encoded: String = text.split_ascii_whitespace().collect();
     let bytes: k8s_openapi::ByteString =
         serde_json::from_value(encoded.into()).map_err(|_| "a value tagged !!binary is not base64")?;
-    Ok(String::from_utf8_lossy(&bytes.0).into_owned().into())
+    Ok(Tree::Text(String::from_utf8_lossy(&bytes.0).into_owned().into()))
 }
 
 #[cfg(test)]
@@ -212,7 +222,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(text: &str) -> Value {
-        parse(text).unwrap_or_else(|why| panic!("{text}: {why:?}")).0
+        parse(text).unwrap_or_else(|why| panic!("{text}: {why:?}")).0.into()
     }
 
     /// What is written, and what kubectl 1.32 prints for it.

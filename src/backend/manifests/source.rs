@@ -108,11 +108,9 @@ impl fmt::Debug for Source {
     }
 }
 
-/// An object as read.
+/// Where an object was read.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The object, until it is taken; if it is a Secret, the values of its data are null.
-    pub value: Value,
     /// The document it stands in.
     pub source: Arc<Source>,
     /// Its JSON pointer in the document: empty, or `/items/3` for the fourth item of a list.
@@ -120,13 +118,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The object as it stands in the file, read again.
+    /// The object as it stands in the file, read again; if it is a Secret, the values of its data
+    /// are null.
     pub fn read(&self) -> Value {
         super::objects::read_again(&self.source, &self.prefix).unwrap_or_default()
     }
 
-    /// The line of the file, from 1, on which `pointer` stands: a JSON pointer into
-    /// [`value`](Self::value). Its nearest existing parent if it does not exist.
+    /// The line of the file, from 1, on which `pointer` stands: a JSON pointer into the object.
+    /// Its nearest existing parent if it does not exist.
     pub fn line(&self, pointer: &str) -> Option<u32> {
         locate(&self.source, &self.prefix, pointer)
     }

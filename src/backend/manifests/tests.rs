@@ -36,11 +36,11 @@ fn try_piped(mut bytes: &[u8]) -> Result<Manifests, ReadError> {
     read(&options(&[Path::new("-")]), &mut bytes)
 }
 
-fn names(manifests: &Manifests) -> Vec<&str> {
-    let name = |object: &'_ Loaded| object.value.pointer("/metadata/name").is_some();
+fn names(manifests: &Manifests) -> Vec<String> {
+    let name = |object: &'_ Loaded| object.read().pointer("/metadata/name").is_some();
     assert!(manifests.objects.iter().all(name));
     let objects = manifests.objects.iter();
-    objects.map(|object| object.value["metadata"]["name"].as_str().unwrap()).collect()
+    objects.map(|object| object.read()["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
 fn problems(problems: &[Problem]) -> Vec<String> {
@@ -130,7 +130,7 @@ items:
     );
     assert_eq!(names(&manifests), ["a", "b", "c"]);
     let inner = &manifests.objects[1];
-    assert_eq!(inner.value, json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b"}}));
+    assert_eq!(inner.read(), json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b"}}));
     assert_eq!(inner.prefix, "/items/1/items/0");
     assert_eq!(inner.line("/metadata/name"), Some(10));
     assert_eq!(manifests.problems, []);
@@ -259,7 +259,7 @@ stringData: {password: hunter2, password: hunter2}
     let shown = format!("{manifests:?} {}", problems(&manifests.problems).join(" "));
     assert!(!shown.contains("hunter2"), "{shown}");
     let secret = &manifests.objects[1];
-    assert_eq!(secret.value["data"], json!({"password": null}));
+    assert_eq!(secret.read()["data"], json!({"password": null}));
     assert!(secret.source.is_secret());
     assert_eq!(secret.source.text(), None);
     assert_eq!(secret.line("/data/password"), Some(11));
@@ -273,7 +273,7 @@ fn ten_thousand_documents_in_a_stream() {
     let manifests = piped(&text);
     assert_eq!(manifests.objects.len(), 10_000);
     let last = &manifests.objects[9_999];
-    assert_eq!(last.value["metadata"]["name"], "m9999");
+    assert_eq!(last.read()["metadata"]["name"], "m9999");
     assert_eq!(last.source.start_line(), 5 * 10_000 - 3);
     assert_eq!(last.line("/metadata/name"), Some(5 * 10_000));
 }

@@ -3,13 +3,12 @@
 //! As go-yaml v2 does, a merge key counts from where it stands: it overrides the fields above
 //! it, the fields below override it. Of a key given twice the last one counts; it is reported.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use granit_parser::{Event, Parser, ScanError, Span, StrInput};
-use serde_json::map::Entry;
-use serde_json::{Map, Value};
-
 use super::scalars;
+use super::tree::{Fields, Tree};
+use granit_parser::{Event, Parser, ScanError, Span, StrInput};
 
 /// What aliases may add to a document: a base, and a multiple of its length in bytes.
 const ALIAS_BASE: usize = 128 * 1024;
@@ -39,13 +38,13 @@ pub(super) struct Broken {
 }
 
 /// A document's value, and the keys that stand in it twice.
-pub(super) type Parsed = (Value, Vec<Duplicate>);
+pub(super) type Parsed<'text> = (Tree<'text>, Vec<Duplicate>);
 
 /// Reads one document; null if it is empty.
 ///
 /// # Errors
 /// [`Broken`] where the text is not YAML, or YAML that kubectl refuses.
-pub(super) fn parse(text: &str) -> Result<Parsed, Broken> {
+pub(super) fn parse(text: &str) -> Result<Parsed<'_>, Broken> {
     let mut composer = Composer {
         events: events(text),
         anchors: HashMap::new(),
@@ -55,7 +54,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Broken> {
     loop {
         match composer.next()? {
             (Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd, _) => {}
-            (Event::StreamEnd, _) => return Ok((Value::Null, composer.duplicates)),
+            (Event::StreamEnd, _) => return Ok((Tree::Null, composer.duplicates)),
             (event, span) => {
                 let value = composer.node(event, span)?.value;
                 composer.end()?;
@@ -79,15 +78,15 @@ pub(super) fn line_of(span: Span) -> u32 {
 
 /// A value with what an alias to it costs.
 #[derive(Clone)]
-struct Node {
-    value: Value,
+struct Node<'text> {
+    value: Tree<'text>,
     cost: usize,
     depth: usize,
 }
 
-impl Node {
-    fn scalar(value: Value) -> Self {
-        let bytes = value.as_str().map_or(0, str::len);
+impl<'text> Node<'text> {
+    fn scalar(value: Tree<'text>) -> Self {
+        let bytes = value.text().map_or(0, str::len);
         Self { value, cost: VALUE_COST + bytes, depth: 1 }
     }
 }
@@ -103,7 +102,7 @@ impl Weight {
         Self { cost: VALUE_COST, depth: 1 }
     }
 
-    fn add(&mut self, node: &Node, key: &str, span: Span) -> Result<(), Broken> {
+    fn add(&mut self, node: &Node<'_>, key: &str, span: Span) -> Result<(), Broken> {
         self.cost = self.cost.saturating_add(node.cost + key.len());
         self.depth = self.depth.max(node.depth + 1);
         if self.depth > DEPTH {
@@ -112,14 +111,14 @@ impl Weight {
         Ok(())
     }
 
-    fn node(self, value: Value) -> Node {
+    fn node(self, value: Tree<'_>) -> Node<'_> {
         Node { value, cost: self.cost, depth: self.depth }
     }
 }
 
 struct Composer<'text> {
     events: Parser<'text, StrInput<'text>>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Node<'text>>,
     allowance: usize,
     duplicates: Vec<Duplicate>,
 }
@@ -144,7 +143,7 @@ impl<'text> Composer<'text> {
         }
     }
 
-    fn node(&mut self, event: Event<'text>, span: Span) -> Result<Node, Broken> {
+    fn node(&mut self, event: Event<'text>, span: Span) -> Result<Node<'text>, Broken> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalars::value(text, style, tag.as_deref());
@@ -162,7 +161,7 @@ impl<'text> Composer<'text> {
         Ok(node)
     }
 
-    fn alias(&mut self, id: usize, span: Span) -> Result<Node, Broken> {
+    fn alias(&mut self, id: usize, span: Span) -> Result<Node<'text>, Broken> {
         let Some(node) = self.anchors.get(&id) else {
             return Err(broken(span, "an anchor's value contains itself"));
         };
@@ -173,12 +172,12 @@ impl<'text> Composer<'text> {
         Ok(node.clone())
     }
 
-    fn sequence(&mut self) -> Result<Node, Broken> {
+    fn sequence(&mut self) -> Result<Node<'text>, Broken> {
         let (mut items, mut weight) = (Vec::new(), Weight::new());
         loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
-                return Ok(weight.node(Value::Array(items)));
+                return Ok(weight.node(Tree::List(items)));
             }
             let node = self.node(event, span)?;
             weight.add(&node, "", span)?;
@@ -186,13 +185,13 @@ impl<'text> Composer<'text> {
         }
     }
 
-    fn mapping(&mut self) -> Result<Node, Broken> {
-        let (mut fields, mut weight) = (Map::new(), Weight::new());
+    fn mapping(&mut self) -> Result<Node<'text>, Broken> {
+        let (mut fields, mut weight) = (Fields::default(), Weight::new());
         let mut merged = BTreeSet::new();
         loop {
             let (event, span) = self.next()?;
             match event {
-                Event::MappingEnd => return Ok(weight.node(Value::Object(fields))),
+                Event::MappingEnd => return Ok(weight.node(Tree::Map(fields))),
                 Event::Scalar(text, style, 0, tag) if scalars::is_merge(&text, style, tag.as_deref()) => {
                     let (event, span) = self.next()?;
                     let node = self.node(event, span)?;
@@ -205,24 +204,16 @@ impl<'text> Composer<'text> {
                     let (event, value_span) = self.next()?;
                     let node = self.node(event, value_span)?;
                     weight.add(&node, &key, value_span)?;
-                    match fields.entry(key) {
-                        Entry::Vacant(entry) => {
-                            entry.insert(node.value);
-                        }
-                        Entry::Occupied(mut entry) => {
-                            if !merged.remove(entry.key()) {
-                                let (line, key) = (line_of(span), entry.key().clone());
-                                self.duplicates.push(Duplicate { line, key });
-                            }
-                            entry.insert(node.value);
-                        }
+                    if fields.get(&key).is_some() && !merged.remove(&*key) {
+                        self.duplicates.push(Duplicate { line: line_of(span), key: key.to_string() });
                     }
+                    fields.insert(key, node.value);
                 }
             }
         }
     }
 
-    fn key(&mut self, event: Event<'text>, span: Span) -> Result<String, Broken> {
+    fn key(&mut self, event: Event<'text>, span: Span) -> Result<Cow<'text, str>, Broken> {
         let key = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 if anchor != 0 {
@@ -233,8 +224,9 @@ impl<'text> Composer<'text> {
                 scalars::key(text, style, tag.as_deref())
             }
             Event::Alias(id) => match self.alias(id, span)?.value {
-                Value::String(text) => Ok(text),
-                value @ (Value::Bool(_) | Value::Number(_)) => Ok(value.to_string()),
+                Tree::Text(text) => Ok(text),
+                Tree::Bool(value) => Ok(value.to_string().into()),
+                Tree::Number(number) => Ok(number.to_string().into()),
                 _ => Err("a key is not a scalar"),
             },
             _ => Err("a key is not a scalar"),
@@ -244,17 +236,17 @@ impl<'text> Composer<'text> {
 }
 
 /// Puts in the fields of a mapping, or of each of a list, of which the first wins.
-fn merge(value: Value, fields: &mut Map<String, Value>, merged: &mut BTreeSet<String>) -> Option<()> {
+fn merge<'text>(value: Tree<'text>, fields: &mut Fields<'text>, merged: &mut BTreeSet<String>) -> Option<()> {
     match value {
-        Value::Object(from) => {
-            for (key, value) in from {
-                merged.insert(key.clone());
+        Tree::Map(from) => {
+            for (key, value) in from.into_members() {
+                merged.insert(key.to_string());
                 fields.insert(key, value);
             }
         }
-        Value::Array(items) => {
+        Tree::List(items) => {
             for item in items.into_iter().rev() {
-                if !item.is_object() {
+                if item.fields().is_none() {
                     return None;
                 }
                 merge(item, fields, merged)?;

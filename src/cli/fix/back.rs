@@ -113,7 +113,7 @@ impl Run<'_> {
         if object.kind == "StatefulSet" {
             self.replace_stuck_pods(object, step.intent.step, &purpose)?;
         }
-        Ok(match self.await_rollout(object) {
+        Ok(match self.await_rollout(&prepared) {
             Ok(()) => Ok(()),
             Err(Failure::Rollout(why) | Failure::Step(why)) => Err(why),
             Err(Failure::Interrupted(why) | Failure::Unwanted(why)) => {

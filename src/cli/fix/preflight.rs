@@ -10,13 +10,11 @@ use super::run::Run;
 use crate::audit;
 use crate::backend::change::{self, Prepared, Refusal};
 use crate::backend::cluster::access::{self, Access, Right};
-use crate::backend::cluster::objects::{self, GetError};
-use crate::backend::cluster::{list, resources};
+use crate::backend::cluster::objects::GetError;
+use crate::backend::cluster::refresh::{self, Wanted};
 use crate::cli::session::Session;
 use crate::finding::{Finding, Verdict};
 use crate::fix::Step;
-use crate::model::inventory::resource_name;
-use crate::model::{Inventory, ObjectRef};
 
 /// Requests of a preflight that run at the same time.
 const PARALLEL: usize = 8;
@@ -72,93 +70,29 @@ pub struct Fresh {
     raw: BTreeMap<String, Result<Value, Refusal>>,
 }
 
-fn key(object: &ObjectRef, part: Option<&str>) -> String {
-    format!("{} {object} {}", object.group(), part.unwrap_or_default())
-}
-
-/// A list that a creation is judged by.
-type Collection = (String, String, Option<String>);
-
-/// Reads what findings are about and what steps touch, and puts it into the inventory. For an
-/// object that is to be made all of its kind in the namespace are read: any of them may be the one
-/// that was missing.
+/// Reads what findings are about and what steps are built from, and puts it into the inventory.
 pub fn read<'s>(
     run: &Run<'_>,
     session: &mut Session,
     findings: impl IntoIterator<Item = &'s Finding>,
     steps: impl IntoIterator<Item = &'s Step>,
 ) -> Fresh {
-    let (mut places, mut collections) = (BTreeMap::new(), BTreeSet::new());
-    let mut add = |object: &ObjectRef, part: Option<&str>| {
-        if !object.is_whole_cluster() && object.kind != "Secret" {
-            places.entry(key(object, part)).or_insert_with(|| (object.clone(), part.map(str::to_owned)));
-        }
-    };
+    let mut wanted = Wanted::default();
     for finding in findings {
-        add(&finding.object, None);
-        finding.locations.iter().filter_map(|it| it.object.as_ref()).for_each(|object| add(object, None));
+        wanted.object(&finding.object);
+        finding.locations.iter().filter_map(|it| it.object.as_ref()).for_each(|object| wanted.object(object));
     }
-    for step in steps {
-        if let Some((object, part)) = change::source(step) {
-            add(object, part);
-        } else if let Step::Create { object, .. } = step {
-            collections.insert((object.api_version.clone(), object.kind.clone(), object.namespace.clone()));
-        }
-    }
-    let (raw, lists) =
-        run.runtime.block_on(async { (read_places(run, places).await, read_lists(run, collections).await) });
-    let mut inventory = std::mem::take(&mut session.inventory);
-    inventory.retain(|object| {
-        let listed = |((version, kind, namespace), _): &(Collection, Inventory)| {
-            object.kind == *kind && object.namespace == *namespace && same_group(&object.api_version, version)
-        };
-        let read = |(_, place, part, answer): &ReadPlace| part.is_none() && answer.is_ok() && place.same(object);
-        !lists.iter().any(listed) && !raw.iter().any(read)
-    });
-    lists.into_iter().for_each(|(_, list)| inventory.absorb(list));
+    steps.into_iter().for_each(|step| wanted.step(step));
+    let inventory = std::mem::take(&mut session.inventory);
+    let (inventory, read) = run.runtime.block_on(refresh::refresh(&run.connection, inventory, wanted));
+    session.inventory = inventory;
     let mut fresh = Fresh::default();
-    for (key, object, part, answer) in raw {
-        if let (None, Ok(Some(value))) = (&part, &answer) {
-            // What the audit could read, the server still serves in that shape.
-            let _ = inventory.add(&object.api_version, &object.kind, value, None);
-        }
+    for ((object, part), answer) in read {
         let missing = || Refusal::from(GetError::NotFound(object.to_string()));
-        fresh.raw.insert(key, answer.map_err(Refusal::from).and_then(|found| found.ok_or_else(missing)));
+        let raw = answer.map_err(Refusal::from).and_then(|found| found.ok_or_else(missing));
+        fresh.raw.insert(refresh::key(&object, part.as_deref()), raw);
     }
-    session.inventory = inventory.finish();
     fresh
-}
-
-/// One place, its object and part, and what was read there.
-type ReadPlace = (String, ObjectRef, Option<String>, Result<Option<Value>, GetError>);
-
-async fn read_places(run: &Run<'_>, places: BTreeMap<String, (ObjectRef, Option<String>)>) -> Vec<ReadPlace> {
-    stream::iter(places)
-        .map(|(key, (object, part))| async move {
-            let answer = objects::find(&run.connection, &object, part.as_deref()).await;
-            (key, object, part, answer)
-        })
-        .buffered(PARALLEL)
-        .collect()
-        .await
-}
-
-/// Lists that can't be read are left as the audit saw them: the dry run has the last word.
-async fn read_lists(run: &Run<'_>, wanted: BTreeSet<Collection>) -> Vec<(Collection, Inventory)> {
-    let lists = stream::iter(wanted).map(|collection| async move {
-        let (version, kind, namespace) = &collection;
-        let name = resource_name(version, kind);
-        let plural = name.split('.').next().unwrap_or_default();
-        let resource = resources::custom(version, plural, kind, namespace.is_some());
-        let inventory = list::list(&run.connection, &resource, namespace.as_deref()).await.ok()?;
-        Some((collection, inventory))
-    });
-    lists.buffered(PARALLEL).filter_map(|list| async move { list }).collect().await
-}
-
-fn same_group(one: &str, other: &str) -> bool {
-    let group = |version: &str| version.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
-    group(one) == group(other)
 }
 
 /// What has become of a finding.
@@ -211,7 +145,7 @@ async fn prepare_portion(run: &Run<'_>, fresh: &Fresh, steps: &[Step]) -> Result
         if matches!(step, Step::Restart { .. }) && out.iter().any(restarted) {
             continue;
         }
-        let known = change::source(step).and_then(|(object, part)| fresh.raw.get(&key(object, part)));
+        let known = step.source().and_then(|(object, part)| fresh.raw.get(&refresh::key(object, part)));
         let tried = match known {
             Some(raw) => change::prepare_on(&run.connection, step, Some(raw.clone()?), &run.options).await,
             None => change::prepare(&run.connection, step, &run.options).await,

@@ -11,6 +11,7 @@ use crate::backend::change::{self, Prepared, Purpose, Refusal};
 use crate::backend::cluster::checks::{self, Check};
 use crate::backend::cluster::connect::Connection;
 use crate::backend::cluster::load::Identity;
+use crate::backend::cluster::rollout::Seen;
 use crate::backend::cluster::write::{Options, Write};
 use crate::backend::journal::{Begin, JournalError, Outcome, Record, SCHEMA, StepResult, Writer};
 use crate::cli::Shell;
@@ -70,6 +71,8 @@ pub struct Run<'a> {
     /// What is still to be looked at, each with the fix that it belongs to.
     pub(super) watchlist: Vec<(usize, Check)>,
     pub(super) wait: Option<Duration>,
+    /// The workloads whose rollout was waited for, as they were seen last.
+    pub(super) seen: Vec<(ObjectRef, Seen)>,
     writer: Option<Writer>,
     steps: usize,
     has_sent: bool,
@@ -101,6 +104,7 @@ impl<'a> Run<'a> {
             command: "fix",
             undoes: None,
             watchlist: Vec::new(),
+            seen: Vec::new(),
             writer: None,
             steps: 0,
             has_sent: false,
@@ -189,7 +193,7 @@ impl<'a> Run<'a> {
             if step.rolls_out {
                 let object = step.write.object();
                 self.settled[index].rolled.push(object.clone());
-                if let Err(failure) = self.await_rollout(object) {
+                if let Err(failure) = self.await_rollout(step) {
                     return Ok(Some(failure));
                 }
                 let soak = self.check_rollout(object);
@@ -208,7 +212,8 @@ impl<'a> Run<'a> {
     /// The pods of what rolled out, which are watched for a while.
     fn check_rollout(&self, object: &ObjectRef) -> Option<Check> {
         let wanted = self.after.checks && self.wait.is_some();
-        wanted.then(|| self.runtime.block_on(checks::rolled_out(&self.connection, object))).flatten()
+        let (_, seen) = self.seen.iter().find(|(other, _)| wanted && other.same(object))?;
+        checks::rolled_out(object, seen)
     }
 
     /// Sends a step, and builds it anew if another writer was faster. The number of the step that

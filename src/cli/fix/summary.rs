@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::run::{Run, kubectl_name};
 use super::settled::Settled;
 use super::{DryRun, FixArgs, Left};
-use crate::audit::score;
+use crate::audit::{self, Audit, score};
+use crate::backend::cluster::refresh::{self, Wanted};
 use crate::backend::journal::{Outcome, Record};
 use crate::cli::error::{CliError, code};
 use crate::cli::session::Session;
@@ -17,7 +18,8 @@ use crate::report::text::{Line, Role};
 pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
     let mut left: Vec<Left> = left.to_vec();
     let dry = args.write.dry_run != DryRun::None;
-    let after = if dry || run.settled.is_empty() || run.interrupted { None } else { audit_again(args, &run) };
+    let again = !dry && !run.settled.is_empty() && !run.interrupted;
+    let after = again.then(|| audit_again(&run, session));
     if let Some(fresh) = &after {
         left.extend(verify(&mut run, session, fresh)?);
     }
@@ -54,7 +56,7 @@ pub fn needs_a_look(run: &Run<'_>) -> CliError {
 
 /// Holds each fix against the fresh objects: a finding that is still there, word for word, was not
 /// fixed.
-fn verify(run: &mut Run<'_>, session: &Session, fresh: &Session) -> Result<Vec<Left>, CliError> {
+fn verify(run: &mut Run<'_>, session: &Session, fresh: &Audit) -> Result<Vec<Left>, CliError> {
     let mut left = Vec::new();
     let whole = |settled: &&Settled| settled.failure.is_none() && !settled.steps.is_empty();
     let settled: Vec<(usize, Settled)> = run.settled.iter().cloned().enumerate().filter(|(_, it)| whole(&it)).collect();
@@ -62,7 +64,7 @@ fn verify(run: &mut Run<'_>, session: &Session, fresh: &Session) -> Result<Vec<L
         let about = |finding: &&Finding| finding.rule == settled.rule && finding.object.same(&settled.object);
         let still = session.audit.findings.iter().filter(about).find(|old| {
             let same = |new: &Finding| new.fingerprint() == old.fingerprint() && new.message == old.message;
-            old.fixes.first().is_some_and(|fix| fix.title == settled.title) && fresh.audit.findings.iter().any(same)
+            old.fixes.first().is_some_and(|fix| fix.title == settled.title) && fresh.findings.iter().any(same)
         });
         let message = still.map_or("the finding is gone".to_owned(), |old| format!("still found: {}", old.message));
         if let Some(why) = unselected(&settled, said(fresh)) {
@@ -89,27 +91,32 @@ fn unselected<'f>(
 }
 
 /// The findings of an audit, as words.
-fn said(session: &Session) -> impl Iterator<Item = (&str, &ObjectRef, &str)> {
-    session.audit.findings.iter().map(|finding| (finding.rule, &*finding.object, finding.message.as_str()))
+fn said(audit: &Audit) -> impl Iterator<Item = (&str, &ObjectRef, &str)> {
+    audit.findings.iter().map(|finding| (finding.rule, &*finding.object, finding.message.as_str()))
 }
 
-fn audit_again(args: &FixArgs, run: &Run<'_>) -> Option<Session> {
-    let shell = run.shell;
+/// Judges again with the objects that were touched as they are now, and what was seen of rollouts.
+fn audit_again(run: &Run<'_>, session: &Session) -> Audit {
     run.interrupt.all_is_settled(if run.needs_look { code::LOOK } else { code::INTERRUPTED });
-    match Session::open(&args.what, &shell.connection, &shell.env, &shell.ui, run.runtime) {
-        Ok(session) => Some(session),
-        Err(error) => {
-            shell.ui.warn(&format!("no audit after the changes: {}", error.message));
-            None
+    let mut inventory = session.inventory.clone();
+    run.seen.iter().for_each(|(object, seen)| refresh::absorb(&mut inventory, object, seen));
+    let known = |object: &ObjectRef| run.seen.iter().any(|(other, seen)| other.same(object) && seen.is_whole());
+    let mut wanted = Wanted::default();
+    for settled in &run.settled {
+        for (object, result) in settled.results.iter().filter(|(object, _)| !known(object)) {
+            if result.written.is_some() { wanted.list_of(object) } else { wanted.object(object) }
         }
     }
+    let (mut inventory, _) = run.runtime.block_on(refresh::refresh(&run.connection, inventory, wanted));
+    inventory.taken_at = jiff::Timestamp::now();
+    audit::run_configured(&inventory, &session.settings, &session.config, &session.rules)
 }
 
-fn overall(session: &Session) -> Option<f64> {
-    score::score(&session.audit).overall.map(score::displayed)
+fn overall(audit: &Audit) -> Option<f64> {
+    score::score(audit).overall.map(score::displayed)
 }
 
-fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session>, dry: bool) -> Vec<Line> {
+fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Audit>, dry: bool) -> Vec<Line> {
     let mut lines = Vec::new();
     let applied: Vec<&Settled> = run.settled.iter().filter(|settled| settled.failure.is_none()).collect();
     let failed: Vec<&Settled> = run.settled.iter().filter(|settled| settled.failure.is_some()).collect();
@@ -133,7 +140,7 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session
         let object = left.finding.object.short();
         lines.push(Line::of(Role::Plain, &format!("  {} · {object}: {}", left.finding.rule, left.reason)));
     }
-    if let (Some(before), Some(now)) = (overall(session), after.and_then(overall)) {
+    if let (Some(before), Some(now)) = (overall(&session.audit), after.and_then(overall)) {
         lines.push(Line::of(Role::Plain, &format!("Score {before:.1} before, {now:.1} now")));
     }
     if let Some(entry) = run.entry().filter(|_| run.stands()) {
@@ -147,7 +154,7 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn to_json(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Session>, code: u8) -> Value {
+fn to_json(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Audit>, code: u8) -> Value {
     let settled: Vec<Value> = run.settled.iter().map(settled_json).collect();
     let left: Vec<Value> = left
         .iter()
@@ -156,7 +163,7 @@ fn to_json(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Sessi
     json!({
         "apiVersion": "progrc.io/v1", "kind": if run.command == "apply" { "ApplyReport" } else { "FixReport" },
         "entry": run.entry(), "exitCode": code, "applied": settled, "left": left,
-        "score": {"before": overall(session), "after": after.and_then(overall)},
+        "score": {"before": overall(&session.audit), "after": after.and_then(overall)},
     })
 }
 

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 
 use super::run::{Run, kubectl_name};
 use super::settled::Failure;
-use crate::backend::cluster::rollout::{self, Progress};
+use crate::backend::change::Prepared;
+use crate::backend::cluster::rollout::{self, Progress, Seen};
 use crate::cli::Shell;
 use crate::cli::prompt::{self, Way};
 use crate::model::ObjectRef;
@@ -52,13 +54,16 @@ impl Drop for Teller<'_> {
 }
 
 impl Run<'_> {
-    /// Waits for the rollout of a fix; says why it did not end well.
-    pub(super) fn await_rollout(&self, object: &ObjectRef) -> Result<(), Failure> {
+    /// Waits for the rollout that a step starts, and keeps what was seen of it; says why it did not end
+    /// well.
+    pub(super) fn await_rollout(&mut self, step: &Prepared) -> Result<(), Failure> {
+        let object = step.write.object();
+        let workload = step.after.as_ref().or(step.before.as_ref()).unwrap_or(&Value::Null);
         let can_go_back = !self.interrupt.is_urgent() && self.command != "undo";
         let name = kubectl_name(object);
         loop {
-            let Some(end) = self.rollout(object) else { return Ok(()) };
-            let Some(end) = end else {
+            let Some(end) = self.rollout(object, workload) else { return Ok(()) };
+            let Some((end, seen)) = end else {
                 match self.answer_signal(&format!("{name} is still rolling out."), can_go_back) {
                     Way::Wait => continue,
                     Way::Stop => {
@@ -72,6 +77,8 @@ impl Run<'_> {
                     }
                 }
             };
+            self.seen.retain(|(other, _)| !other.same(object));
+            self.seen.push((object.clone(), seen));
             match end {
                 Progress::Failed(why) => {
                     return Err(Failure::Rollout(format!("the rollout of {name} failed: {why}")));
@@ -85,7 +92,7 @@ impl Run<'_> {
 
     /// One wait: `None` if nobody waits at all, `Some(None)` after a signal.
     #[expect(clippy::option_option, reason = "whether there was a wait, and whether it came to its end")]
-    fn rollout(&self, object: &ObjectRef) -> Option<Option<Progress>> {
+    fn rollout(&self, object: &ObjectRef, workload: &Value) -> Option<Option<(Progress, Seen)>> {
         let timeout = self.wait?;
         let name = kubectl_name(object);
         self.interrupt.in_flight(Some(format!("{name} goes on rolling out by itself.")));
@@ -94,7 +101,7 @@ impl Run<'_> {
         let interrupt = self.interrupt.clone();
         let end = self.runtime.block_on(async {
             tokio::select! {
-                end = rollout::wait(&self.connection, object, timeout, &mut say) => Some(end),
+                end = rollout::wait(&self.connection, object, workload, timeout, &mut say) => Some(end),
                 () = interrupt.wait() => None,
             }
         });

@@ -2,13 +2,14 @@
 
 use std::borrow::Borrow;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Inventory;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
+use crate::model::amounts;
 use crate::model::object::{Condition, Meta, ObjectRef};
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Store};
@@ -100,6 +101,7 @@ impl Arrive for crate::model::policy::DisruptionBudget {
 
 impl Arrive for crate::model::pod::Pod {
     fn arrive(&mut self, _api_version: &str, _kind: &str) {
+        self.requests = amounts::requests(&self.spec);
         self.compact();
     }
 }
@@ -121,13 +123,29 @@ impl Inventory {
         origin: Option<Origin>,
     ) -> Result<(), BadObject> {
         let value = value.borrow();
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let name = text("/metadata/name").or_else(|| text("/metadata/generateName")).unwrap_or_default();
+        self.add_from(api_version, kind, name, value, origin)
+    }
+
+    /// The same from anything that reads like JSON. The name is for an object whose metadata has none,
+    /// since the server completes it, and for the message of a refusal.
+    pub fn add_from<'de, D: Deserializer<'de, Error = serde_json::Error>>(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        value: D,
+        origin: Option<Origin>,
+    ) -> Result<(), BadObject> {
+        let bad = |error: serde_json::Error| BadObject { object: format!("{kind}/{name}"), reason: shape(&error) };
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
-                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, value, origin),)*
+                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, name, value, origin).map_err(bad),)*
                     _ => {
                         let resource = other_key(api_version, kind);
-                        add(self.others.entry(resource).or_default(), api_version, kind, value, origin)
+                        add(self.others.entry(resource).or_default(), api_version, kind, name, value, origin).map_err(bad)
                     }
                 }
             };
@@ -160,6 +178,17 @@ impl Inventory {
         }
         self.gaps.append(&mut other.gaps);
         self.absent_kinds.append(&mut other.absent_kinds);
+        self.unplaced.append(&mut other.unplaced);
+    }
+
+    /// The same for manifests that follow after this many documents.
+    pub fn absorb_after(&mut self, documents: usize, mut other: Self) {
+        let moved = |origin: Origin| Origin { document: origin.document + documents, ..origin };
+        macro_rules! displace { ($($store:ident),*) => {$( other.$store.displace(moved); )*}; }
+        every_store!(displace);
+        other.others.values_mut().for_each(|store| store.displace(moved));
+        other.unplaced = other.unplaced.into_iter().map(moved).collect();
+        self.absorb(other);
     }
 
     /// Shows pods without a controller as workloads of their own.
@@ -194,20 +223,17 @@ fn shape(error: &serde_json::Error) -> String {
     }
 }
 
-fn add<T: DeserializeOwned + Projection + Arrive>(
+fn add<'de, T: Deserialize<'de> + Projection + Arrive, D: Deserializer<'de, Error = serde_json::Error>>(
     store: &mut Store<T>,
     api_version: &str,
     kind: &str,
-    value: &Value,
+    name: &str,
+    value: D,
     origin: Option<Origin>,
-) -> Result<(), BadObject> {
-    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let mut body =
-        T::deserialize(value).map_err(|error| BadObject { object: format!("{kind}/{name}"), reason: shape(&error) })?;
-    if name.is_empty() {
-        // The server completes such a name.
-        let begin = value.pointer("/metadata/generateName").and_then(Value::as_str).unwrap_or_default();
-        begin.clone_into(&mut body.meta_mut().name);
+) -> Result<(), serde_json::Error> {
+    let mut body = T::deserialize(value)?;
+    if body.meta().name.is_empty() {
+        name.clone_into(&mut body.meta_mut().name);
     }
     body.arrive(api_version, kind);
     store.push(Item::new(api_version, kind, body, origin));

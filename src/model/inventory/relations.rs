@@ -2,13 +2,14 @@
 //! targets. Everything is kept as positions in the stores.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use super::Inventory;
 use crate::model::cluster::Other;
 use crate::model::environment::Variables;
 use crate::model::network::{NetworkPolicy, Service};
-use crate::model::pod::Pod;
+use crate::model::pod::{Pod, Requests};
 use crate::model::policy::{Autoscaler, DisruptionBudget};
 use crate::model::references::References;
 use crate::model::selector::{Labels, Selector};
@@ -35,6 +36,17 @@ pub(super) struct Relations {
     references: OnceLock<Arc<References>>,
     /// What the containers of each workload get: found at the first question.
     environments: Vec<Environments>,
+    /// What the pods of each node request: found at the first question.
+    taken: OnceLock<HashMap<String, Taken>>,
+}
+
+/// What the pods on a node take of it, as far as they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Pods.
+    pub pods: i64,
+    /// What they request.
+    pub requests: Requests,
 }
 
 /// The variables of each container of a workload, in the order of the template.
@@ -43,20 +55,22 @@ pub(in crate::model) type Environments = OnceLock<Vec<Arc<Variables>>>;
 /// Positions by namespace, label and value; the shortest list bounds what a selector looks at.
 #[derive(Clone, Debug, Default)]
 struct LabelIndex {
-    by_term: HashMap<(String, String, String), Vec<usize>>,
+    /// By the hash of the three: whoever asks matches what is found.
+    by_term: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
 }
 
 impl LabelIndex {
     fn add(&mut self, namespace: &str, labels: &Labels, position: usize) {
         for (key, value) in labels {
-            self.by_term.entry((namespace.to_owned(), key.clone(), value.clone())).or_default().push(position);
+            self.by_term.entry(self.hasher.hash_one((namespace, key, value))).or_default().push(position);
         }
     }
 
-    /// Positions that may match, or `None` if the selector has no exact label.
+    /// Positions that may match, in order, or `None` if the selector has no exact label.
     fn candidates(&self, namespace: &str, selector: &Selector) -> Option<&[usize]> {
         let lists = selector.match_labels.iter().map(|(key, value)| {
-            let term = (namespace.to_owned(), key.clone(), value.clone());
+            let term = self.hasher.hash_one((namespace, key, value));
             self.by_term.get(&term).map_or(&[][..], Vec::as_slice)
         });
         lists.min_by_key(|list| list.len())
@@ -195,6 +209,22 @@ impl Inventory {
     /// Who names whose Service, found once.
     pub fn references(&self) -> Arc<References> {
         self.relations.references.get_or_init(|| Arc::new(References::of(self))).clone()
+    }
+
+    /// What the pods that were read take of a node. Pods that are ending are not counted.
+    pub fn taken(&self, node: &str) -> Taken {
+        let all = self.relations.taken.get_or_init(|| {
+            let mut all: HashMap<String, Taken> = HashMap::new();
+            for pod in self.pods.iter().filter(|pod| pod.is_active()) {
+                let Some(node) = &pod.spec.node_name else { continue };
+                let taken = all.entry(node.clone()).or_default();
+                taken.pods += 1;
+                taken.requests.cpu = taken.requests.cpu + pod.requests.cpu;
+                taken.requests.memory = taken.requests.memory + pod.requests.memory;
+            }
+            all
+        });
+        all.get(node).copied().unwrap_or_default()
     }
 
     /// Positions of the top-level workloads of a namespace whose template the selector selects.

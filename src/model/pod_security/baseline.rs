@@ -277,11 +277,11 @@ pub(super) fn probe_hosts(template: &PodTemplate) -> Vec<Violation> {
     let mut out = Vec::new();
     for place in places(template) {
         let container = place.container;
-        let hooks = container.lifecycle.as_ref();
+        let hooks = container.lifecycle.as_deref();
         let handlers = [
-            (vec!["livenessProbe"], container.liveness_probe.as_ref()),
-            (vec!["readinessProbe"], container.readiness_probe.as_ref()),
-            (vec!["startupProbe"], container.startup_probe.as_ref()),
+            (vec!["livenessProbe"], container.liveness_probe.as_deref()),
+            (vec!["readinessProbe"], container.readiness_probe.as_deref()),
+            (vec!["startupProbe"], container.startup_probe.as_deref()),
             (vec!["lifecycle", "postStart"], hooks.and_then(|hooks| hooks.get("postStart"))),
             (vec!["lifecycle", "preStop"], hooks.and_then(|hooks| hooks.get("preStop"))),
         ];

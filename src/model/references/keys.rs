@@ -50,19 +50,12 @@ const SUFFIXES: [&str; 12] = [
     "write",
 ];
 /// Words in a key that names hosts without calling them: who may call, and one's own names.
-const SILENT: [&str; 11] = [
-    "allow",
-    "allowed",
-    "allowlist",
-    "cors",
-    "image",
-    "origin",
-    "redirect",
-    "repository",
-    "trusted",
-    "virtual",
-    "whitelist",
-];
+const SILENT: [&str; 9] =
+    ["allow", "allowed", "allowlist", "cors", "origin", "redirect", "trusted", "virtual", "whitelist"];
+/// Words in a key of a container image, whose name begins with a host; `IMAGE_STORE_HOST` is an address.
+const IMAGES: [&str; 2] = ["image", "repository"];
+/// Words at the end of a key that ask for a host and nothing else.
+const PLAIN_HOSTS: [&str; 5] = ["addr", "address", "addresse", "host", "hostname"];
 /// Tracing libraries call a process's own name its service.
 const TRACERS: [&str; 9] = ["apm", "consul", "datadog", "dd", "elastic", "jaeger", "new", "otel", "sw"];
 
@@ -125,10 +118,21 @@ pub(super) fn is_service_key(key: &str) -> bool {
 pub(super) fn is_silent_key(key: &str) -> bool {
     let words = words(key);
     let pair = |a: &str, b: &str| words.windows(2).any(|pair| pair[0] == a && pair[1] == b);
-    words.iter().any(|word| SILENT.contains(&word.as_str()))
+    let has = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
+    let is_plain = words.last().is_some_and(|last| PLAIN_HOSTS.contains(&last.as_str()));
+    has(&SILENT)
+        || has(&IMAGES) && !is_plain
         || pair("no", "proxy")
         || pair("server", "name")
         || words.first().is_some_and(|word| word == "advertised") && words.len() == 1
+}
+
+/// The key that holds the port of a host: `DB_PORT` of `DB_HOST`, `db_port` of `db_host`.
+pub(super) fn port_key(key: &str) -> Option<String> {
+    let (stem, last) = key.rsplit_once('_')?;
+    let is_plain = PLAIN_HOSTS.contains(&last.to_ascii_lowercase().as_str()) || last.eq_ignore_ascii_case("server");
+    let port = if last.chars().all(|c| c.is_ascii_uppercase()) { "PORT" } else { "port" };
+    is_plain.then(|| format!("{stem}_{port}"))
 }
 
 #[cfg(test)]
@@ -148,6 +152,7 @@ mod tests {
             "-h",
             "ZOOKEEPER_CONNECT",
             "DB_CONNECTION_STRING",
+            "IMAGE_PROVIDER_HOST",
         ] {
             assert!(is_host_key(key), "{key}");
         }
@@ -162,9 +167,19 @@ mod tests {
             "POSTGRES_USER",
             "MYSQL_DATABASE",
             "CACHE_TYPE",
+            "IMAGE_URL",
         ] {
             assert!(!is_host_key(key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_port_stands_beside_its_host() {
+        let pairs = [("DB_HOST", "DB_PORT"), ("db_host", "db_port"), ("FLAGD_UI_HOST", "FLAGD_UI_PORT")];
+        for (host, port) in pairs {
+            assert_eq!(port_key(host).as_deref(), Some(port));
+        }
+        assert_eq!((port_key("HOST"), port_key("DB_URL")), (None, None));
     }
 
     #[test]

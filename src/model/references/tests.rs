@@ -97,6 +97,21 @@ fn bare_names_need_evidence() {
 }
 
 #[test]
+fn a_port_may_stand_in_the_variable_beside() {
+    let pair = |host: &str, port: &str| {
+        let env = json!([{"name": "DB_HOST", "value": host}, {"name": "DB_PORT", "value": port}]);
+        named_by(&json!({"name": "c", "env": env}), &json!({}))
+    };
+    assert_eq!(pair("db", "5432"), ["shop/db:5432"]);
+    assert_eq!(pair("db.data.svc", "5432"), ["data/db:5432"]);
+    assert_eq!(pair("db:5432", "9"), ["shop/db:5432"], "its own port counts");
+    assert_eq!(pair("db", "tcp"), ["shop/db"]);
+    let map = json!({"DB_HOST": "db", "DB_PORT": "5432"});
+    let whole = json!({"name": "c", "envFrom": [{"configMapRef": {"name": "conf"}}]});
+    assert_eq!(named_by(&whole, &map), ["shop/db:5432"]);
+}
+
+#[test]
 fn commands_and_arguments() {
     assert_eq!(args(&["--slaveof", "redis-master", "6379"]), ["shop/redis-master:6379"]);
     assert_eq!(args(&["-h", "db"]), ["shop/db"]);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Object, Operation, Planned, Step};
+use super::{Object, Operation, Planned, Step, Text};
 use crate::model::ObjectRef;
 use crate::plan::patch::changed;
 
@@ -28,8 +28,12 @@ fn of_step(planned: &Step, now: &Step) -> Vec<String> {
         return vec![format!("{named} was deleted and made anew")];
     }
     match (planned, now) {
-        (Step::Patch { patch: planned, .. }, Step::Patch { patch: now, .. }) => {
-            tests(planned).filter_map(|(path, value)| of_guard(path, value, now, &named)).collect()
+        (Step::Patch { patch: planned, texts: then, .. }, Step::Patch { patch: now, texts, .. }) => {
+            let guards = tests(planned).filter_map(|(path, value)| of_guard(path, value, now, &named));
+            let other = |text: &&Text| texts.iter().any(|now| now.path == text.path && now.change != text.change);
+            guards
+                .chain(then.iter().filter(other).map(|text| format!("{named}: {} is another text now", text.path)))
+                .collect()
         }
         (Step::Create { manifest: planned, .. }, Step::Create { manifest: now, .. }) if planned != now => {
             vec![format!("{named} would be made with other values now")]
@@ -77,9 +81,10 @@ fn is_below(path: &str, parent: &str) -> bool {
 /// The fields of an object that a step changes.
 fn touched<'a>(step: &'a Step, object: &Object) -> Vec<&'a str> {
     match step {
-        Step::Patch { object: other, patch, .. } if other == object => {
+        Step::Patch { object: other, patch, texts, .. } if other == object => {
             let changes = patch.iter().filter(|operation| operation.op != "test");
-            changes.map(|operation| operation.path.strip_suffix("/-").unwrap_or(&operation.path)).collect()
+            let fields = changes.map(|operation| operation.path.strip_suffix("/-").unwrap_or(&operation.path));
+            fields.chain(texts.iter().map(|text| text.path.as_str())).collect()
         }
         Step::Restart { object: other } if other == object => vec!["/spec/template/metadata/annotations"],
         _ => Vec::new(),

@@ -13,7 +13,8 @@ fn object() -> Object {
 }
 
 fn patch(operations: &[json_patch::PatchOperation]) -> Step {
-    Step::Patch { object: object(), subresource: None, patch: operations.iter().map(operation).collect() }
+    let patch = operations.iter().map(operation).collect();
+    Step::Patch { object: object(), subresource: None, patch, texts: Vec::new() }
 }
 
 fn planned(steps: Vec<Step>) -> Planned {
@@ -119,8 +120,8 @@ fn what_differs_is_named() {
             test("/data/FLAG", value.into()),
             replace("/data/FLAG", "x".into()),
         ]);
-        let Step::Patch { object, subresource, patch } = step else { unreachable!() };
-        planned(vec![Step::Patch { object: Object { uid: Some(uid.into()), ..object }, subresource, patch }])
+        let Step::Patch { object, subresource, patch, texts } = step else { unreachable!() };
+        planned(vec![Step::Patch { object: Object { uid: Some(uid.into()), ..object }, subresource, patch, texts }])
     };
     assert_eq!(differences(&with("a", "u"), &with("a", "u")), Vec::<String>::new());
     let other = differences(&with("a", "u"), &with("b", "u"));

@@ -28,10 +28,26 @@ pub struct About {
     pub files: Vec<String>,
 }
 
-/// The report of an audit. Its findings may be filtered; the score should not be.
-pub fn report(inventory: &Inventory, audit: &Audit, score: &score::Score, about: &About) -> AuditReport {
+/// A finding that a report shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The finding.
+    pub finding: &'a finding::Finding,
+    /// How many others say the same and are left out after it.
+    pub more: usize,
+}
+
+/// The report of an audit with those of its findings that count; the score is that of all.
+pub fn report(
+    inventory: &Inventory,
+    audit: &Audit,
+    findings: &[Shown<'_>],
+    score: &score::Score,
+    about: &About,
+) -> AuditReport {
     let builder = Builder { inventory };
-    let findings = parallel::map(&audit.findings, |finding| builder.finding(finding));
+    let summary = summary(findings);
+    let findings = parallel::map(findings, |shown| Finding { more: shown.more, ..builder.finding(shown.finding) });
     let mut report = AuditReport {
         api_version: API_VERSION,
         kind: "AuditReport",
@@ -44,7 +60,7 @@ pub fn report(inventory: &Inventory, audit: &Audit, score: &score::Score, about:
             elapsed_seconds: (about.elapsed_seconds * 100.0).round() / 100.0,
         },
         score: scorecard(score),
-        summary: summary(&findings),
+        summary,
         findings,
         unknown: Vec::new(),
         waived: audit.waived.iter().map(|waived| builder.waived(waived)).collect(),
@@ -157,23 +173,23 @@ fn covered(coverage: f64) -> f64 {
     (coverage * 100.0 + 1e-9).floor() / 100.0
 }
 
-fn summary(findings: &[Finding]) -> Summary {
+fn summary(findings: &[Shown<'_>]) -> Summary {
     let mut summary = Summary::default();
-    for finding in findings {
+    for Shown { finding, more } in findings {
         *match finding.severity {
             Severity::Critical => &mut summary.critical,
             Severity::High => &mut summary.high,
             Severity::Medium => &mut summary.medium,
             Severity::Low => &mut summary.low,
             Severity::Info => &mut summary.info,
-        } += 1;
+        } += 1 + more;
         if let Some(fix) = finding.fixes.first() {
             *match fix.applicability {
                 Applicability::Safe => &mut summary.fixes.safe,
                 Applicability::Unsafe => &mut summary.fixes.not_safe,
                 Applicability::Input => &mut summary.fixes.input,
                 Applicability::Manual => &mut summary.fixes.manual,
-            } += 1;
+            } += 1 + more;
         }
     }
     summary
@@ -243,6 +259,7 @@ impl Builder<'_> {
             },
             fixes: finding.fixes.iter().map(|fix| self.fix(fix)).collect(),
             fingerprint: finding.fingerprint(),
+            more: 0,
         }
     }
 

@@ -37,6 +37,9 @@ pub struct Finding {
     pub fixes: Vec<Fix>,
     /// The same for the same finding, whatever else changes.
     pub fingerprint: String,
+    /// How many others say the same and are left out after it: none in a report for machines.
+    #[serde(skip)]
+    pub more: usize,
 }
 
 /// The name of one object.

@@ -10,7 +10,8 @@ const NAMED_GAPS: usize = 3;
 
 /// Adds them.
 pub(super) fn add(page: &mut Page<'_>, report: &AuditReport) {
-    if report.score.categories.iter().all(|row| row.checks.is_empty()) && report.findings.is_empty() {
+    let summary = &report.summary;
+    if report.score.categories.iter().all(|row| row.checks.is_empty()) && summary.findings() == 0 {
         page.flow(Line::of(Role::Plain, "Nothing to judge: no rule applies to what was read."), 2);
     }
     page.flow(counts(report), 2);
@@ -47,8 +48,8 @@ fn counts(report: &AuditReport) -> Line {
         Severity::Low => summary.low,
         Severity::Info => summary.info,
     };
-    let mut line = Line::of(Role::Strong, &counted(report.findings.len(), "finding"));
-    if !report.findings.is_empty() {
+    let mut line = Line::of(Role::Strong, &counted(summary.findings(), "finding"));
+    if summary.findings() > 0 {
         let parts = Severity::ALL.map(|severity| (Role::from(severity), of(severity), severity.word()));
         line = listed(line.and(Role::Plain, ": "), &parts);
     }

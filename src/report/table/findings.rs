@@ -5,8 +5,6 @@ use crate::report::audit::{AuditReport, Finding, Location, Unknown};
 use crate::report::fixes;
 use crate::report::text::{Line, Role};
 
-/// Equal findings that are shown one by one.
-const FEW: usize = 3;
 /// Facts and places of a finding that are shown without `-o wide`: so many,
 const FACTS: usize = 4;
 /// and so many characters in all, but one at least.
@@ -19,13 +17,10 @@ pub(super) fn add(page: &mut Page<'_>, report: &AuditReport) {
         let (severity, rule, priority) = head(&group[0]);
         let title = Line::of(severity.into(), &severity.word().to_uppercase()).and(Role::Plain, " ");
         page.sided(title.and(Role::Strong, rule), Role::Dim, priority.word());
-        for equal in fold(group) {
-            let shown = if page.options.wide || equal.len() <= FEW { equal.len() } else { 1 };
-            for finding in &equal[..shown] {
-                add_finding(page, finding, namespaces);
-            }
-            if shown < equal.len() {
-                page.row(Line::of(Role::Dim, &format!("  and {} more, -o wide", equal.len() - shown)));
+        for finding in group {
+            add_finding(page, finding, namespaces);
+            if finding.more > 0 {
+                page.row(Line::of(Role::Dim, &format!("  and {} more, -o wide", finding.more)));
             }
         }
         page.blank();
@@ -39,21 +34,6 @@ pub(super) fn add(page: &mut Page<'_>, report: &AuditReport) {
 
 fn head(finding: &Finding) -> (crate::finding::Severity, &str, crate::finding::Priority) {
     (finding.severity, &finding.rule, finding.priority)
-}
-
-/// Findings that say the same and have the same kind of fix, in the order of their first.
-fn fold(group: &[Finding]) -> Vec<Vec<&Finding>> {
-    let mut classes: Vec<Vec<&Finding>> = Vec::new();
-    let mut known = std::collections::BTreeMap::new();
-    for finding in group {
-        let key = (&finding.message, finding.fixes.first().map(|fix| fix.applicability));
-        let at = *known.entry(key).or_insert_with(|| {
-            classes.push(Vec::new());
-            classes.len() - 1
-        });
-        classes[at].push(finding);
-    }
-    classes
 }
 
 fn add_finding(page: &mut Page<'_>, finding: &Finding, namespaces: &[String]) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::samples::{objects, report_of};
+use crate::report::samples::{folded_report_of as report_of, objects};
 
 fn options(width: usize) -> Options {
     Options { width: Some(width), ..Options::default() }

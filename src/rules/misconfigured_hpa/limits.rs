@@ -4,7 +4,8 @@ use super::patch;
 use crate::finding::{Finding, Location};
 use crate::fix::{Applicability, Fix};
 use crate::model::allowance;
-use crate::model::capacity::{self, Side};
+use crate::model::amounts::{Side, pod_amount};
+use crate::model::capacity;
 use crate::model::pod::PodSpec;
 use crate::model::policy::Autoscaler;
 use crate::model::quantity::Quantity;
@@ -51,10 +52,10 @@ fn of_quotas(inventory: &Inventory, namespace: &str, spec: &PodSpec) -> Option<L
             let amount = Quantity::from_value(amount)?;
             let each = match key.as_str() {
                 "pods" | "count/pods" => Quantity::units(1),
-                "cpu" | "requests.cpu" => capacity::pod_amount(spec, "cpu", Side::Requests)?,
-                "memory" | "requests.memory" => capacity::pod_amount(spec, "memory", Side::Requests)?,
-                "limits.cpu" => capacity::pod_amount(spec, "cpu", Side::Limits)?,
-                "limits.memory" => capacity::pod_amount(spec, "memory", Side::Limits)?,
+                "cpu" | "requests.cpu" => pod_amount(spec, "cpu", Side::Requests)?,
+                "memory" | "requests.memory" => pod_amount(spec, "memory", Side::Requests)?,
+                "limits.cpu" => pod_amount(spec, "cpu", Side::Limits)?,
+                "limits.memory" => pod_amount(spec, "memory", Side::Limits)?,
                 _ => return None,
             };
             let (all, one) = (allowance::text(key, amount), allowance::text(key, each));
@@ -71,7 +72,7 @@ fn of_nodes(inventory: &Inventory, spec: &PodSpec) -> Option<Limit> {
         return None;
     }
     let limits = ["cpu", "memory"].into_iter().filter_map(|resource| {
-        let each = capacity::pod_amount(spec, resource, Side::Requests)?;
+        let each = pod_amount(spec, resource, Side::Requests)?;
         let schedulable = inventory.nodes.iter().filter(|node| node.is_schedulable());
         let amounts = schedulable.filter_map(|node| Quantity::from_value(node.status.allocatable.get(resource)?));
         let total = amounts.reduce(|sum, amount| sum + amount)?;

@@ -1,17 +1,20 @@
 //! What the cluster itself offers to call: DNS, the API server, endpoints.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::model::Inventory;
+use crate::model::inventory::is_top_level;
 use crate::model::isolation::{self, PodPort};
-use crate::model::network::EndpointSlice;
+use crate::model::network::{EndpointSlice, Service};
 use crate::model::number::IntOrString;
 use crate::model::plugin;
 use crate::model::references::References;
+use crate::model::routes::Routes;
+use crate::model::scrapes::Scrapes;
 use crate::model::workload::Workload;
+use crate::model::{Inventory, Item};
 
 /// The address at which NodeLocal DNSCache listens on every node.
 pub(super) const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
@@ -24,6 +27,9 @@ pub(super) struct Known {
     /// Service accounts with roles: namespace and name.
     pub(super) bound: BTreeSet<(String, String)>,
     pub(super) api_server: Vec<Need>,
+    /// By namespace the workloads with a Service of which no object shows who calls them: position
+    /// and name.
+    pub(super) uncalled: BTreeMap<String, Vec<(usize, String)>>,
 }
 
 impl Known {
@@ -37,6 +43,7 @@ impl Known {
         }
         Self {
             references: inventory.references(),
+            uncalled: uncalled(inventory),
             is_cilium: plugin::runs(inventory, plugin::CILIUM),
             dns: dns(inventory),
             bound,
@@ -48,6 +55,26 @@ impl Known {
             ),
         }
     }
+}
+
+/// Who is called by somebody unseen: none of their Services is named, routed to, open to the outside
+/// or scraped.
+fn uncalled(inventory: &Inventory) -> BTreeMap<String, Vec<(usize, String)>> {
+    let (references, routes, scrapes) = (inventory.references(), Routes::of(inventory), Scrapes::of(inventory));
+    let mut out: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+    for (position, workload) in inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload)) {
+        let is_called = |service: &Arc<Item<Service>>| {
+            let at = inventory.services.position(service.namespace(), "Service", service.name());
+            let by_others = |at| references.to_service(at).any(|reference| reference.client != position);
+            service.is_external() || at.is_some_and(|at| by_others(at) || !routes.to_service(at).is_empty())
+        };
+        let mut services = inventory.services_of(position).peekable();
+        if services.peek().is_some() && !services.any(is_called) && scrapes.of_workload(position).is_empty() {
+            let named = (position, workload.subject.short());
+            out.entry(workload.namespace().to_owned()).or_default().push(named);
+        }
+    }
+    out
 }
 
 /// Peers, ports, and why.

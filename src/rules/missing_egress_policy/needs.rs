@@ -178,13 +178,21 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// Services that only a Secret names.
+    /// Services that only a Secret or a program names.
     fn callees(&mut self) {
         let hidden = self.known.references.hidden(self.position);
-        let input = self.context.input(&self.workload.subject, "callees", !hidden.is_empty());
+        let all = self.known.uncalled.get(self.workload.namespace()).map_or(&[][..], Vec::as_slice);
+        let others: Vec<&str> =
+            all.iter().filter(|(position, _)| *position != self.position).map(|(_, name)| name.as_str()).collect();
+        let input = self.context.input(&self.workload.subject, "callees", !hidden.is_empty() || !others.is_empty());
+        let to = if input.value.is_none() { Applicability::Input } else { Applicability::Unsafe };
         if !hidden.is_empty() {
-            let to = if input.value.is_none() { Applicability::Input } else { Applicability::Unsafe };
             let text = format!("values in Secrets are not read, and may name what it calls: {}", hidden.join(", "));
+            self.guards.push((to, "callees", text));
+        }
+        if let Some((first, rest)) = others.split_first() {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let text = format!("no object shows who calls {first}{more}: it may");
             self.guards.push((to, "callees", text));
         }
         if input.value.as_deref() == Some("namespace") {

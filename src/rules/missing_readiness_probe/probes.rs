@@ -30,7 +30,7 @@ fn all_probes(container: &Container) -> impl Iterator<Item = (&'static str, &Val
         ("readinessProbe", &container.readiness_probe),
         ("startupProbe", &container.startup_probe),
     ];
-    probes.into_iter().filter_map(|(field, probe)| Some((field, probe.as_ref()?)))
+    probes.into_iter().filter_map(|(field, probe)| Some((field, probe.as_deref()?)))
 }
 
 /// A number of a probe, or the API's default for it.

@@ -1,5 +1,6 @@
 //! The lines of a YAML document, from the parser's events.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, Span, StrInput};
@@ -44,7 +45,7 @@ impl<'text> Reader<'text> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 if anchor != 0
-                    && let Ok(key) = scalars::key(text, style, tag.as_deref())
+                    && let Ok(key) = scalars::key(text, style, tag.as_deref()).map(Cow::into_owned)
                 {
                     self.keys.insert(anchor, key);
                 }
@@ -88,7 +89,7 @@ impl<'text> Reader<'text> {
                     continue;
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    let key = scalars::key(text, style, tag.as_deref()).ok();
+                    let key = scalars::key(text, style, tag.as_deref()).ok().map(Cow::into_owned);
                     if anchor != 0
                         && let Some(key) = &key
                     {

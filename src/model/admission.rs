@@ -1,0 +1,322 @@
+//! What the API server would say to new pods of a template: quotas, limit ranges, Pod Security.
+//!
+//! Sources: the reference documentation on resource quotas ("Quota scopes"), limit ranges and Pod
+//! Security admission. A mutating webhook may change a pod before it is judged, which nobody can
+//! foresee: pods that run with more than their template states show it.
+
+use serde_json::{Map, Value};
+
+use super::allowance::{self, Defaults, lacking, quality_of_service};
+use super::amounts::{Side, pod_amount};
+use super::capacity::Obstacle;
+use super::inventory::Inventory;
+use super::pod::{PodSpec, PodTemplate};
+use super::pod_security::{self, Level};
+use super::policy::{LimitRangeItem, ResourceQuota};
+use super::quantity::Quantity;
+use super::store::Item;
+use super::workload::Workload;
+
+/// What refuses every new pod of a workload, however few there are.
+pub fn refusals(inventory: &Inventory, workload: &Item<Workload>) -> Vec<Obstacle> {
+    let (namespace, Some(template)) = (workload.namespace(), workload.template()) else { return Vec::new() };
+    let filled = Defaults::of(inventory, namespace).fill(&template.spec);
+    let mut out: Vec<Obstacle> = insecure(inventory, namespace, template).into_iter().collect();
+    if let Some(reason) = inventory.unseen("limitranges", namespace) {
+        let reason = format!("what its containers get by default is not known: {reason}");
+        out.push(Obstacle::new("limit-range", reason).unknown());
+        return out;
+    }
+    let known = !is_changed_on_the_way(inventory, workload, &filled);
+    let demanded = demands(inventory, workload, &filled).map(|reason| Obstacle::new("quota", reason));
+    let beyond = out_of_bounds(inventory, namespace, &filled).map(|reason| Obstacle::new("limit-range", reason));
+    out.extend(demanded.into_iter().chain(beyond).map(|obstacle| Obstacle { known, refuses: known, ..obstacle }));
+    out
+}
+
+/// True if pods of the workload run with more than their template asks for.
+fn is_changed_on_the_way(inventory: &Inventory, workload: &Item<Workload>, filled: &PodSpec) -> bool {
+    let subject = &workload.subject;
+    let Some(position) = inventory.workloads.position(subject.namespace(), &subject.kind, &subject.name) else {
+        return false;
+    };
+    let stated = super::amounts::requests(filled);
+    inventory.pods_of(position).any(|pod| pod.requests.cpu > stated.cpu || pod.requests.memory > stated.memory)
+}
+
+/// The field that a quota demands of a container which does not state it.
+fn demands(inventory: &Inventory, workload: &Item<Workload>, filled: &PodSpec) -> Option<String> {
+    let quotas = inventory.quotas.within(workload.namespace()).iter();
+    quotas.filter(|quota| holds_for(quota, filled) == Some(true)).find_map(|quota| {
+        let keys = allowance::compute_keys(quota);
+        let (key, container) =
+            keys.iter().find_map(|key| Some((*key, lacking(filled, key).first()?.2.name.clone())))?;
+        let name = quota.subject.short();
+        Some(format!(
+            "{name} demands {key} of every container, and {container} states none: missing-limit-range gives defaults"
+        ))
+    })
+}
+
+/// The bound of a limit range that a container is beyond.
+fn out_of_bounds(inventory: &Inventory, namespace: &str, filled: &PodSpec) -> Option<String> {
+    let ranges = inventory.limit_ranges.within(namespace).iter();
+    let mut entries = ranges.flat_map(|range| range.spec.limits.iter().map(move |entry| (range, entry)));
+    let beyond = entries.find_map(|(range, entry)| {
+        let who = match entry.kind.as_str() {
+            "Pod" => {
+                exceeded(entry, |side, resource| pod_amount(filled, resource, side)).map(|why| format!("one pod {why}"))
+            }
+            "Container" => filled.all_containers().find_map(|(_, _, container)| {
+                let why = exceeded(entry, |side, resource| match side {
+                    Side::Requests => container.resources.request(resource),
+                    Side::Limits => container.resources.limit(resource),
+                })?;
+                Some(format!("{} {why}", container.name))
+            }),
+            _ => None,
+        }?;
+        Some(format!("by {} {who}", range.subject.short()))
+    });
+    beyond.or_else(|| upside_down(filled))
+}
+
+/// Which amount is above the most or below the least.
+fn exceeded(entry: &LimitRangeItem, amount: impl Fn(Side, &str) -> Option<Quantity>) -> Option<String> {
+    let read = |(resource, bound): (&String, &Value)| Some((resource.clone(), Quantity::from_value(bound)?));
+    let text = allowance::text;
+    let above = entry.max.iter().filter_map(read).find_map(|(resource, most)| {
+        let limit = amount(Side::Limits, &resource).filter(|limit| *limit > most)?;
+        Some(format!("may use {} {resource}, and {} is the most", text(&resource, limit), text(&resource, most)))
+    });
+    above.or_else(|| {
+        entry.min.iter().filter_map(read).find_map(|(resource, least)| {
+            let request = amount(Side::Requests, &resource).filter(|request| *request < least)?;
+            Some(format!(
+                "requests {} {resource}, and {} is the least",
+                text(&resource, request),
+                text(&resource, least)
+            ))
+        })
+    })
+}
+
+/// A container whose request is above the limit that it gets by default: the pod is invalid.
+fn upside_down(filled: &PodSpec) -> Option<String> {
+    filled.all_containers().find_map(|(_, _, container)| {
+        ["cpu", "memory"].into_iter().find_map(|resource| {
+            let resources = &container.resources;
+            let (request, limit) = (resources.request(resource)?, resources.limit(resource)?);
+            let text = |amount| allowance::text(resource, amount);
+            let (name, asks, gets) = (&container.name, text(request), text(limit));
+            (request > limit)
+                .then(|| format!("{name} requests {asks} {resource} and gets a limit of {gets} by default"))
+        })
+    })
+}
+
+/// The level that a namespace enforces and the template does not meet.
+fn insecure(inventory: &Inventory, namespace: &str, template: &PodTemplate) -> Option<Obstacle> {
+    let Some(home) = inventory.namespaces.get("", "Namespace", namespace) else {
+        let reason = inventory.unseen("namespaces", namespace)?;
+        let reason = format!("whether its namespace enforces a Pod Security Standard is not known: {reason}");
+        return Some(Obstacle::new("pod-security", reason).unknown());
+    };
+    let label = |key: &str| home.metadata.label(&format!("pod-security.kubernetes.io/{key}"));
+    let level = label("enforce").and_then(Level::parse)?;
+    let minor = pod_security::version(label("enforce-version"), inventory.server_minor());
+    let failing = pod_security::failing(&pod_security::evaluate(template, level, minor));
+    let (name, level) = (home.subject.short(), level.word());
+    (!failing.is_empty()).then(|| Obstacle {
+        refuses: true,
+        ..Obstacle::new("pod-security", format!("{name} enforces {level}, and its pods fail {}", failing.join(", ")))
+    })
+}
+
+/// The first quota that `more` new pods would exceed once `freed` old ones are gone. A quota of which
+/// nobody can say whether it holds for them is no proof.
+pub fn shortage(inventory: &Inventory, workload: &Item<Workload>, more: i64, freed: i64) -> Option<Obstacle> {
+    let (namespace, template) = (workload.namespace(), workload.template()?);
+    if more < 1 {
+        return None;
+    }
+    if let Some(reason) = inventory.unseen("resourcequotas", namespace) {
+        let reason = format!("whether a quota leaves room is not known: {reason}");
+        return Some(Obstacle::new("quota", reason).unknown());
+    }
+    let filled = Defaults::of(inventory, namespace).fill(&template.spec);
+    let all = inventory.quotas.within(namespace).iter().filter_map(|quota| {
+        let holds = holds_for(quota, &filled);
+        let reason = exceeds(quota, &filled, more - freed, more).filter(|_| holds != Some(false))?;
+        Some(match holds {
+            Some(_) => Obstacle::new("quota", reason),
+            None => {
+                let doubt = "if it holds for these pods, which is not known";
+                Obstacle::new("quota", format!("{reason}, {doubt}")).unknown()
+            }
+        })
+    });
+    all.min_by_key(|obstacle| !obstacle.known)
+}
+
+/// The number of a quota that pods of this shape would exceed, in words. `net` is how many more there
+/// are than now, `more` how many are made.
+fn exceeds(quota: &Item<ResourceQuota>, spec: &PodSpec, net: i64, more: i64) -> Option<String> {
+    let read = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Quantity::from_value);
+    quota.status.hard.keys().find_map(|key| {
+        let (hard, used) = (read(&quota.status.hard, key)?, read(&quota.status.used, key)?);
+        let each = match key.as_str() {
+            "pods" | "count/pods" => Some(Quantity::units(1)),
+            "cpu" | "memory" => pod_amount(spec, key, Side::Requests),
+            other => match other.split_once('.') {
+                Some(("requests", resource)) => pod_amount(spec, resource, Side::Requests),
+                Some(("limits", resource)) => pod_amount(spec, resource, Side::Limits),
+                _ => return None,
+            },
+        };
+        let each = each.filter(|each| !each.is_zero())?;
+        let then = if net < 0 { used.minus(each * -net) } else { used + each * net };
+        let text = |amount| allowance::text(key, amount);
+        (then > hard).then(|| {
+            let (name, needed) = (quota.subject.short(), text(each * more));
+            format!("{name} allows {} {key}, {} is used and {needed} more is needed", text(hard), text(used))
+        })
+    })
+}
+
+/// Whether a quota holds for pods of this shape; `None` if that is not known.
+fn holds_for(quota: &ResourceQuota, spec: &PodSpec) -> Option<bool> {
+    let terms = quota.spec.scope_selector.as_ref().and_then(|selector| selector.get("matchExpressions")?.as_array());
+    let plain = quota.spec.scopes.iter().map(|scope| matches_scope(scope, "Exists", &[], spec));
+    let selected = terms.into_iter().flatten().map(|term| {
+        let text = |key: &str| term.get(key).and_then(Value::as_str).unwrap_or_default();
+        let values = term.get("values").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        matches_scope(text("scopeName"), text("operator"), values, spec)
+    });
+    let answers: Vec<Option<bool>> = plain.chain(selected).collect();
+    if answers.contains(&Some(false)) { Some(false) } else { answers.iter().all(Option::is_some).then_some(true) }
+}
+
+fn matches_scope(scope: &str, operator: &str, values: &[Value], spec: &PodSpec) -> Option<bool> {
+    match scope {
+        // A workload that is rolled out or scaled makes no pods with a deadline.
+        "Terminating" => Some(false),
+        "NotTerminating" => Some(true),
+        "BestEffort" => Some(quality_of_service(spec) == "BestEffort"),
+        "NotBestEffort" => Some(quality_of_service(spec) != "BestEffort"),
+        "CrossNamespacePodAffinity" if spec.affinity.is_none() => Some(false),
+        "PriorityClass" => {
+            // Without a name the cluster's default counts, which is not read.
+            let name = spec.priority_class_name.as_deref()?;
+            let listed = values.iter().any(|value| value == name);
+            match operator {
+                "Exists" => Some(true),
+                "DoesNotExist" => Some(false),
+                "In" => Some(listed),
+                "NotIn" => Some(!listed),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Scope, World};
+    use serde_json::json;
+
+    const RESTRICTED: &str = "pod-security.kubernetes.io/enforce";
+
+    /// A live namespace with a Deployment whose container has these resources, and other objects.
+    fn world(resources: &Value, others: &[Value]) -> Inventory {
+        let live = World::Cluster { context: None, server: String::new(), uid: None, version: Some((1, 37)) };
+        let mut out = Inventory::new(live, Scope::default(), jiff::Timestamp::UNIX_EPOCH);
+        let container = json!({"name": "main", "resources": resources});
+        let web = json!({"kind": "Deployment", "metadata": {"name": "web", "namespace": "a", "uid": "w"},
+            "spec": {"template": {"spec": {"containers": [container]}}}});
+        out.add("apps/v1", "Deployment", &web, None).unwrap();
+        for other in others {
+            out.add("v1", other["kind"].as_str().unwrap(), other, None).unwrap();
+        }
+        out.finish()
+    }
+
+    fn quota(hard: &Value, used: &Value, more: Value) -> Value {
+        let mut spec = json!({"hard": hard});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "a"}, "spec": spec,
+            "status": {"hard": hard, "used": used}})
+    }
+
+    fn range(entry: &Value) -> Value {
+        json!({"kind": "LimitRange", "metadata": {"name": "r", "namespace": "a"}, "spec": {"limits": [entry]}})
+    }
+
+    fn refused(resources: &Value, others: &[Value]) -> Vec<String> {
+        let inventory = world(resources, others);
+        let known = refusals(&inventory, inventory.workloads.at(0)).into_iter().filter(|it| it.refuses && it.known);
+        known.map(|it| it.reason).collect()
+    }
+
+    #[test]
+    fn a_quota_demands_what_a_limit_range_may_give() {
+        let (none, demands) = (json!({}), quota(&json!({"requests.memory": "1Gi"}), &json!({}), json!({})));
+        let said = refused(&none, std::slice::from_ref(&demands));
+        let text = "ResourceQuota/q demands requests.memory of every container, and main states none: missing-limit-range gives defaults";
+        assert_eq!(said, [text]);
+        let gives = range(&json!({"type": "Container", "defaultRequest": {"memory": "64Mi"}}));
+        assert_eq!(refused(&none, &[demands.clone(), gives]), [""; 0]);
+        assert_eq!(refused(&json!({"limits": {"memory": "1Mi"}}), &[demands]), [""; 0]);
+        let best_effort = quota(&json!({"requests.memory": "1Gi"}), &json!({}), json!({"scopes": ["NotBestEffort"]}));
+        assert_eq!(refused(&none, &[best_effort]), [""; 0], "it does not hold for them");
+        let owner =
+            json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "w", "controller": true}]);
+        let container = json!({"name": "main", "resources": {"requests": {"memory": "1Mi"}}});
+        let pod = json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "a", "ownerReferences": owner},
+            "spec": {"containers": [container]}});
+        let demands = quota(&json!({"requests.memory": "1Gi"}), &json!({}), json!({}));
+        assert_eq!(refused(&none, &[demands, pod]), [""; 0], "somebody adds them on the way");
+    }
+
+    #[test]
+    fn limit_ranges_bound_containers_and_pods() {
+        let asks = json!({"requests": {"memory": "512Mi", "cpu": "1"}});
+        let default = range(&json!({"type": "Container", "default": {"memory": "256Mi"}}));
+        let said = ["main requests 512Mi memory and gets a limit of 256Mi by default"];
+        assert_eq!(refused(&asks, &[default]), said);
+        let least = range(&json!({"type": "Container", "min": {"cpu": "2"}}));
+        assert_eq!(refused(&asks, &[least]), ["by LimitRange/r main requests 1 cpu, and 2 is the least"]);
+        let whole = range(&json!({"type": "Pod", "max": {"memory": "1Gi"}}));
+        let limited = json!({"limits": {"memory": "2Gi"}});
+        assert_eq!(refused(&limited, &[whole]), ["by LimitRange/r one pod may use 2Gi memory, and 1Gi is the most"]);
+    }
+
+    #[test]
+    fn a_namespace_enforces_its_level() {
+        let home = json!({"kind": "Namespace", "metadata": {"name": "a", "labels": {(RESTRICTED): "restricted"}}});
+        let said = refused(&json!({}), &[home]);
+        assert!(said[0].starts_with("Namespace/a enforces restricted, and its pods fail "), "{said:?}");
+    }
+
+    #[test]
+    fn quotas_count_pods_beside_those_that_go() {
+        let short = |quota: Value, more: i64, freed: i64| {
+            let inventory = world(&json!({"requests": {"cpu": "500m"}}), &[quota]);
+            shortage(&inventory, inventory.workloads.at(0), more, freed).map(|it| (it.reason, it.known))
+        };
+        let of = |more: Value| {
+            quota(&json!({"requests.cpu": "1", "pods": "9"}), &json!({"requests.cpu": "800m", "pods": "3"}), more)
+        };
+        let text = "ResourceQuota/q allows 1 requests.cpu, 800m is used and 500m more is needed";
+        assert_eq!(short(of(json!({})), 1, 0), Some((text.to_owned(), true)));
+        assert_eq!(short(of(json!({})), 1, 1), None);
+        assert_eq!(short(of(json!({"scopes": ["Terminating"]})), 1, 0), None);
+        let class = json!({"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "DoesNotExist"}]}});
+        let (reason, known) = short(of(class), 1, 0).unwrap();
+        assert!(!known && reason.ends_with("which is not known"), "{reason}");
+        let over = quota(&json!({"pods": "1"}), &json!({"pods": "3"}), json!({}));
+        assert!(short(over, 1, 1).is_some(), "what goes makes no room below what is allowed");
+    }
+}

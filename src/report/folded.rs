@@ -1,0 +1,58 @@
+//! Which findings a table shows: of many that say the same, the first.
+
+use std::collections::HashMap;
+
+use crate::finding::Finding;
+
+/// Equal findings that are shown one by one.
+const FEW: usize = 3;
+
+/// The positions of the findings that are shown, each with the number of those that are left out
+/// after it. Findings of one rule that say the same and have the same kind of fix are told together,
+/// in the order of their first.
+pub fn fold(findings: &[&Finding]) -> Vec<(usize, usize)> {
+    let mut classes: Vec<Vec<usize>> = Vec::new();
+    let mut known = HashMap::new();
+    for (position, finding) in findings.iter().enumerate() {
+        let class = finding.fixes.first().map(|fix| fix.applicability);
+        let head = (finding.severity, finding.rule, finding.priority);
+        let at = *known.entry((head, finding.message.as_str(), class)).or_insert_with(|| {
+            classes.push(Vec::new());
+            classes.len() - 1
+        });
+        classes[at].push(position);
+    }
+    let mut out = Vec::new();
+    for class in classes {
+        if class.len() > FEW {
+            out.push((class[0], class.len() - 1));
+        } else {
+            out.extend(class.into_iter().map(|position| (position, 0)));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Inventory, ObjectRef};
+    use crate::rules::missing_pdb::RULE;
+    use crate::rules::rule::{Context, Depth};
+    use crate::rules::settings::Settings;
+
+    #[test]
+    fn equal_findings_are_told_once() {
+        let (inventory, settings) = (Inventory::default(), Settings::default());
+        let context = Context { inventory: &inventory, settings: &settings, rule: &RULE, depth: Depth::Whole };
+        let subject = ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web").into();
+        let (same, other) = (context.finding_about(&subject, "same"), context.finding_about(&subject, "other"));
+        let (few, many) = (vec![same.clone(); 3], vec![same.clone(); 4]);
+        let fold_all = |findings: &[Finding]| fold(&findings.iter().collect::<Vec<_>>());
+        assert_eq!(fold_all(&few), [(0, 0), (1, 0), (2, 0)]);
+        assert_eq!(fold_all(&many), [(0, 3)]);
+        let mixed = [same.clone(), other, same];
+        assert_eq!(fold_all(&mixed), [(0, 0), (2, 0), (1, 0)]);
+        assert!(fold(&[]).is_empty());
+    }
+}
