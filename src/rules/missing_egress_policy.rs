@@ -188,7 +188,7 @@ fn fix(context: &Context<'_>, position: usize, needs: &mut Needs<'_>, is_second:
     }
     own_pods(&mut fix, inventory, position);
     let selector = isolation::pod_selector(workload);
-    if fix.is_built() && selector.is_some() {
+    if fix.is_built() && selector.as_ref().is_some_and(|selector| workload.is_selected_by(selector)) {
         let spec = json!({"podSelector": selector, "policyTypes": ["Egress"], "egress": needs.rules()});
         fix = fix.step(Step::create(
             "missing-egress-policy",

@@ -192,7 +192,7 @@ fn fix(context: &Context<'_>, known: &Known, position: usize, flows: &mut Flows<
     flows.lower(&mut fix);
     guard(&mut fix, context, known, position);
     cilium(&mut fix, known, flows);
-    if fix.is_built() && selector.is_some() {
+    if fix.is_built() && selector.is_some_and(|selector| workload.is_selected_by(&selector)) {
         let step = Step::create(
             "missing-ingress-policy",
             "networking.k8s.io/v1",
@@ -265,6 +265,9 @@ pub(super) fn own_pods(fix: &mut Fix, inventory: &Inventory, position: usize) {
     let workload = inventory.workloads.at(position);
     match isolation::pod_selector(workload) {
         None => fix.refuse("selector", "its pods have no label of their own that a policy could select"),
+        Some(selector) if !workload.is_selected_by(&selector) => {
+            fix.refuse("selector", format!("`{}` does not select the pods of its own template", selector.text()));
+        }
         Some(selector) if !inventory.is_exclusive(&selector, position) => {
             fix.refuse("selector", format!("`{}` also selects pods of another workload", selector.text()));
         }

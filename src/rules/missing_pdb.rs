@@ -15,8 +15,10 @@ declare_rule! {
     /// ## What it does
     /// Reports a Deployment, StatefulSet, ReplicaSet or ReplicationController that keeps two or
     /// more pods and that no PodDisruptionBudget selects. The pods that it keeps are the
-    /// autoscaler's minimum, else its own replicas. It does not apply to a workload of one pod,
-    /// where a budget either blocks every drain or does nothing, and to development services.
+    /// autoscaler's minimum (of KEDA: the ScaledObject's), else its own replicas. It does not apply
+    /// to a workload of one pod, where a budget either blocks every drain or does nothing, and to
+    /// development services. Custom resources with a scale subresource, such as an Argo Rollout,
+    /// are not judged: where their labels and numbers stand differs from kind to kind.
     ///
     /// ## Why it matters
     /// A node drain evicts all pods of a node at once, and drains of several nodes overlap. Without
@@ -62,7 +64,7 @@ declare_rule! {
     /// fixed floor of one pod less than the workload keeps. On a server of version 1.27 or newer
     /// the budget of a Deployment lets pods go that run but are not ready. The fix is refused if
     /// the selector also selects pods of another workload, since a pod with two budgets can't be
-    /// evicted at all. Undo deletes the budget.
+    /// evicted at all, or misses the pods of its own template. Undo deletes the budget.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/workloads/pods/disruptions/>
@@ -121,14 +123,15 @@ fn fix(context: &Context<'_>, position: usize, workload: &Item<Workload>, floor:
         spec["unhealthyPodEvictionPolicy"] = json!("AlwaysAllow");
     }
     let step = Step::create("missing-pdb", "policy/v1", "PodDisruptionBudget", workload.namespace(), &name, spec);
-    let mut fix = Fix::new(format!("Create PodDisruptionBudget {name}"), Applicability::Safe)
-        .ask(style)
-        .note(if fixed {
+    let mut fix =
+        Fix::new(format!("Create PodDisruptionBudget {name}"), Applicability::Safe).ask(style).note(if fixed {
             format!("minAvailable {}: one less than the {} pods of {}", floor.pods - 1, floor.pods, floor.source)
         } else {
             "maxUnavailable 1: default, follows scaling (--set missing-pdb.style=minAvailable for a fixed floor)".into()
-        })
-        .step(step);
+        });
+    if workload.is_selected_by(&selector) {
+        fix.steps.push(step);
+    }
     guard(&mut fix, inventory, position, &selector);
     fix
 }
@@ -138,6 +141,8 @@ fn guard(fix: &mut Fix, inventory: &Inventory, position: usize, selector: &Selec
     let namespace = inventory.workloads.at(position).namespace();
     if selector.is_empty() {
         fix.refuse("selector", "the workload has no selector that a budget could copy");
+    } else if !inventory.workloads.at(position).is_selected_by(selector) {
+        fix.refuse("selector", format!("`{}` does not select the pods of its own template", selector.text()));
     } else if !inventory.is_exclusive(selector, position) {
         fix.refuse("selector", format!("`{}` also selects pods of another workload", selector.text()));
     } else if let Some(reason) = inventory.unseen("pods", namespace) {
