@@ -19,7 +19,7 @@ static THREADS: LazyLock<Option<ThreadPool>> =
 /// Does the work for every item; the results are in the order of the items.
 pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     match &*THREADS {
-        Some(threads) => threads.install(|| items.par_iter().map(|item| work(item)).collect()),
+        Some(threads) => threads.install(|| items.par_iter().map(&work).collect()),
         None => items.iter().map(work).collect(),
     }
 }

@@ -145,12 +145,11 @@ impl<'a> Changed<'a> {
         let after = match step {
             Step::Patch { object, edits, expect, .. } => {
                 let read;
-                let before = match self.objects.get(&name) {
-                    Some(changed) => changed.as_deref(),
-                    None => {
-                        read = self.inventory.projection(object);
-                        read.as_ref()
-                    }
+                let before = if let Some(changed) = self.objects.get(&name) {
+                    changed.as_deref()
+                } else {
+                    read = self.inventory.projection(object);
+                    read.as_ref()
                 };
                 let before = before.ok_or("there is no such object")?;
                 Some(Cow::Owned(patch::build(before, edits, expect).map_err(|error| error.to_string())?.after))

@@ -38,13 +38,23 @@ pub enum Tree<'text> {
 pub struct Fields<'text> {
     members: Vec<(Cow<'text, str>, Tree<'text>)>,
     /// The places of the members, once there are [`MANY`].
-    places: Option<Box<HashMap<Cow<'text, str>, usize>>>,
+    places: Option<Box<Places<'text>>>,
+}
+
+/// Where members stand, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Places<'text>(HashMap<Cow<'text, str>, usize>);
+
+impl<'text> Places<'text> {
+    fn of(members: &[(Cow<'text, str>, Tree<'text>)]) -> Self {
+        Self(members.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect())
+    }
 }
 
 impl<'text> Fields<'text> {
     fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
-            Some(places) => places.get(name).copied(),
+            Some(places) => places.0.get(name).copied(),
             None => self.members.iter().position(|(known, _)| known == name),
         }
     }
@@ -65,12 +75,11 @@ impl<'text> Fields<'text> {
             return Some(std::mem::replace(&mut self.members[at].1, value));
         }
         if let Some(places) = &mut self.places {
-            places.insert(name.clone(), self.members.len());
+            places.0.insert(name.clone(), self.members.len());
         }
         self.members.push((name, value));
         if self.places.is_none() && self.members.len() >= MANY {
-            let place = |(at, (name, _)): (usize, &(Cow<'text, str>, Tree<'text>))| (name.clone(), at);
-            self.places = Some(Box::new(self.members.iter().enumerate().map(place).collect()));
+            self.places = Some(Box::new(Places::of(&self.members)));
         }
         None
     }
@@ -84,9 +93,7 @@ impl<'text> Fields<'text> {
     pub fn remove(&mut self, name: &str) {
         if let Some(at) = self.place(name) {
             self.members.remove(at);
-            let place = |(at, (name, _)): (usize, &(Cow<'text, str>, Tree<'text>))| (name.clone(), at);
-            let places = self.members.iter().enumerate().map(place);
-            self.places = self.places.is_some().then(|| Box::new(places.collect()));
+            self.places = self.places.is_some().then(|| Box::new(Places::of(&self.members)));
         }
     }
 

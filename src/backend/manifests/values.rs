@@ -246,9 +246,7 @@ fn merge<'text>(value: Tree<'text>, fields: &mut Fields<'text>, merged: &mut BTr
         }
         Tree::List(items) => {
             for item in items.into_iter().rev() {
-                if item.fields().is_none() {
-                    return None;
-                }
+                item.fields()?;
                 merge(item, fields, merged)?;
             }
         }

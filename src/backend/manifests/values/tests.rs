@@ -45,7 +45,7 @@ quoted: {\"<<\": {c: 1}}
 #[test]
 fn anchors_and_aliases() {
     let value = read("a: &x [1, {b: 2}]\nc: *x\nd: &k key\n*k : 3\n");
-    assert_eq!(Value::from(value), json!({"a": [1, {"b": 2}], "c": [1, {"b": 2}], "d": "key", "key": 3}));
+    assert_eq!(value, json!({"a": [1, {"b": 2}], "c": [1, {"b": 2}], "d": "key", "key": 3}));
     assert_eq!(refusal("a: 1\nb: *nope\n").0, 2);
     assert!(refusal("a: &x [*x]").1.contains("itself"));
 }
@@ -107,7 +107,7 @@ fn a_broken_document_names_its_line_and_quotes_nothing() {
 #[test]
 fn line_breaks_of_windows() {
     let value = read("a: |\r\n  x\r\n  y\r\nb: 1\r\n");
-    assert_eq!(Value::from(value), json!({"a": "x\ny\n", "b": 1}));
+    assert_eq!(value, json!({"a": "x\ny\n", "b": 1}));
     assert_eq!(read("a: |\n  text"), json!({"a": "text\n"}));
 }
 
