@@ -148,13 +148,11 @@ pub fn shortage(inventory: &Inventory, workload: &Item<Workload>, more: i64, fre
     let all = inventory.quotas.within(namespace).iter().filter_map(|quota| {
         let holds = holds_for(quota, &filled);
         let reason = exceeds(quota, &filled, more - freed, more).filter(|_| holds != Some(false))?;
-        Some(match holds {
-            Some(_) => Obstacle::new("quota", reason),
-            None => {
-                let doubt = "if it holds for these pods, which is not known";
-                Obstacle::new("quota", format!("{reason}, {doubt}")).unknown()
-            }
-        })
+        if holds.is_some() {
+            return Some(Obstacle::new("quota", reason));
+        }
+        let doubt = "if it holds for these pods, which is not known";
+        Some(Obstacle::new("quota", format!("{reason}, {doubt}")).unknown())
     });
     all.min_by_key(|obstacle| !obstacle.known)
 }
