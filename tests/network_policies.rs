@@ -129,7 +129,7 @@ impl Application {
             .iter()
             .chain(&self.in_code)
             .map(|(_, _, port)| *port)
-            .chain(network.pods.iter().flat_map(|pod| pod.ports()).map(|(_, port)| port))
+            .chain(network.pods.iter().flat_map(flows::Pod::ports).map(|(_, port)| port))
             .collect();
         let mut out = BTreeSet::new();
         for (caller, target) in network.pods.iter().flat_map(|one| network.pods.iter().map(move |other| (one, other))) {

@@ -2,92 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use rexpect::ReadUntil;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{ENTRY_ADDRESS, address, assert_guarded, entry_point, pairs, path_of, report};
+use crate::assessed::{Assessed, NAME};
+use crate::harness::ControlPlane;
+use crate::prompts::{QUESTION, Talk};
+use crate::scene::{assert_guarded, pairs, path_of};
 
-/// The kinds whose objects the fixes touch or make: path and plural.
-const KINDS: [&str; 8] = [
-    "/api/v1/namespaces/progrc-dev/configmaps",
-    "/api/v1/namespaces/progrc-dev/limitranges",
-    "/api/v1/namespaces/progrc-dev/resourcequotas",
-    "/api/v1/namespaces/progrc-dev/services",
-    "/apis/apps/v1/namespaces/progrc-dev/deployments",
-    "/apis/networking.k8s.io/v1/namespaces/progrc-dev/ingresses",
-    "/apis/networking.k8s.io/v1/namespaces/progrc-dev/networkpolicies",
-    "/apis/policy/v1/namespaces/progrc-dev/poddisruptionbudgets",
-];
-
-/// The Deployments of the namespace and how many pods each has at last.
-const WORKLOADS: [(&str, i64); 3] = [("localstack", 1), ("progrc-backend", 3), ("progrc-frontend", 2)];
-
-/// The assessed namespace on the full plane.
-struct Assessed {
-    ns: TestNamespace,
-}
-
-impl Assessed {
-    /// Applies the example, gives the Services and the Ingress the addresses that a provider
-    /// would, and waits until the autoscalers have raised the replicas.
-    fn new() -> Self {
-        entry_point();
-        let ns = ControlPlane::full().namespace("core-loop");
-        for file in ["namespace", "config", "backend", "frontend", "localstack", "hpa", "ingress"] {
-            let path = format!("{}/examples/progrc-dev/{file}.yaml", env!("CARGO_MANIFEST_DIR"));
-            ns.kubectl(&["apply", "-f", &path]).run().expect_code(0);
-        }
-        let services = "/api/v1/namespaces/progrc-dev/services";
-        for (name, ip) in [("progrc-backend", 36), ("progrc-frontend", 37), ("localstack", 38)] {
-            ns.patch(&format!("{services}/{name}/status"), &address(&format!("203.0.113.{ip}")));
-        }
-        let ingress = "/apis/networking.k8s.io/v1/namespaces/progrc-dev/ingresses/progrc/status";
-        ns.patch(ingress, &address(ENTRY_ADDRESS));
-        let this = Self { ns };
-        this.wait();
-        this
-    }
-
-    /// Waits until every Deployment has as many ready pods as its autoscaler wants, and no others.
-    fn wait(&self) {
-        for (name, pods) in WORKLOADS {
-            let path = format!("/apis/apps/v1/namespaces/progrc-dev/deployments/{name}");
-            self.ns.wait_for(&path, &format!("{pods} ready pods"), |object| {
-                let status = |field: &str| object["status"][field].as_i64();
-                object["status"]["observedGeneration"] == object["metadata"]["generation"]
-                    && ["replicas", "updatedReplicas", "availableReplicas"].map(status) == [Some(pods); 3]
-            });
-        }
-    }
-
-    /// Runs the plugin on the namespace.
-    #[track_caller]
-    fn progrc(&self, args: &[&str], code: i32) -> Value {
-        let args = [args, &["-n", "progrc-dev", "-o", "json"]].concat();
-        report(&self.ns.progrc(&args).run().expect_code(code))
-    }
-
-    /// What people wrote in every object, as text. Left out is what the server and the autoscalers
-    /// write.
-    fn snapshot(&self) -> BTreeMap<String, String> {
-        let mut out = BTreeMap::new();
-        for kind in KINDS {
-            for mut object in self.ns.get(kind)["items"].as_array().unwrap().clone() {
-                let metadata = object["metadata"].take();
-                let mut annotations = metadata["annotations"].clone();
-                if let Some(map) = annotations.as_object_mut() {
-                    map.shift_remove("deployment.kubernetes.io/revision");
-                }
-                if kind.ends_with("/deployments") && metadata["name"] != "localstack" {
-                    object["spec"]["replicas"].take();
-                }
-                let written = json!([metadata["labels"], annotations, object["spec"], object["data"]]);
-                out.insert(format!("{kind}/{}", metadata["name"].as_str().unwrap()), written.to_string());
-            }
-        }
-        out
-    }
-}
+/// Pods of backend, frontend and LocalStack once the autoscalers have raised them.
+const PODS: [i64; 3] = [3, 2, 1];
 
 /// The findings of the assessment, as the live namespace shows them.
 const EXPECTED: &[(&str, &str)] = &[
@@ -116,22 +40,29 @@ fn counted(list: &[(String, String)]) -> BTreeMap<(&str, &str), usize> {
 
 #[test]
 fn the_assessed_namespace_is_fixed_and_comes_back() {
-    let scene = Assessed::new();
+    let scene = Assessed::on(ControlPlane::full());
+    scene.wait(PODS);
     let before = scene.snapshot();
-    finds_what_the_assessment_found(&scene);
+    let found = finds_what_the_assessment_found(&scene);
     let safe = fixes_what_is_safe(&scene);
-    let rest = fixes_the_rest(&scene);
-    is_silent_afterwards(&scene);
-    undoes_everything(&scene, &[rest, safe]);
-    let after = scene.snapshot();
-    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-    for (name, text) in &before {
-        assert_eq!(text, &after[name], "{name}");
-    }
+    let answered = answers_the_rest(&scene);
+    is_silent_afterwards(&scene, &found);
+    scene.assert_made_is_marked(&before);
+    scene.undo(&[&answered, &safe]);
+    scene.wait(PODS);
+    scene.assert_as_at(&before);
+    // The same once more, in a batch.
+    let batch = fixes_the_rest(&scene);
+    is_silent_afterwards(&scene, &found);
+    scene.undo(&[&batch]);
+    scene.wait(PODS);
+    scene.assert_as_at(&before);
+    tells_what_it_did(&scene, &safe);
     assert_guarded(&scene.ns.requests());
 }
 
-fn finds_what_the_assessment_found(scene: &Assessed) {
+/// Audits; returns the findings.
+fn finds_what_the_assessment_found(scene: &Assessed) -> Value {
     let audit = scene.progrc(&["audit"], 1);
     assert_eq!(audit["gaps"], json!([]));
     let found = pairs(&audit["findings"]);
@@ -141,11 +72,19 @@ fn finds_what_the_assessment_found(scene: &Assessed) {
         assert_eq!(found.get(&pair), Some(&count), "{pair:?} of {found:#?}");
     }
     assert!(!found.keys().any(|(rule, _)| *rule == "replicas-below-hpa-min"), "the autoscaler has repaired it");
+    audit["findings"].clone()
 }
 
 /// Applies the safe fixes; returns the journal entry.
 fn fixes_what_is_safe(scene: &Assessed) -> String {
+    let earlier = scene.ns.requests().len();
     let fixed = scene.progrc(&["fix", "--yes"], 0);
+    let written: Vec<String> = scene.ns.requests()[earlier..]
+        .iter()
+        .filter(|it| it.writes())
+        .map(|it| format!("{} {}", it.verb, it.resource))
+        .collect();
+    assert_eq!(written, ["create poddisruptionbudgets"; 2], "the safe ones and nothing else");
     let budgets = ["progrc-backend", "progrc-frontend"];
     let budgets = budgets.map(|name| ("missing-pdb".to_owned(), format!("Deployment/{name}")));
     assert_eq!(pairs(&fixed["applied"]), budgets);
@@ -155,26 +94,79 @@ fn fixes_what_is_safe(scene: &Assessed) -> String {
     fixed["entry"].as_str().unwrap().to_owned()
 }
 
-/// What the user knows and the cluster does not.
-const ANSWERS: [&str; 8] = [
-    "--set=redundant-load-balancer.confirm=progrc-dev/progrc-backend",
-    "--set=redundant-load-balancer.confirm=progrc-dev/progrc-frontend",
-    "--set=dev-storage-endpoint.endpoint=https://nyc3.digitaloceanspaces.com",
-    "--set=dev-storage-endpoint.region=nyc3",
-    "--set=dev-storage-endpoint.bucket=progrc-uploads",
-    "--set=dev-storage-endpoint.credentialsSecret=progrc-storage",
-    "--set=dev-storage-endpoint.copied=yes",
-    "--set=dev-storage-endpoint.bucketReady=yes",
+/// What is asked at the prompt, and what the user knows and the cluster does not.
+const ANSWERS: [(&str, &str, &str); 7] = [
+    ("endpoint", "URL of the production object store", "https://nyc3.digitaloceanspaces.com"),
+    ("region", "region of the object store", "nyc3"),
+    ("bucket", "bucket of the object store", "progrc-uploads"),
+    ("credentialsSecret", "Secret from which the consumers take their keys", "progrc-storage"),
+    ("copied", "the objects are copied", "yes"),
+    ("bucketReady", "the bucket exists", "yes"),
+    ("credentialsReady", "take their keys from it", "yes"),
 ];
+
+/// Says yes to every fix that is asked about, answers its questions and confirms by name; returns
+/// the journal entry.
+fn answers_the_rest(scene: &Assessed) -> String {
+    let rules = "--select=dev-storage-endpoint,insecure-flag,missing-ingress-policy,missing-resource-quota,\
+                 redundant-load-balancer,replicas-pinned-with-hpa";
+    let mut talk = Talk::start(&scene.ns, &["fix", "-n", NAME, rules]);
+    let asked =
+        "Apply this fix\\? \\[|Type \\S+ to confirm:|[^\\r\\n]*\\(empty [a-z ]+\\):|[^\\r\\n]* \\[[^]\\r\\n]*\\]:";
+    let asked = || ReadUntil::Regex(regex::Regex::new(asked).unwrap());
+    let (mut consents, mut answered, mut confirmed, mut end) = (0, Vec::new(), Vec::new(), String::new());
+    loop {
+        let (before, question) = talk.0.exp_any(vec![asked(), ReadUntil::EOF]).unwrap();
+        if question.is_empty() {
+            end += &before;
+            break;
+        }
+        if question.starts_with(QUESTION) {
+            consents += 1;
+            talk.say("y");
+        } else if let Some(name) = question.strip_prefix("Type ").and_then(|rest| rest.strip_suffix(" to confirm:")) {
+            confirmed.push(name.to_owned());
+            talk.say(name);
+        } else {
+            let known = ANSWERS.iter().find(|(_, prompt, _)| question.contains(prompt));
+            answered.extend(known.map(|(key, _, _)| *key));
+            talk.say(known.map_or("", |(_, _, answer)| answer));
+        }
+    }
+    end += &talk.end(0);
+    assert!(consents >= 9, "{consents}: {end}");
+    assert_eq!(confirmed, ["progrc-backend", "progrc-frontend"]);
+    assert_eq!(answered, ANSWERS.map(|(key, _, _)| key));
+    scene.wait(PODS);
+    is_repaired(scene);
+    let history = scene.progrc(&["history"], 0);
+    history[0]["id"].as_str().unwrap().to_owned()
+}
+
+/// What the unsafe fixes have changed.
+fn is_repaired(scene: &Assessed) {
+    let data = &scene.ns.get("/api/v1/namespaces/progrc-dev/configmaps/progrc-config")["data"];
+    let flags = ["ENABLE_PERMISSION_RESTRICTIONS", "ALLOW_UNKNOWN_API_PATHS", "ALLOW_EMPTY_PERMISSIONS"];
+    assert_eq!(flags.map(|flag| data[flag].as_str().unwrap()), ["true", "false", "false"]);
+    assert_eq!(data["AWS_S3_ENDPOINT"], "https://nyc3.digitaloceanspaces.com");
+    assert_eq!(data["USE_LOCALSTACK"], "false");
+    for name in ["progrc-backend", "progrc-frontend"] {
+        let service = scene.ns.get(&format!("/api/v1/namespaces/progrc-dev/services/{name}"));
+        assert_eq!(service["spec"]["type"], "ClusterIP", "{name}");
+    }
+}
 
 /// Applies the unsafe fixes and those whose questions are answered; returns the journal entry.
 fn fixes_the_rest(scene: &Assessed) -> String {
     let earlier = scene.ns.requests().len();
-    let command = ["fix", "--yes", "--unsafe-fixes", "--set=dev-storage-endpoint.credentialsReady=yes"];
-    let fixed = scene.progrc(&[&command[..], &ANSWERS].concat(), 0);
+    let confirm = |name: &str| format!("--set=redundant-load-balancer.confirm={NAME}/{name}");
+    let answers = ANSWERS.map(|(key, _, answer)| format!("--set=dev-storage-endpoint.{key}={answer}"));
+    let answers = [&answers[..], &["progrc-backend", "progrc-frontend"].map(confirm)].concat();
+    let command = ["fix", "--yes", "--unsafe-fixes"].into_iter().chain(answers.iter().map(String::as_str));
+    let fixed = scene.progrc(&command.collect::<Vec<_>>(), 0);
     let applied = pairs(&fixed["applied"]);
     let applied = counted(&applied);
-    for (rule, object) in EXPECTED.iter().filter(|(rule, _)| *rule != "missing-pdb") {
+    for (rule, object) in EXPECTED {
         assert!(applied.contains_key(&(*rule, *object)), "{rule} {object} of {applied:#?}\nleft: {:#}", fixed["left"]);
     }
     let restarts: Vec<&str> = fixed["applied"]
@@ -184,35 +176,35 @@ fn fixes_the_rest(scene: &Assessed) -> String {
         .filter_map(|applied| applied["title"].as_str().filter(|title| title.starts_with("Restart ")))
         .collect();
     assert_eq!(restarts, ["Restart Deployment/progrc-backend"]);
-    scene.wait();
+    scene.wait(PODS);
+    is_repaired(scene);
     let requests = scene.ns.requests();
     let backend = "/apis/apps/v1/namespaces/progrc-dev/deployments/progrc-backend";
     let patches = requests[earlier..].iter().filter(|it| it.writes() && path_of(it) == backend).count();
     assert_eq!(patches, 2, "the last-applied annotation and one restart");
-    let data = &scene.ns.get("/api/v1/namespaces/progrc-dev/configmaps/progrc-config")["data"];
-    let flags = ["ENABLE_PERMISSION_RESTRICTIONS", "ALLOW_UNKNOWN_API_PATHS", "ALLOW_EMPTY_PERMISSIONS"];
-    assert_eq!(flags.map(|flag| data[flag].as_str().unwrap()), ["true", "false", "false"]);
-    assert_eq!(data["AWS_S3_ENDPOINT"], "https://nyc3.digitaloceanspaces.com");
     fixed["entry"].as_str().unwrap().to_owned()
 }
 
-/// What was fixed is not found again; what a rule leaves for a next stage is its own affair.
-fn is_silent_afterwards(scene: &Assessed) {
+/// What was fixed is not found again; of the storage a next stage is, and it says another thing.
+fn is_silent_afterwards(scene: &Assessed, before: &Value) {
     let audit = scene.progrc(&["audit", "--fail-on=never"], 0);
-    let found = pairs(&audit["findings"]);
-    let staged = ["dev-storage-endpoint"];
-    for (rule, object) in EXPECTED.iter().filter(|(rule, _)| !staged.contains(rule)) {
-        let again = found.iter().any(|(other, at)| other == rule && at == object);
-        assert!(!again, "{rule} {object} is found again: {found:#?}");
+    let of = |findings: &Value, rule: &str, object: &str| -> Vec<String> {
+        let findings = findings.as_array().unwrap().iter();
+        let here = findings.filter(|it| it["rule"] == rule && object.ends_with(it["object"]["name"].as_str().unwrap()));
+        here.map(|it| it["message"].as_str().unwrap().to_owned()).collect()
+    };
+    for (rule, object) in EXPECTED {
+        let again = of(&audit["findings"], rule, object);
+        if *rule == "dev-storage-endpoint" {
+            let earlier = of(before, rule, object);
+            assert!(again.iter().all(|message| !earlier.contains(message)), "{again:?}");
+        } else {
+            assert_eq!(again, Vec::<String>::new(), "{rule} {object} is found again");
+        }
     }
 }
 
-fn undoes_everything(scene: &Assessed, entries: &[String]) {
-    for entry in entries {
-        let undone = scene.progrc(&["undo", entry, "--yes"], 0);
-        assert_eq!((&undone["undoes"], &undone["left"]), (&json!(entry), &json!([])));
-        scene.wait();
-    }
+fn tells_what_it_did(scene: &Assessed, safe: &str) {
     let history = scene.progrc(&["history"], 0);
     let list: Vec<(&str, &str)> = history
         .as_array()
@@ -220,7 +212,8 @@ fn undoes_everything(scene: &Assessed, entries: &[String]) {
         .iter()
         .map(|entry| (entry["command"].as_str().unwrap(), entry["status"].as_str().unwrap()))
         .collect();
-    assert_eq!(list, [("undo", "done"), ("undo", "done"), ("fix", "undone"), ("fix", "undone")]);
-    let one = scene.progrc(&["history", &entries[1]], 0);
+    let (undo, fix) = (("undo", "done"), ("fix", "undone"));
+    assert_eq!(list, [undo, fix, undo, undo, fix, fix]);
+    let one = scene.progrc(&["history", safe], 0);
     assert_eq!(pairs(&one["steps"]).len(), 2, "{one}");
 }

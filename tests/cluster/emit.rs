@@ -188,6 +188,7 @@ fn what_argo_cd_applies_is_changed_in_its_repository() {
     let command = format!("kubectl progrc emit insecure-flag -n {}", ns.name);
     assert!(fixed.stdout.contains(&command), "{}", fixed.stdout);
     assert_eq!(flag(&ns), "true");
+    assert_eq!(writes(&ns.requests()), [], "not even a step of it");
 
     let script = ns.progrc(&["emit", "insecure-flag", "--format=kubectl"]).run().expect_code(0);
     assert!(script.stdout.is_empty() && script.stderr.contains("Left out: insecure-flag"), "{script:?}");
@@ -197,6 +198,8 @@ fn what_argo_cd_applies_is_changed_in_its_repository() {
     let printed = ns.progrc(&emit).run().expect_code(0).stdout;
     let whole = printed.replace("kind: Kustomization\n", "kind: Kustomization\nresources: [../source]\n");
     let built = folder(&ns, "built", &[("kustomization.yaml", &whole)]);
+    let objects = ns.kubectl(&["kustomize", &built]).run().expect_code(0).stdout;
+    assert!(objects.contains("ALLOW_UNKNOWN_API_PATHS: \"false\""), "{objects}");
     ns.progrc(&["audit", "-k", &built, "--select=insecure-flag"]).run().expect_code(0);
 }
 

@@ -3,10 +3,12 @@
 //! `harness` starts the control plane; each other module tests one part of the plugin on it.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+mod assessed;
 mod capacity;
 mod core_loop;
 mod custom;
 mod emit;
+mod floor;
 mod harness;
 mod plan;
 mod harness_test;

@@ -113,6 +113,59 @@ fn an_object_that_two_fixes_need_is_made_once() {
     assert_eq!(tried, 1);
 }
 
+/// A quota whose pods lack requests needs the range that gives them some: without it there is none.
+#[test]
+fn a_quota_without_its_defaults_is_not_made() {
+    let ns = ControlPlane::bare().namespace("no-defaults");
+    ns.apply(&deployment("web", 1));
+    let quotas = Rule { group: "", resources: &["resourcequotas"], verbs: &["create"] };
+    let user = ControlPlane::bare().user_with(&[READ, quotas]);
+    let command = ["fix", "--yes", "--unsafe-fixes", "--select=missing-resource-quota"];
+    let refused = ns.progrc_as(&user, &command).run().expect_code(2);
+    let missing = format!("the user may not create limitranges in namespace {}", ns.name);
+    assert!(refused.stderr.contains(&missing), "{refused:?}");
+    assert_eq!(writes(&ns.requests_of(&user)), []);
+    // Who may gets both, the range first.
+    ns.progrc(&command).run().expect_code(0);
+    let path = |plural: &str| format!("/api/v1/namespaces/{}/{plural}", ns.name);
+    let (ranges, quotas) = (path("limitranges"), path("resourcequotas"));
+    assert_eq!(writes(&ns.requests()), [("create", ranges.as_str()), ("create", &quotas)]);
+}
+
+/// A CronJob whose pods the level forbids, of which none runs: the server sees no pod and warns of
+/// nothing.
+#[test]
+fn a_level_that_a_template_without_pods_violates_is_not_enforced() {
+    let ns = ControlPlane::full().namespace("no-warning");
+    ns.apply(
+        "
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: '0 3 1 1 *'
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: dump, image: registry.example/dump:1, securityContext: {privileged: true}}]
+",
+    );
+    let enforce = "pod-security.kubernetes.io/enforce=baseline";
+    let tried = ns.kubectl(&["label", "namespace", &ns.name, enforce, "--dry-run=server"]).run().expect_code(0);
+    assert!(!format!("{}{}", tried.stdout, tried.stderr).contains("Warning"), "{tried:?}");
+    let command = ["fix", "--yes", "--unsafe-fixes", "--select=pod-security-not-enforced", "-o", "json"];
+    let labels = || ns.get(&format!("/api/v1/namespaces/{}", ns.name))["metadata"]["labels"].clone();
+    // The labels that warn come first, then the one that enforces.
+    ns.progrc(&command).run();
+    assert!(labels()["pod-security.kubernetes.io/warn"].is_string(), "{}", labels());
+    let refused = report(&ns.progrc(&command).run());
+    assert_eq!(labels()["pod-security.kubernetes.io/enforce"], Value::Null);
+    let said = refused["left"].to_string();
+    assert!(said.contains("CronJob/nightly") && said.contains("privileged"), "{refused:#}");
+}
+
 /// Two Deployments that do not bear the change that is to be made: rollouts fail.
 fn failing(prefix: &str) -> TestNamespace {
     let ns = ControlPlane::full().namespace(prefix);
@@ -224,22 +277,27 @@ fn one_workload_rolls_out_at_a_time() {
     assert!(at("deployment.apps/a rolled out") < at("deployment.apps/b patched"), "{}", fixed.stderr);
 }
 
-/// A webhook that an old server let say that it has side effects; nothing answers it.
-fn webhook(ns: &TestNamespace) -> String {
+/// A webhook of a kind (`Mutating`, `Validating`) that an old server let say that it has side effects;
+/// nothing answers it.
+fn webhook(ns: &TestNamespace, kind: &str) -> String {
     let name = format!("effects.{}.example.com", ns.name);
-    let hook = json!({
+    let mut hook = json!({
         "name": name, "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Ignore",
         "matchPolicy": "Equivalent", "sideEffects": "Some", "timeoutSeconds": 1, "admissionReviewVersions": ["v1"],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}}, "objectSelector": {},
         "rules": [{"apiGroups": ["policy"], "apiVersions": ["v1"], "operations": ["CREATE"],
                    "resources": ["poddisruptionbudgets"], "scope": "*"}],
     });
+    if kind == "Mutating" {
+        hook["reinvocationPolicy"] = "Never".into();
+    }
     let object = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": format!("{kind}WebhookConfiguration"),
         "metadata": {"name": ns.name, "uid": ns.name, "creationTimestamp": "2026-01-01T00:00:00Z"},
         "webhooks": [hook],
     });
-    ControlPlane::bare().store(&format!("validatingwebhookconfigurations/{}", ns.name), &object);
+    let folder = format!("{}webhookconfigurations", kind.to_lowercase());
+    ControlPlane::bare().store(&format!("{folder}/{}", ns.name), &object);
     let probe = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "probe"},
                        "spec": {"maxUnavailable": 1}});
     wait_until(WAIT, "the webhook is known", || {
@@ -251,12 +309,14 @@ fn webhook(ns: &TestNamespace) -> String {
 
 #[test]
 fn a_webhook_without_dry_runs_is_named_and_can_be_allowed() {
-    let ns = scene("side-effects");
-    let hook = webhook(&ns);
-    let refused = ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(1);
-    let said = format!("admission webhook \"{hook}\" does not support dry run");
-    assert!(refused.stdout.contains(&said) && refused.stdout.contains("--allow-no-dry-run"), "{}", refused.stdout);
-    assert_eq!(writes(&ns.requests()), []);
-    ns.progrc(&["fix", "--yes", "--select=missing-pdb", "--allow-no-dry-run"]).run().expect_code(0);
-    assert_eq!(writes(&ns.requests()).len(), 2);
+    for kind in ["Mutating", "Validating"] {
+        let ns = scene("side-effects");
+        let hook = webhook(&ns, kind);
+        let refused = ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(1);
+        let said = format!("admission webhook \"{hook}\" does not support dry run");
+        assert!(refused.stdout.contains(&said) && refused.stdout.contains("--allow-no-dry-run"), "{}", refused.stdout);
+        assert_eq!(writes(&ns.requests()), []);
+        ns.progrc(&["fix", "--yes", "--select=missing-pdb", "--allow-no-dry-run"]).run().expect_code(0);
+        assert_eq!(writes(&ns.requests()).len(), 2);
+    }
 }

@@ -1,7 +1,8 @@
 //! What several tests share: objects to put there, and short looks at what the plugin says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
@@ -28,17 +29,18 @@ spec:
 /// The address of the entry point of [`entry_point`].
 pub(crate) const ENTRY_ADDRESS: &str = "203.0.113.1";
 
-/// A stand-in for an Ingress controller with its public Service, once on the full plane.
-pub(crate) fn entry_point() {
-    static MADE: OnceLock<()> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let ns = ControlPlane::full().namespace("entry");
+/// A stand-in for an Ingress controller with its public Service, once on a plane with controllers.
+pub(crate) fn entry_point(plane: &'static ControlPlane) {
+    static MADE: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let mut made = MADE.lock().unwrap();
+    if made.insert(plane.server()) {
+        let ns = plane.namespace("entry");
         ns.apply(ENTRY);
         let folder = "/api/v1/namespaces/ingress-nginx/services/ingress-nginx-controller";
         ns.patch(&format!("{folder}/status"), &address(ENTRY_ADDRESS));
         let path = "/apis/apps/v1/namespaces/ingress-nginx/deployments/ingress-nginx-controller";
         ns.wait_for(path, "one ready pod", |object| object["status"]["readyReplicas"] == 1);
-    });
+    }
 }
 
 const ENTRY: &str = "

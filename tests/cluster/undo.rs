@@ -47,7 +47,7 @@ spec:
 
 #[test]
 fn a_load_balancer_goes_and_comes_back_but_for_its_address() {
-    entry_point();
+    entry_point(ControlPlane::full());
     let ns = ControlPlane::full().namespace("balancer");
     ns.apply(&deployment("web", 2));
     ns.apply(BALANCED);
@@ -129,6 +129,22 @@ fn a_foreign_edit_since_is_not_undone() {
     assert_eq!(ns.get("v1/configmaps/config")["data"]["ALLOW_UNKNOWN_API_PATHS"], "maybe");
     let restarted = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
     assert_eq!(ns.get("apps/v1/deployments/web").pointer(restarted), None, "the rest is taken back");
+}
+
+#[test]
+fn a_foreign_edit_of_another_field_since_stays_and_the_undo_works() {
+    let ns = flagged("foreign-beside");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.patch("v1/configmaps/config", &json!({"data": {"THEIRS": "1"}, "metadata": {"labels": {"theirs": "1"}}}));
+    ns.patch("apps/v1/deployments/web", &json!({"spec": {"template": {"metadata": {"annotations": {"theirs": "1"}}}}}));
+    ns.wait_for_rollout("web");
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    let map = ns.get("v1/configmaps/config");
+    assert_eq!((flag(&ns), &map["data"]["THEIRS"]), (json!("true"), &json!("1")));
+    assert_eq!(map["metadata"]["labels"], json!({"theirs": "1"}));
+    let template = &ns.get("apps/v1/deployments/web")["spec"]["template"]["metadata"];
+    assert_eq!(template["annotations"], json!({"theirs": "1"}));
+    assert_guarded(&ns.requests());
 }
 
 #[test]

@@ -99,6 +99,9 @@ fn add_next(page: &mut Page<'_>, report: &AuditReport) {
     } else if built > 0 {
         next.push((command(&format!("diff{selection}")), "show every fix as a diff".to_owned()));
     }
+    if report.metadata.source.is_live() && report.gaps.iter().any(|gap| gap.reason == "forbidden") {
+        next.push((command("rbac audit"), "print the role that shows the rest".to_owned()));
+    }
     if let (true, Some(worst)) = (next.is_empty(), report.findings.first()) {
         next.push((command(&format!("explain {}", worst.rule)), "what it means and what to do".to_owned()));
     }
