@@ -446,6 +446,10 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-progrc' -ScriptBlock {
         }
         'kubectl-progrc;recover' {
             [CompletionResult]::new('--decide', '--decide', [CompletionResultType]::ParameterName, 'What became of the steps of the named entry that the cluster does not show, by a look of your own')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Change nothing: print the plan (client) or let the server try it (server)')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait for rollouts')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long to wait for a rollout')
+            [CompletionResult]::new('--field-manager', '--field-manager', [CompletionResultType]::ParameterName, 'The name of the writer in managedFields')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Path of the kubeconfig file; beats $KUBECONFIG')
@@ -472,7 +476,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-progrc' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
-            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing: say what the cluster shows')
+            [CompletionResult]::new('--allow-no-dry-run', '--allow-no-dry-run', [CompletionResultType]::ParameterName, 'Write even where a webhook does not support dry runs')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors and data only')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors and data only')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')

@@ -435,6 +435,10 @@ set edit:completion:arg-completer[kubectl-progrc] = {|@words|
         }
         &'kubectl-progrc;recover'= {
             cand --decide 'What became of the steps of the named entry that the cluster does not show, by a look of your own'
+            cand --dry-run 'Change nothing: print the plan (client) or let the server try it (server)'
+            cand --wait 'Wait for rollouts'
+            cand --timeout 'How long to wait for a rollout'
+            cand --field-manager 'The name of the writer in managedFields'
             cand -o 'Output format'
             cand --output 'Output format'
             cand --kubeconfig 'Path of the kubeconfig file; beats $KUBECONFIG'
@@ -461,7 +465,7 @@ set edit:completion:arg-completer[kubectl-progrc] = {|@words|
             cand --color 'When to use colour'
             cand -y 'Do not ask'
             cand --yes 'Do not ask'
-            cand --dry-run 'Write nothing: say what the cluster shows'
+            cand --allow-no-dry-run 'Write even where a webhook does not support dry runs'
             cand -q 'Print errors and data only'
             cand --quiet 'Print errors and data only'
             cand -v 'Say more on standard error'

@@ -421,6 +421,13 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s v
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l decide -d 'What became of the steps of the named entry that the cluster does not show, by a look of your own' -r -f -a "applied\t'It was carried out'
 not-applied\t'It was not'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l dry-run -d 'Change nothing: print the plan (client) or let the server try it (server)' -r -f -a "none\t'It writes'
+client\t'It prints what it would do'
+server\t'The server tries every request'"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l wait -d 'Wait for rollouts' -r -f -a "true\t''
+false\t''"
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l timeout -d 'How long to wait for a rollout' -r
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l field-manager -d 'The name of the writer in managedFields' -r
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s o -l output -d 'Output format' -r -f -a "json\t''
 yaml\t''
 name\t''"
@@ -447,7 +454,7 @@ complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -
 always\t'Always'
 never\t'Never'"
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s y -l yes -d 'Do not ask'
-complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l dry-run -d 'Write nothing: say what the cluster shows'
+complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -l allow-no-dry-run -d 'Write even where a webhook does not support dry runs'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s q -l quiet -d 'Print errors and data only'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s v -l verbose -d 'Say more on standard error'
 complete -c kubectl-progrc -n "__fish_kubectl_progrc_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'

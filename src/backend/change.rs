@@ -44,6 +44,8 @@ pub struct Prepared {
     pub origin: Option<Step>,
     /// The earlier step of the same entry that it takes back.
     pub takes_back: Option<usize>,
+    /// The step of another entry that it takes back, all of it.
+    pub undoes: Option<usize>,
 }
 
 /// A step can't be done.
@@ -174,7 +176,18 @@ pub async fn dry_run(
     };
     let changes = expected_changes(&write, before.as_ref(), after.as_ref())?;
     let rolls_out = changes.iter().any(|change| change.pointer.starts_with("/spec/template/"));
-    Ok(Prepared { write, before, after, changes, warnings, rolls_out, hand_back: None, origin: None, takes_back: None })
+    Ok(Prepared {
+        write,
+        before,
+        after,
+        changes,
+        warnings,
+        rolls_out,
+        hand_back: None,
+        origin: None,
+        takes_back: None,
+        undoes: None,
+    })
 }
 
 /// The fields that a patch changes, by the server's answer or, without one, by our own reckoning.
@@ -203,6 +216,8 @@ pub struct Purpose {
     pub title: String,
     /// What can't be taken back.
     pub irreversible: Option<String>,
+    /// The workloads that are restarted after it, so that their pods read it.
+    pub awaits: Vec<ObjectRef>,
 }
 
 /// Journals the intent, sends the request and journals what became of it. Fields that are taken back

@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 mod entry;
 mod lock;
 mod record;
+mod weave;
 mod writer;
 
 pub use entry::{Entry, StepEntry, StepState};
 pub use record::{Begin, Intent, Outcome, Record, StepResult, Verb};
+pub use weave::weave;
 pub use writer::Writer;
 
 /// The version of the records that this program writes and understands.
@@ -90,8 +92,8 @@ impl Journal {
         let folder = self.root.join(folder_name(cluster));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_error("create", &folder))?;
         let lock = lock::take(&folder, &begin)?;
-        prune(&folder);
-        let id = ulid::Ulid::generate().to_string();
+        self.prune(&folder);
+        let id = next_id(&folder).to_string();
         let path = folder.join(format!("{id}.jsonl"));
         begin.id.clone_from(&id);
         let mut writer = Writer::create(id, path, lock)?;
@@ -112,6 +114,7 @@ impl Journal {
             }
         }
         entries.sort_by(|a: &Entry, b: &Entry| b.begin.id.cmp(&a.begin.id));
+        weave(&mut entries);
         Ok((entries, bad))
     }
 
@@ -120,17 +123,50 @@ impl Journal {
         let wanted = id.to_ascii_uppercase();
         let named = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with(&wanted));
         let mut found: Vec<PathBuf> = self.files()?.into_iter().filter(named).collect();
-        match (found.pop(), found.is_empty()) {
-            (Some(path), true) if !wanted.is_empty() => {
-                Entry::read(&path)?.ok_or_else(|| JournalError::NoEntry(id.to_owned()))
-            }
-            _ => Err(JournalError::NoEntry(id.to_owned())),
-        }
+        let (Some(path), true) = (found.pop(), found.is_empty() && !wanted.is_empty()) else {
+            return Err(JournalError::NoEntry(id.to_owned()));
+        };
+        let entry = Entry::read(&path)?.ok_or_else(|| JournalError::NoEntry(id.to_owned()))?;
+        // What became of it stands in others too.
+        let (others, _) = self.entries()?;
+        Ok(others.into_iter().find(|other| other.path == path).unwrap_or(entry))
     }
 
-    /// Opens an entry that its run has left, to settle it.
+    /// Opens an entry that its run has left, to settle it. Like a run of its own it keeps others
+    /// from its namespaces.
     pub fn reopen(&self, entry: &Entry) -> Result<Writer, JournalError> {
-        Writer::reopen(entry.begin.id.clone(), entry.path.clone())
+        let mut writer = Writer::reopen(entry.begin.id.clone(), entry.path.clone())?;
+        let folder = entry.path.parent().unwrap_or(&self.root);
+        writer.lock = Some(lock::take(folder, &Begin { command: "recover".to_owned(), ..entry.begin.clone() })?);
+        Ok(writer)
+    }
+
+    /// Removes entries that are old and beyond the newest ones; never an open one.
+    fn prune(&self, folder: &Path) {
+        let Ok(mut files) = list(folder) else { return };
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+        files.sort();
+        files.reverse();
+        let limit = jiff::Timestamp::now().as_millisecond() - DAYS * 24 * 3600 * 1000;
+        let is_old = |path: &PathBuf| {
+            let made = path.file_stem().and_then(|stem| ulid::Ulid::from_string(&stem.to_string_lossy()).ok());
+            made.is_some_and(|id| i64::try_from(id.timestamp_ms()).is_ok_and(|ms| ms < limit))
+        };
+        let old: Vec<PathBuf> = files.into_iter().skip(KEEP).filter(is_old).collect();
+        if old.is_empty() {
+            return;
+        }
+        // Of a file that can't be read nobody knows whether it is open.
+        let Ok((entries, _)) = self.entries() else { return };
+        for path in old {
+            let is_settled = match entries.iter().find(|entry| entry.path == path) {
+                Some(entry) => entry.is_settled(),
+                None => matches!(Entry::read(&path), Ok(None)),
+            };
+            if is_settled {
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, JournalError> {
@@ -145,6 +181,16 @@ impl Journal {
     }
 }
 
+/// An ID that sorts behind all others of a folder, even if the clock was put back.
+fn next_id(folder: &Path) -> ulid::Ulid {
+    let new = ulid::Ulid::generate();
+    let id = |path: PathBuf| ulid::Ulid::from_string(&path.file_stem()?.to_string_lossy()).ok();
+    match list(folder).unwrap_or_default().into_iter().filter_map(id).max() {
+        Some(newest) if newest >= new => newest.increment().unwrap_or(new),
+        _ => new,
+    }
+}
+
 /// A server's URL makes no good folder; a uid does.
 fn folder_name(cluster: &str) -> String {
     cluster.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
@@ -155,22 +201,6 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
         Ok(entries) => Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(io_error("read", folder)(error)),
-    }
-}
-
-/// Removes entries that are old and beyond the newest ones; never an open one.
-fn prune(folder: &Path) {
-    let Ok(mut files) = list(folder) else { return };
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    files.sort();
-    files.reverse();
-    let limit = jiff::Timestamp::now().as_millisecond() - DAYS * 24 * 3600 * 1000;
-    for path in files.iter().skip(KEEP) {
-        let made = path.file_stem().and_then(|stem| ulid::Ulid::from_string(&stem.to_string_lossy()).ok());
-        let old = made.is_some_and(|id| i64::try_from(id.timestamp_ms()).is_ok_and(|ms| ms < limit));
-        if old && Entry::read(path).is_ok_and(|entry| entry.is_none_or(|entry| entry.is_settled())) {
-            let _ = fs::remove_file(path);
-        }
     }
 }
 

@@ -2,6 +2,10 @@
 
 use serde_json::Value;
 
+mod restart;
+
+pub use restart::{Need, need};
+
 use super::change::written;
 use super::cluster::connect::Connection;
 use super::cluster::objects;
@@ -130,6 +134,8 @@ mod tests {
             owners: Vec::new(),
             hand_back: None,
             takes_back: None,
+            undoes: None,
+            awaits: Vec::new(),
             derived: derived.iter().map(|at| (*at).to_owned()).collect(),
             manifest: None,
             change_id: Some("mark".to_owned()),

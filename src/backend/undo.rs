@@ -31,7 +31,7 @@ pub enum Back {
 /// pod templates after the values that the pods read, since they restart the pods.
 pub fn order(entry: &Entry, only: Option<usize>) -> Vec<&StepEntry> {
     let mut steps: Vec<&StepEntry> =
-        entry.applied().filter(|step| only.is_none_or(|only| step.intent.step + 1 == only)).collect();
+        entry.standing().filter(|step| only.is_none_or(|only| step.intent.step + 1 == only)).collect();
     steps.reverse();
     steps.sort_by_key(|step| turn(step));
     steps
@@ -45,15 +45,8 @@ fn turn(step: &StepEntry) -> u8 {
         "ResourceQuota" => step.intent.verb == Verb::Patch,
         _ => false,
     };
-    let restarts = changes(step).iter().any(|change| change.pointer.starts_with("/spec/template/"));
+    let restarts = step.changes().iter().any(|change| change.pointer.starts_with("/spec/template/"));
     if admits { 2 } else { u8::from(restarts) }
-}
-
-fn changes(step: &StepEntry) -> &[fields::Change] {
-    match &step.result {
-        Some(result) if !result.changes.is_empty() => &result.changes,
-        _ => &step.intent.changes,
-    }
 }
 
 /// Looks at the object and lets the server try the way back. With `force`, fields that somebody
@@ -86,20 +79,19 @@ async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options
     if known.is_some() && known != uid {
         return Back::Refused(vec!["it was deleted and made anew: this is another object".to_owned()]);
     }
-    let changes = changes(step);
+    let changes = step.changes();
     if let Some(why) = kept_by_autoscaler(connection, object, changes).await {
         return Back::Nothing(why);
     }
-    let (mut back, mut foreign) = (fields::standing(changes, &live), Vec::new());
+    let mut back = fields::standing(changes, &live);
     back.retain(|field| field.standing != Standing::AsBefore);
     if back.is_empty() {
         return Back::Nothing("it is as it was already".to_owned());
     }
-    if !force {
-        let (theirs, ours) = back.into_iter().partition::<Vec<_>, _>(|field| field.standing == Standing::Foreign);
-        foreign = theirs.iter().map(Field::columns).collect();
-        back = ours;
-    }
+    // Where the element of a list is gone, another one stands: not even force may write there.
+    let stays = |field: &Field<'_>| field.is_lost || field.standing == Standing::Foreign && !force;
+    let (theirs, back) = back.into_iter().partition::<Vec<_>, _>(stays);
+    let foreign: Vec<String> = theirs.iter().map(Field::columns).collect();
     if back.is_empty() {
         return Back::Refused(changed_since(foreign));
     }
@@ -145,7 +137,7 @@ async fn uncreate(connection: &Connection, step: &StepEntry, live: Value, option
     if mark != step.intent.change_id.as_deref() {
         return Back::Refused(vec!["it is not the object that was made: its mark differs".to_owned()]);
     }
-    let made = step.result.as_ref().and_then(|result| result.written.clone());
+    let made = step.result.as_ref().and_then(|result| result.written.clone()).or_else(|| step.intent.written.clone());
     if made.is_some_and(|made| made != change::written(&live)) {
         return Back::Refused(vec!["somebody has changed it since; delete it by hand if nobody needs it".to_owned()]);
     }

@@ -88,6 +88,7 @@ pub fn run(args: &ApplyArgs, shell: &Shell) -> Result<u8, CliError> {
     let mut run = Run::new(shell, &runtime, connection, identity, &args.write);
     run.command = "apply";
     run.namespaces.clone_from(&plan.metadata.namespaces);
+    run.plan_hash = Some(plan.metadata.hash.clone());
     if !args.write.yes && args.write.dry_run == DryRun::None && !chosen.is_empty() {
         match ask(&run, &mut chosen, &mut left) {
             Ok(true) => (fix.write.yes, fix.unsafe_fixes) = (true, true),

@@ -11,10 +11,11 @@ use super::session::{Origin, Session, offered, runtime};
 use crate::backend::change::Purpose;
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Input};
-use crate::plan::order;
+use crate::plan::{merge, order};
 
 mod settled;
 mod run;
+mod entry;
 mod waiting;
 mod back;
 mod vigil;
@@ -27,7 +28,7 @@ mod summary;
 pub use interactive::{rehearsal, step_diff};
 pub use run::{After, Run, kubectl_name};
 pub use settled::Settled;
-pub use summary::{count, finish, needs_a_look, settled_json};
+pub use summary::{STALE, count, finish, needs_a_look, settled_json};
 
 /// The flags of `fix`.
 #[derive(Debug, Args)]
@@ -245,7 +246,14 @@ impl Left {
 
 /// What the requests of a fix are for, as the journal keeps it.
 fn purpose_of(finding: &Finding, fix: &Fix) -> Purpose {
-    Purpose { rule: finding.rule.to_owned(), title: fix.title.clone(), irreversible: fix.irreversible.clone() }
+    // The pods of a CronJob are new with its next run.
+    let restarted = merge::rollouts(fix).into_iter().filter(|workload| workload.kind != "CronJob");
+    Purpose {
+        rule: finding.rule.to_owned(),
+        title: fix.title.clone(),
+        irreversible: fix.irreversible.clone(),
+        awaits: restarted.map(|workload| (*workload).clone()).collect(),
+    }
 }
 
 /// Why a fix is not offered at all; `None` if it is.

@@ -176,6 +176,13 @@ fn show(entry: &Entry) -> Vec<Line> {
     if let Some(undoes) = &begin.undoes {
         lines.push(Line::of(Role::Plain, &format!("  takes back {undoes}")));
     }
+    if let Some(user) = &begin.user {
+        lines.push(Line::of(Role::Plain, &format!("  by {user}")));
+    }
+    for (step, workload) in entry.unfinished() {
+        let text = format!(": {} was not restarted after \"{}\"", workload.short(), step.intent.title);
+        lines.push(Line::of(Role::Critical, "  half done").and(Role::Plain, &text));
+    }
     for step in &entry.steps {
         let state = match step.state() {
             StepState::Applied => "done",
@@ -184,7 +191,7 @@ fn show(entry: &Entry) -> Vec<Line> {
         };
         let text = format!("  {state}: {} ({})", step.intent.title, step.intent.object);
         lines.push(Line::of(Role::Plain, &text));
-        for change in changes(step) {
+        for change in step.changes() {
             let show = |value: &Option<Value>| shown(&change.pointer, value.as_ref());
             let text = match &change.text {
                 Some(text) => format!("    {}: without {}", change.pointer, text.member),
@@ -197,10 +204,6 @@ fn show(entry: &Entry) -> Vec<Line> {
         }
     }
     lines
-}
-
-fn changes(step: &StepEntry) -> &[Change] {
-    step.result.as_ref().filter(|result| !result.changes.is_empty()).map_or(&step.intent.changes, |r| &r.changes)
 }
 
 fn to_json(entry: &Entry, undone: &[String]) -> Value {
@@ -223,14 +226,15 @@ fn to_json(entry: &Entry, undone: &[String]) -> Value {
             "rule": step.intent.rule, "title": step.intent.title, "action": verb,
             "object": step.intent.object, "state": state, "message": step.result.as_ref().map(|result| &result.message),
             "irreversible": step.intent.irreversible,
-            "changes": changes(step).iter().map(change).collect::<Vec<_>>(),
+            "changes": step.changes().iter().map(change).collect::<Vec<_>>(),
         })
     };
     let begin = &entry.begin;
     json!({
         "apiVersion": "progrc.io/v1", "kind": "JournalEntry", "id": begin.id, "command": begin.command, "time": begin.time, "status": status(entry, undone),
         "cluster": begin.cluster, "server": begin.server, "context": begin.context,
-        "namespaces": begin.namespaces, "undoes": begin.undoes,
+        "user": begin.user, "planHash": begin.plan_hash, "namespaces": begin.namespaces, "undoes": begin.undoes,
+        "unfinished": entry.unfinished().iter().map(|(_, workload)| workload).collect::<Vec<_>>(),
         "steps": entry.steps.iter().map(step).collect::<Vec<_>>(),
     })
 }

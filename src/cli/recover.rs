@@ -1,21 +1,24 @@
-//! `recover`: settles what a crash, or a lost answer, has left open in the journal.
+//! `recover`: settles what a crash, or a lost answer, has left open in the journal, and finishes what
+//! it has left half done.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::Shell;
 use super::error::{CliError, code};
-use super::fix::{count, kubectl_name};
-use super::history::{entry_of_cluster, journal, moment};
-use super::interrupt::Interrupt;
+use super::fix::{DryRun, Run, STALE, WriteArgs, count, kubectl_name, step_diff};
+use super::history::{entry_of_cluster, journal};
 use super::prompt;
-use super::session::{cluster_of, connect, runtime};
-use crate::backend::cluster::connect::Connection;
-use crate::backend::cluster::write::Options;
-use crate::backend::journal::{Entry, Journal, Outcome, Record, StepEntry, StepResult};
-use crate::backend::ownership;
-use crate::backend::recover::{self, Shown};
+use super::session::{connect, runtime};
+use crate::backend::change::Purpose;
+use crate::backend::journal::{Entry, Journal, Outcome, StepEntry};
+use crate::fix::Step;
+use crate::model::{ObjectRef, Subject};
 use crate::report::text::{Line, Role};
+
+mod looked;
+
+pub use looked::{Looked, look};
 
 /// The flags of `recover`.
 #[derive(Debug, Args)]
@@ -23,15 +26,12 @@ pub struct RecoverArgs {
     /// Entries of the journal; every open one of this cluster, if none is named
     #[arg(value_name = "ID", add = super::completion::entries())]
     ids: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-    /// Write nothing: say what the cluster shows
-    #[arg(long)]
-    dry_run: bool,
     /// What became of the steps of the named entry that the cluster does not show, by a look of your own
     #[arg(long, value_name = "OUTCOME", value_enum, requires = "ids")]
     decide: Option<Decision>,
+    /// How the restart of pods that a crash has kept from their new values is written
+    #[command(flatten)]
+    write: WriteArgs,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml", "name"], help_heading = "Output")]
     output: Option<String>,
@@ -46,128 +46,12 @@ enum Decision {
     NotApplied,
 }
 
-/// An open entry, and what the cluster shows about its open steps.
-pub struct Looked {
-    entry: Entry,
-    steps: Vec<(StepEntry, Shown)>,
-}
-
-impl Looked {
-    /// Compares the objects of the open steps with the journal.
-    pub async fn at(connection: &Connection, entry: &Entry) -> Self {
-        let mut steps = Vec::new();
-        for step in entry.open() {
-            steps.push((step.clone(), recover::look(connection, &step.intent).await));
+impl From<Decision> for Outcome {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Applied => Self::Applied,
+            Decision::NotApplied => Self::NotApplied,
         }
-        Self { entry: entry.clone(), steps }
-    }
-
-    async fn decide(&mut self, connection: &Connection, decision: Decision) {
-        let outcome = match decision {
-            Decision::Applied => Outcome::Applied,
-            Decision::NotApplied => Outcome::NotApplied,
-        };
-        for (step, shown) in &mut self.steps {
-            if matches!(shown, Shown::Unclear(_)) {
-                *shown = recover::decide(connection, &step.intent, outcome).await;
-            }
-        }
-    }
-
-    /// The steps that stay open, in one line each.
-    pub fn unclear(&self) -> Vec<String> {
-        let unclear = self.steps.iter().filter(|(_, shown)| matches!(shown, Shown::Unclear(_)));
-        unclear.map(|(step, _)| format!("{}: nobody knows", kubectl_name(&step.intent.object))).collect()
-    }
-
-    fn records(&self) -> Vec<Record> {
-        let known = |(_, shown): &(StepEntry, Shown)| match shown {
-            Shown::Settled(result) => Some(Record::Result(StepResult::clone(result))),
-            Shown::Unclear(_) => None,
-        };
-        let mut records: Vec<Record> = self.steps.iter().filter_map(known).collect();
-        if self.entry.end.is_none() {
-            records.push(Record::End { status: "interrupted".to_owned(), time: jiff::Timestamp::now() });
-        }
-        records
-    }
-
-    /// The entry as it is once it is settled.
-    pub fn settled(&self) -> Entry {
-        let mut entry = self.entry.clone();
-        self.records().into_iter().for_each(|record| entry.take(record));
-        entry
-    }
-
-    /// Writes into the journal what is known, and gives back the fields that were taken back.
-    pub async fn write(&self, journal: &Journal, connection: &Connection) -> Result<(), CliError> {
-        let mut writer = journal.reopen(&self.entry)?;
-        for record in self.records().iter().filter(|record| matches!(record, Record::Result(_))) {
-            writer.write(record)?;
-        }
-        for step in self.settled().kept() {
-            let Some(back) = &step.intent.hand_back else { continue };
-            let options = Options { field_manager: back.manager.clone(), ..Options::default() };
-            let failure = ownership::hand_back(connection, &step.intent.object, back, &options).await.err();
-            writer.write(&Record::HandedBack { step: step.intent.step, failure, time: jiff::Timestamp::now() })?;
-        }
-        for record in self.records().iter().filter(|record| matches!(record, Record::End { .. })) {
-            writer.write(record)?;
-        }
-        Ok(())
-    }
-
-    fn writes(&self) -> bool {
-        !self.records().is_empty() || self.settled().kept().next().is_some()
-    }
-
-    /// What is known, and before, wanted and now where it is not.
-    pub fn lines(&self) -> Vec<Line> {
-        let begin = &self.entry.begin;
-        let mut lines = vec![
-            Line::of(Role::Strong, &begin.id).and(Role::Plain, &format!("  {} of {}", begin.command, moment(begin))),
-        ];
-        for (step, shown) in &self.steps {
-            let name = kubectl_name(&step.intent.object);
-            let title = &step.intent.title;
-            match shown {
-                Shown::Settled(result) => {
-                    let word = if result.outcome == Outcome::Applied { "applied" } else { "not applied" };
-                    lines.push(Line::of(Role::Plain, &format!("  {word}: {title} ({name}): {}", result.message)));
-                }
-                Shown::Unclear(why) => {
-                    lines.push(Line::of(Role::Critical, "  unclear").and(Role::Plain, &format!(": {title} ({name})")));
-                    lines.extend(why.iter().map(|why| Line::of(Role::Plain, &format!("    {why}"))));
-                }
-            }
-        }
-        for step in self.settled().kept() {
-            let name = kubectl_name(&step.intent.object);
-            lines.push(Line::of(Role::Plain, &format!("  {name}: its fields go back to their owners")));
-        }
-        if self.steps.is_empty() && self.settled().kept().next().is_none() {
-            lines.push(Line::of(Role::Plain, "  nothing was in flight"));
-        }
-        lines
-    }
-
-    fn to_json(&self) -> Value {
-        let step = |(step, shown): &(StepEntry, Shown)| {
-            let (outcome, lines) = match shown {
-                Shown::Settled(result) if result.outcome == Outcome::Applied => {
-                    ("applied", vec![result.message.clone()])
-                }
-                Shown::Settled(result) => ("not-applied", vec![result.message.clone()]),
-                Shown::Unclear(why) => ("unclear", why.clone()),
-            };
-            json!({
-                "step": step.intent.step + 1, "title": step.intent.title, "object": step.intent.object,
-                "outcome": outcome, "reasons": lines,
-            })
-        };
-        let begin = &self.entry.begin;
-        let steps: Vec<Value> = self.steps.iter().map(step).collect();
-        json!({"id": begin.id, "command": begin.command, "time": begin.time, "steps": steps})
     }
 }
 
@@ -176,95 +60,186 @@ pub fn run(args: &RecoverArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let (connection, identity) = runtime.block_on(connect(&shell.connection, &shell.env))?;
     let journal = journal(shell)?;
-    let entries = chosen(args, shell, &journal, &cluster_of(&connection, &identity))?;
-    let mut looked = Vec::new();
-    for entry in &entries {
-        let mut one = runtime.block_on(Looked::at(&connection, entry));
-        if let Some(decision) = args.decide {
-            runtime.block_on(one.decide(&connection, decision));
-        }
-        looked.push(one);
-    }
+    let mut run = Run::quiet(shell, &runtime, connection, identity, &args.write);
+    run.command = "recover";
+    let (mut all, ids) = chosen(args, shell, &journal, &run.cluster())?;
+    let wanted = |entry: &Entry| ids.contains(&entry.begin.id);
+    let mut looked = runtime.block_on(look(&run.connection, &mut all, wanted, args.decide.map(Outcome::from)));
+    // Oldest first.
+    looked.reverse();
     let lines: Vec<Line> = looked.iter().flat_map(Looked::lines).collect();
     match args.output {
         Some(_) => shell.ui.ask_lines(&lines),
         None => shell.ui.lines(&lines),
     }
-    let writes = looked.iter().any(Looked::writes);
+    let restarts = looked.iter().any(|one| !one.restarts().is_empty());
     let mut settled = false;
-    if writes && !args.dry_run {
-        if !args.yes && !shell.ui.is_interactive() {
+    if args.write.dry_run == DryRun::None && (restarts || looked.iter().any(Looked::writes)) {
+        if !args.write.yes && !shell.ui.is_interactive() {
             return Err(CliError::new("there is no terminal to ask on")
-                .hint("--yes settles the journal without asking, --dry-run shows what it would say"));
+                .hint("--yes settles the journal and restarts what is half done, --dry-run shows what it would say"));
         }
-        let interrupt = Interrupt::listen(&runtime, &shell.ui);
-        settled = args.yes || prompt::confirm(&shell.ui, &interrupt, "Settle the journal so?")?;
-        if settled {
-            for one in looked.iter().filter(|one| one.writes()) {
-                runtime.block_on(one.write(&journal, &connection))?;
-            }
-        }
+        settled = settle(args, &mut run, &journal, &looked)?;
     }
-    finish(args, shell, &looked, settled)
+    finish(args, &run, &looked, settled)
 }
 
-/// The entries to settle, oldest first.
-fn chosen(args: &RecoverArgs, shell: &Shell, journal: &Journal, cluster: &str) -> Result<Vec<Entry>, CliError> {
-    let (mut entries, bad) = journal.entries()?;
+/// Writes what is known into the journal, and finishes what is half done. True if the journal is
+/// settled as far as it can be.
+fn settle(args: &RecoverArgs, run: &mut Run<'_>, journal: &Journal, looked: &[Looked]) -> Result<bool, CliError> {
+    let ui = &run.shell.ui;
+    let writes = looked.iter().any(Looked::writes);
+    if writes && !args.write.yes && !prompt::confirm(ui, &run.interrupt, "Settle the journal so?")? {
+        return Ok(false);
+    }
+    for one in looked {
+        run.runtime.block_on(one.write(journal, &run.connection))?;
+    }
+    for one in looked.iter().filter(|one| !one.restarts().is_empty()) {
+        run.resume(journal.reopen(&one.entry)?, &one.entry);
+        for (step, workload) in one.restarts() {
+            if let Err(error) = restart(args, run, step, workload) {
+                return Err(run.leave(error));
+            }
+        }
+        run.release();
+    }
+    Ok(true)
+}
+
+/// Restarts a workload whose pods a crash has kept from a new value, if that is wanted.
+fn restart(args: &RecoverArgs, run: &mut Run<'_>, step: &StepEntry, workload: &ObjectRef) -> Result<(), CliError> {
+    let ui = &run.shell.ui;
+    let name = kubectl_name(workload);
+    run.interrupted |= run.interrupt.is_set();
+    if run.interrupted {
+        return Ok(());
+    }
+    let subject = Subject::new(workload.clone());
+    let prepared = match run.prepare(&[Step::Restart { object: subject.clone() }]) {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            ui.note(&format!("{name}: refused: {}", refusal.reasons.join("; ")));
+            refusal.hint.iter().for_each(|hint| ui.note(&format!("  {hint}")));
+            return Ok(());
+        }
+    };
+    prepared.iter().for_each(|prepared| ui.ask_lines(&step_diff(prepared)));
+    if !args.write.yes && !prompt::confirm(ui, &run.interrupt, &format!("Restart {name}?"))? {
+        return Ok(());
+    }
+    let purpose = Purpose {
+        rule: step.intent.rule.clone(),
+        title: format!("Restart {}", workload.short()),
+        irreversible: None,
+        awaits: Vec::new(),
+    };
+    run.apply(&purpose, &subject, &prepared).map(drop)
+}
+
+/// All entries, newest first, and the IDs of those to settle.
+fn chosen(
+    args: &RecoverArgs,
+    shell: &Shell,
+    journal: &Journal,
+    cluster: &str,
+) -> Result<(Vec<Entry>, Vec<String>), CliError> {
+    let (entries, bad) = journal.entries()?;
     bad.iter().for_each(|error| shell.ui.warn(&format!("{error}; left out")));
+    let id = |entry: &Entry| entry.begin.id.clone();
     if args.ids.is_empty() {
         let elsewhere = entries.iter().filter(|entry| entry.is_open() && entry.begin.cluster != cluster).count();
         if elsewhere > 0 {
             let text = count(elsewhere, "entry of another cluster is open", "entries of other clusters are open");
             shell.ui.note(&format!("{text}: `kubectl progrc history --open` lists them"));
         }
-        entries.retain(|entry| entry.is_open() && entry.begin.cluster == cluster);
-        entries.reverse();
-        return Ok(entries);
+        let ids = entries.iter().filter(|entry| entry.is_open() && entry.begin.cluster == cluster).map(id).collect();
+        return Ok((entries, ids));
     }
-    let mut named = Vec::new();
-    for id in &args.ids {
-        let entry = entry_of_cluster(journal, id, cluster)?;
+    let mut ids = Vec::new();
+    for named in &args.ids {
+        let entry = entry_of_cluster(journal, named, cluster)?;
         if entry.is_running {
             return Err(CliError::new(format!("the run of journal entry {} has not ended", entry.begin.id))
                 .hint("wait for it, or end it first"));
         }
-        named.extend(Some(entry).filter(Entry::is_open));
+        ids.extend(Some(&entry).filter(|entry| entry.is_open()).map(id));
     }
-    Ok(named)
+    Ok((entries, ids))
 }
 
-fn finish(args: &RecoverArgs, shell: &Shell, looked: &[Looked], settled: bool) -> Result<u8, CliError> {
-    let unclear: Vec<&Looked> = looked.iter().filter(|one| !one.unclear().is_empty()).collect();
-    let refused = !settled && !args.dry_run && looked.iter().any(Looked::writes);
-    let code = if unclear.is_empty() && !refused { code::DONE } else { code::LEFT };
+fn finish(args: &RecoverArgs, run: &Run<'_>, looked: &[Looked], settled: bool) -> Result<u8, CliError> {
+    let ui = &run.shell.ui;
+    let (now, _) = journal(run.shell)?.entries()?;
+    let as_it_is = |one: &Looked| now.iter().find(|entry| entry.begin.id == one.entry.begin.id);
+    let is_open = |one: &&Looked| as_it_is(one).is_some_and(Entry::is_open);
+    let dry = args.write.dry_run != DryRun::None;
+    let open: Vec<&Looked> = looked.iter().filter(|one| !one.unclear().is_empty() || !dry && is_open(one)).collect();
+    let code = match () {
+        () if run.needs_look => code::LOOK,
+        () if run.interrupted => code::INTERRUPTED,
+        () if !open.is_empty() => code::LEFT,
+        () => code::DONE,
+    };
     match args.output.as_deref() {
         Some("name") => {
-            shell.ui.data(&looked.iter().map(|one| format!("{}\n", one.entry.begin.id)).collect::<String>());
+            ui.data(&looked.iter().map(|one| format!("{}\n", one.entry.begin.id)).collect::<String>());
         }
         Some(format) => {
-            let entries: Vec<Value> = looked.iter().map(Looked::to_json).collect();
+            let entries: Vec<Value> = looked.iter().map(|one| one.to_json(as_it_is(one))).collect();
             let value = json!({
                 "apiVersion": "progrc.io/v1", "kind": "RecoverReport",
                 "exitCode": code, "settled": settled, "entries": entries,
             });
             let text = if format == "json" { format!("{value:#}\n") } else { serde_saphyr::to_string(&value)? };
-            shell.ui.data(&text);
+            ui.data(&text);
         }
-        None if looked.is_empty() => shell.ui.note("Nothing is open in the journal of this cluster."),
+        None if looked.is_empty() => ui.note("Nothing is open in the journal of this cluster."),
         None => {
-            for Looked { entry, .. } in looked.iter().filter(|_| settled) {
-                let line = Line::of(Role::Plain, "Settled; undo: ");
-                shell.ui.lines(&[line.and(Role::Command, &format!("kubectl progrc undo {}", entry.begin.id))]);
-            }
+            let next =
+                looked.iter().filter(|one| settled && !is_open(one)).filter_map(|one| next(as_it_is(one)?, &now));
+            ui.lines(&next.collect::<Vec<_>>());
         }
     }
-    for one in unclear {
+    open.iter().for_each(|one| ui.error(&stays_open(one, as_it_is(one))));
+    for one in looked.iter().filter(|one| code == code::LOOK && !one.restarts().is_empty() && !is_open(one)) {
         let id = &one.entry.begin.id;
-        let error = CliError::new(format!("journal entry {id} stays open: {}", one.unclear().join("; ")));
-        shell.ui.error(&error.hint(format!(
-            "look at the object, then `kubectl progrc recover {id} --decide applied` or `--decide not-applied`"
-        )));
+        let hint =
+            format!("`kubectl progrc undo {id}` takes it back, `kubectl progrc history {id}` shows what was done");
+        ui.error(&CliError::new(format!("journal entry {id} needs a look: {}", run.last_failure())).hint(hint));
     }
     Ok(code)
+}
+
+/// The way back from a settled entry; of one that was an undo, the way on.
+fn next(entry: &Entry, all: &[Entry]) -> Option<Line> {
+    let (text, of) = match &entry.begin.undoes {
+        Some(undoes) => ("Settled; the rest is taken back with: ", all.iter().find(|it| it.begin.id == *undoes)?),
+        None => ("Settled; undo: ", entry),
+    };
+    of.standing().next()?;
+    Some(Line::of(Role::Plain, text).and(Role::Command, &format!("kubectl progrc undo {}", of.begin.id)))
+}
+
+/// What keeps an entry open, and the ways to settle it.
+fn stays_open(one: &Looked, now: Option<&Entry>) -> CliError {
+    let id = &one.entry.begin.id;
+    let mut why = one.unclear();
+    let mut old: Vec<String> =
+        now.iter().flat_map(|now| now.unfinished()).map(|(_, workload)| kubectl_name(workload)).collect();
+    old.retain(|name| !why.iter().any(|line| line.starts_with(name.as_str())));
+    old.sort();
+    old.dedup();
+    why.extend(old.iter().map(|name| format!("{name} was not restarted: {STALE}")));
+    let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+    let error = CliError::new(format!("journal entry {id} stays open{why}"));
+    error.hint(match (one.can_be_decided(), old.is_empty()) {
+        (true, _) => {
+            format!("look at the object, then `kubectl progrc recover {id} --decide applied` or `--decide not-applied`")
+        }
+        (false, false) => {
+            format!("`kubectl progrc recover {id}` restarts what is left, `kubectl progrc undo {id}` takes it back")
+        }
+        (false, true) => format!("`kubectl progrc recover {id}` settles it"),
+    })
 }

@@ -8,7 +8,7 @@ use super::error::{CliError, code};
 use super::fix::{DryRun, Run, WriteArgs, count, kubectl_name, settled_json, step_diff};
 use super::history::{entry_of_cluster, journal, moment, undone};
 use super::prompt;
-use super::recover::Looked;
+use super::recover::look;
 use super::session::{connect, runtime};
 use crate::backend::change::{Prepared, Purpose};
 use crate::backend::journal::{Entry, StepEntry};
@@ -95,7 +95,7 @@ fn chosen(args: &UndoArgs, shell: &Shell, cluster: &str) -> Result<Vec<Entry>, C
         let fresh = |entry: &&Entry| {
             entry.begin.cluster == cluster
                 && entry.begin.command != "undo"
-                && entry.applied().chain(entry.open()).next().is_some()
+                && entry.standing().chain(entry.open()).next().is_some()
                 && !done.contains(&entry.begin.id)
         };
         match all.iter().find(fresh) {
@@ -121,14 +121,20 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry, rest: &mut Rest) -> Re
     let context = run.connection.context.as_deref().unwrap_or("in-cluster");
     ui.note(&format!("Context {context} · {}", run.connection.server));
     ui.note(&format!("Undo {} ({} of {})", entry.begin.id, entry.begin.command, moment(&entry.begin)));
-    // What a crash has left open is settled first, by what the objects show.
-    let open = entry.is_open().then(|| run.runtime.block_on(Looked::at(&run.connection, entry)));
-    let settled = open.as_ref().map_or_else(|| entry.clone(), Looked::settled);
-    if let Some(open) = &open {
+    // What a crash has left open is settled first, by what the objects show: of the entry, and of an
+    // undo that did not come to its end.
+    let journal = journal(run.shell)?;
+    let (mut all, _) = journal.entries()?;
+    let id = &entry.begin.id;
+    let concerns = |other: &Entry| other.begin.id == *id || other.begin.undoes.as_ref() == Some(id);
+    let is_left = |other: &Entry| other.is_open() && concerns(other);
+    let open = run.runtime.block_on(look(&run.connection, &mut all, is_left, None));
+    for open in &open {
         ui.ask_lines(&open.lines());
         rest.left.extend(open.unclear());
     }
-    let planned = look(args, run, &settled, rest);
+    let settled = all.iter().find(|other| other.begin.id == *id).unwrap_or(entry);
+    let planned = plan(args, run, settled, rest);
     show(run, &planned);
     if args.write.dry_run != DryRun::None {
         return Ok(());
@@ -140,8 +146,8 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry, rest: &mut Rest) -> Re
         rest.left.push("answered no".to_owned());
         return Ok(());
     }
-    if let Some(open) = &open {
-        run.runtime.block_on(open.write(&journal(run.shell)?, &run.connection))?;
+    for open in &open {
+        run.runtime.block_on(open.write(&journal, &run.connection))?;
     }
     if planned.is_empty() && rest.left.is_empty() {
         // Nothing to take back is as good as taken back, and the journal has to know.
@@ -160,9 +166,13 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry, rest: &mut Rest) -> Re
 }
 
 /// Lets the server try the way back of every step, and says what is refused.
-fn look<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, rest: &mut Rest) -> Vec<Planned<'a>> {
+fn plan<'a>(args: &UndoArgs, run: &Run<'_>, entry: &'a Entry, rest: &mut Rest) -> Vec<Planned<'a>> {
     let ui = &run.shell.ui;
     let mut planned = Vec::new();
+    let is_asked = |step: &&StepEntry| args.step.is_none_or(|only| step.intent.step + 1 == only);
+    for step in entry.applied().filter(is_asked).filter(|step| step.is_taken_back) {
+        ui.note(&format!("  {}: taken back already: {}", kubectl_name(&step.intent.object), step.intent.title));
+    }
     for step in undo::order(entry, args.step) {
         let name = kubectl_name(&step.intent.object);
         let refuse = |lines: &[String]| {
@@ -231,8 +241,13 @@ fn write(
     }
     // What was only listed stands on the same object as a step before it, and is stale by then.
     let Some(back) = back else { return Ok(()) };
-    let purpose =
-        Purpose { rule: step.intent.rule.clone(), title: format!("Undo: {}", step.intent.title), irreversible: None };
+    let purpose = Purpose {
+        rule: step.intent.rule.clone(),
+        title: format!("Undo: {}", step.intent.title),
+        irreversible: None,
+        awaits: Vec::new(),
+    };
+    let back = Prepared { undoes: (!is_part).then_some(step.intent.step), ..back };
     if !run.apply(&purpose, &Subject::new(step.intent.object.clone()), &[back])? {
         rest.left.push(format!("{name}: {}", run.last_failure()));
     }

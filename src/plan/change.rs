@@ -145,6 +145,8 @@ pub struct Field<'a> {
     pub now: Option<&'a Value>,
     /// What that means.
     pub standing: Standing,
+    /// True if the list element that it is in is gone: no value can be put there.
+    pub is_lost: bool,
 }
 
 impl Field<'_> {
@@ -195,7 +197,8 @@ fn field<'a>(change: &'a Change, live: &'a Value) -> Field<'a> {
         None if place.is_some() && (now == change.after.as_ref() || holds_all_of(change, now)) => Standing::Ours,
         None => Standing::Foreign,
     };
-    Field { change, pointer: place.unwrap_or_else(|| change.pointer.clone()), now, standing }
+    let is_lost = place.is_none();
+    Field { change, pointer: place.unwrap_or_else(|| change.pointer.clone()), now, standing, is_lost }
 }
 
 /// Where a field is now; `None` if a list element on the way is gone.
@@ -306,7 +309,8 @@ mod tests {
         assert_eq!(back["spec"]["containers"][0]["env"][1]["value"], "2");
         assert_eq!(back["spec"]["containers"][1]["env"][0]["value"], "1");
         let gone = json!({"spec": {"containers": [side]}});
-        assert_eq!(standing(&changes, &gone)[0].standing, Standing::Foreign);
+        let lost = &standing(&changes, &gone)[0];
+        assert_eq!((lost.standing, lost.is_lost), (Standing::Foreign, true));
     }
 
     #[test]

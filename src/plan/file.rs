@@ -24,6 +24,7 @@ mod told;
 
 pub use compare::{differences, expectations};
 pub use read::{FileError, read};
+pub use seal::sum_of_fixes;
 
 /// The version of the format that this program writes and understands.
 pub const API_VERSION: &str = "progrc.io/v1";

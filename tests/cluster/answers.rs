@@ -136,3 +136,86 @@ fn what_is_gone_and_what_is_ending_is_stale() {
     let (code, why, hint) = refused(&bench, &config_map(&bench, "late"));
     assert!(code == 403 && hint.contains("being deleted"), "{why}: {hint}");
 }
+
+/// A policy of the cluster that sets the flag back in every real write of this namespace.
+const TAKES_BACK: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: NAMESPACE}
+spec:
+  failurePolicy: Fail
+  reinvocationPolicy: Never
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [''], apiVersions: [v1], operations: [UPDATE], resources: [configmaps]}
+  matchConditions: [{name: real, expression: '!request.dryRun'}]
+  mutations:
+    - patchType: JSONPatch
+      jsonPatch: {expression: '[JSONPatch{op: \"replace\", path: \"/data/FLAG\", value: \"true\"}]'}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: NAMESPACE}
+spec:
+  policyName: NAMESPACE
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}
+";
+
+#[test]
+fn a_change_that_admission_takes_back_is_no_success() {
+    let bench = Bench::new("reverted");
+    let map = bench.config_map(&json!({"FLAG": "true"}));
+    bench.ns.apply(&TAKES_BACK.replace("NAMESPACE", &bench.ns.name));
+    crate::harness::wait_until(crate::harness::WAIT, "the policy", || {
+        let tried = bench.ns.patch("v1/configmaps/config", &json!({"data": {"FLAG": "probe"}}));
+        if tried["data"]["FLAG"] == "true" { Ok(()) } else { Err(tried.to_string()) }
+    });
+    let prepared = bench.prepare(&Step::patch(&map, vec![Edit::set("/data/FLAG", "false")])).unwrap();
+    let result = bench.commit(&prepared);
+    assert_eq!((result.outcome, result.code), (Outcome::NotApplied, 200), "{result:?}");
+    assert!(result.message.contains("reverted by admission"), "{result:?}");
+    assert_eq!(bench.ns.get("v1/configmaps/config")["data"]["FLAG"], "true");
+}
+
+#[test]
+fn a_webhook_that_nobody_serves_is_tried_twice() {
+    let bench = Bench::new("webhook");
+    let hook = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": bench.ns.name},
+        "webhooks": [{
+            "name": "down.example.com", "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail",
+            "sideEffects": "None", "timeoutSeconds": 1, "admissionReviewVersions": ["v1"],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": bench.ns.name}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}],
+        }],
+    });
+    let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    bench.ns.request(Method::POST, path, Some(&hook)).success();
+    crate::harness::wait_until(crate::harness::WAIT, "the webhook", || {
+        let probe = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}});
+        match bench.ns.request(Method::POST, "v1/configmaps?dryRun=All", Some(&probe)).code {
+            500 => Ok(()),
+            code => Err(code.to_string()),
+        }
+    });
+    let (code, why, hint) = refused(&bench, &config_map(&bench, "new"));
+    assert!(code == 500 && why.contains("failed calling webhook"), "{why}");
+    assert!(hint.contains("nothing was changed"), "{hint}");
+    let sent = bench.ns.requests().into_iter().filter(|it| it.verb == "create" && it.writes());
+    assert_eq!(sent.count(), 2);
+    assert_eq!(bench.ns.request(Method::GET, "v1/configmaps/new", None).code, 404);
+}
+
+#[test]
+fn what_is_malformed_or_too_large_is_our_own_fault() {
+    let bench = Bench::new("malformed");
+    let manifest = json!({"data": {"A": {"b": 1}}});
+    let (code, why, hint) = refused(&bench, &create(&bench, "v1", "ConfigMap", "odd", manifest));
+    assert!(code == 400 && hint.contains("malformed"), "{why}: {hint}");
+    let map = bench.config_map(&json!({"A": "1"}));
+    let large = "x".repeat(4 << 20);
+    let (code, why, hint) = refused(&bench, &raw_patch(&map, vec![patch::replace("/data/A", json!(large))]));
+    assert!(code == 413 && hint.contains("too large"), "{why}: {hint}");
+    assert_eq!(bench.ns.get("v1/configmaps/config")["data"], json!({"A": "1"}));
+}

@@ -94,7 +94,10 @@ fn the_json_of_an_entry_has_these_members() {
     let list = report(&ns.progrc(&["history", "-o", "json"]).run().expect_code(0));
     let entry = &list[0];
     let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(members(entry), "apiVersion kind id command time status cluster server context namespaces undoes steps");
+    assert_eq!(
+        members(entry),
+        "apiVersion kind id command time status cluster server context user planHash namespaces undoes unfinished steps"
+    );
     assert_eq!(members(&entry["steps"][0]), "rule title action object state message irreversible changes");
     assert_eq!((&entry["apiVersion"], &entry["kind"]), (&json!("progrc.io/v1"), &json!("JournalEntry")));
     let one = report(&ns.progrc(&["history", entry["id"].as_str().unwrap(), "-o", "json"]).run().expect_code(0));

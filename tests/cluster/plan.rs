@@ -60,6 +60,7 @@ fn a_plan_of_one_machine_is_applied_on_another() {
     ns.get(BUDGET);
     let history = report(&there(&["history", "-o=json"], 0));
     assert_eq!((&history[0]["command"], &history[0]["status"]), (&json!("apply"), &json!("done")));
+    assert_eq!(history[0]["planHash"], read(&text, "plan").unwrap().metadata.hash);
     there(&["undo", "--yes"], 0);
     assert_eq!(flag(&ns), "true");
     assert_eq!(ns.request(Method::GET, BUDGET, None).code, 404);

@@ -145,3 +145,102 @@ fn an_entry_of_its_beginning_alone_is_settled() {
         ns.progrc(&["undo", "--yes"]).run().expect_code(2);
     }
 }
+
+const WEB: &str = "apps/v1/deployments/web";
+const RESTARTED: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+
+/// A flag that was set right, and whose reader was not restarted: the program died in between.
+fn half_done(prefix: &str) -> TestNamespace {
+    let ns = flagged(prefix);
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    crash(&ns, 3, "");
+    ns.patch(WEB, &json!({"spec": {"template": {"metadata": {"annotations": null}}}}));
+    ns.wait_for_rollout("web");
+    assert_eq!(ns.get(WEB).pointer(RESTARTED), None);
+    ns
+}
+
+/// The restarts that `recover` names, with this exit code.
+#[track_caller]
+fn restarts(ns: &TestNamespace, flags: &[&str], code: i32) -> Vec<Value> {
+    let report = report(&ns.progrc(&[&["recover", "-o", "json"], flags].concat()).run().expect_code(code));
+    let entries = report["entries"].as_array().unwrap().iter();
+    entries.flat_map(|entry| entry["restarts"].as_array().unwrap()).map(|it| it["outcome"].clone()).collect()
+}
+
+#[test]
+fn pods_that_a_crash_has_kept_from_their_value_are_restarted() {
+    let ns = half_done("half-done");
+    let (_, ids) = history(&ns);
+    // No rule sees it: the value is right. So everybody who writes says it.
+    let noticed = ns.progrc(FIX_FLAGS).run().expect_code(0);
+    assert!(noticed.stderr.contains(&format!("kubectl progrc recover {}", ids[0])), "{}", noticed.stderr);
+    let shown = ns.progrc(&["history", &ids[0]]).run().expect_code(0).stdout;
+    assert!(shown.contains("half done: Deployment/web was not restarted"), "{shown}");
+
+    assert_eq!(restarts(&ns, &["--dry-run"], 0), ["needed"]);
+    assert_eq!(ns.get(WEB).pointer(RESTARTED), None);
+    let said = ns.progrc(&["recover", "--yes"]).run().expect_code(0);
+    assert!(said.stdout.contains("half done: deployment.apps/web was not restarted"), "{}", said.stdout);
+    assert!(said.stderr.contains("deployment.apps/web rolled out"), "{}", said.stderr);
+    assert!(ns.get(WEB).pointer(RESTARTED).is_some());
+    assert_eq!(statuses(&ns), ["fix interrupted"], "the restart is a step of the same entry");
+    assert_eq!(restarts(&ns, &[], 0), Vec::<Value>::new());
+
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!((flag(&ns), ns.get(WEB).pointer(RESTARTED)), (json!("true"), None));
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn a_restart_that_is_not_wanted_keeps_the_entry_open_until_the_undo() {
+    let ns = half_done("unwanted");
+    let limit = u64::try_from(crate::harness::WAIT.as_millis()).unwrap();
+    let mut talk = rexpect::session::spawn_command(ns.progrc(&["recover"]).command(), Some(limit)).unwrap();
+    talk.exp_string("Settle the journal so?").unwrap();
+    talk.send_line("y").unwrap();
+    talk.exp_string("Restart deployment.apps/web?").unwrap();
+    talk.send_line("n").unwrap();
+    let end = talk.exp_eof().unwrap();
+    let (_, ids) = history(&ns);
+    assert!(end.contains("stays open: deployment.apps/web was not restarted"), "{end}");
+    assert!(end.contains(&format!("kubectl progrc undo {}", ids[0])), "{end}");
+    assert_eq!(statuses(&ns), ["fix open"]);
+    assert_eq!(ns.get(WEB).pointer(RESTARTED), None);
+
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    assert_eq!(statuses(&ns), ["undo done", "fix undone"]);
+    assert_eq!(restarts(&ns, &["--yes"], 0), Vec::<Value>::new(), "there is nothing left to be read");
+}
+
+#[test]
+fn a_restart_by_somebody_else_is_enough() {
+    let ns = half_done("by-hand");
+    // kubectl writes whole seconds: until one is over it may have been before the value.
+    let written = jiff::Timestamp::now().as_second();
+    crate::harness::wait_until(crate::harness::WAIT, "the next second", || {
+        if jiff::Timestamp::now().as_second() > written { Ok(()) } else { Err("not yet".to_owned()) }
+    });
+    ns.kubectl(&["rollout", "restart", "deployment/web"]).run().expect_code(0);
+    let by_hand = ns.get(WEB).pointer(RESTARTED).cloned();
+    assert_eq!(restarts(&ns, &["--yes"], 0), ["not-needed"]);
+    assert_eq!(ns.get(WEB).pointer(RESTARTED).cloned(), by_hand);
+    assert_eq!(statuses(&ns), ["fix interrupted"]);
+}
+
+/// What a crash has cut off in the middle of an undo is not taken for somebody else's work.
+#[test]
+fn an_undo_goes_on_after_a_crash() {
+    let ns = flagged("undo-crashed");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.progrc(&["undo", "--yes", "--step=1"]).run().expect_code(0);
+    crash(&ns, 2, "");
+    let (_, ids) = history(&ns);
+    let said = ns.progrc(&["recover", "--yes"]).run().expect_code(0).stdout;
+    assert!(said.contains(&format!("the rest is taken back with: kubectl progrc undo {}", ids[1])), "{said}");
+    let again = ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert!(again.stderr.contains("configmap/config: taken back already"), "{}", again.stderr);
+    assert_eq!((flag(&ns), ns.get(WEB).pointer(RESTARTED)), (json!("true"), None));
+    assert_eq!(statuses(&ns), ["undo done", "undo interrupted", "fix undone"]);
+}

@@ -103,7 +103,14 @@ fn the_journal_is_private_and_ahead_of_each_write() {
     let touched = intents.iter().map(|intent| format!("{} {}", intent["verb"], intent["object"]["kind"]));
     assert_eq!(touched.collect::<Vec<_>>(), ["\"patch\" \"ConfigMap\"", "\"patch\" \"Deployment\""]);
     assert_eq!(intents[0]["changes"][0]["before"], "true");
-    assert_eq!(records[0]["cluster"], ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]);
+    assert_eq!(intents[0]["awaits"][0]["name"], "web", "the rest of the fix, should it never come");
+    let begin = &records[0];
+    assert_eq!(begin["cluster"], ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]);
+    assert_eq!((&begin["user"], &begin["context"]), (&json!(ns.tester.name), &json!("test")), "{begin}");
+    assert_eq!((&begin["toolVersion"], &begin["command"]), (&json!(env!("CARGO_PKG_VERSION")), &json!("fix")));
+    assert!(begin["server"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{begin}");
+    assert!(begin["serverVersion"].as_str().unwrap().starts_with("v1."), "{begin}");
+    assert_eq!(begin["planHash"].as_str().unwrap().len(), "sha256:".len() + 64, "{begin}");
     assert_eq!(writes(&ns.requests()).len(), intents.len());
     assert_guarded(&ns.requests());
 }
@@ -219,7 +226,8 @@ fn half_foreign(prefix: &str) -> TestNamespace {
     let cluster = bench.ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();
     let begin = Begin { schema: SCHEMA, command: "fix".into(), cluster: cluster.clone(), ..Begin::default() };
     let mut writer = Journal::new(&bench.ns.home().join("state")).begin(&cluster, begin).unwrap();
-    let purpose = Purpose { rule: "rule".into(), title: "Change two fields".into(), irreversible: None };
+    let purpose =
+        Purpose { rule: "rule".into(), title: "Change two fields".into(), irreversible: None, awaits: Vec::new() };
     let options = Options::default();
     let commit = change::commit(&bench.connection, &mut writer, 0, &purpose, &prepared, &options);
     assert_eq!(bench.runtime.block_on(commit).unwrap().outcome, Outcome::Applied);

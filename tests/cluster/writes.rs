@@ -51,7 +51,7 @@ impl Bench {
     pub(crate) fn commit(&self, prepared: &Prepared) -> StepResult {
         let journal = Journal::new(&self.ns.home().join("state"));
         let mut writer = journal.begin("cluster", Begin::default()).unwrap();
-        let purpose = Purpose { rule: "rule".into(), title: "title".into(), irreversible: None };
+        let purpose = Purpose { rule: "rule".into(), title: "title".into(), irreversible: None, awaits: Vec::new() };
         let options = Options::default();
         let commit = change::commit(&self.connection, &mut writer, 0, &purpose, prepared, &options);
         self.runtime.block_on(commit).unwrap()

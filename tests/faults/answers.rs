@@ -1,14 +1,20 @@
 //! Every bad answer at every request: lost, late, refused, cut, or true but never told.
 
+use std::path::Path;
 use std::time::Duration;
 
+use http::Method;
 use kubectl_progrc::backend::journal::{Entry, StepState};
+use serde_json::json;
+use ulid::Ulid;
 
-use crate::crash::{back, expect, lengths, unjournaled};
+use crate::crash::{RECOVER, Victim, back, expect, leave_half_done, lengths, unjournaled};
 use crate::fault::{Action, Asked, Fault, Place, Reply};
+use crate::harness::ControlPlane;
 use crate::proxy::Proxy;
 use crate::stage::{Stage, journal, told};
-use crate::stages::{conclude, in_parallel, sample, stages};
+use crate::stages::{conclude, failed, in_parallel, sample, stages};
+use crate::state::{BESIDE, State};
 
 /// Cases of `make test`.
 const MOST: usize = 75;
@@ -16,11 +22,13 @@ const MOST: usize = 75;
 type MakeAction = fn() -> Action;
 
 /// The bad days of a network and a server.
-const FAULTS: [(&str, MakeAction); 13] = [
+const FAULTS: [(&str, MakeAction); 15] = [
     ("close before", || Action::CloseBefore),
     ("close after", || Action::CloseAfter),
     ("late", || Action::Delay(Duration::from_millis(300))),
+    ("too late", || Action::DelayAnswer(PATIENCE * 3)),
     ("cut", || Action::CutBody),
+    ("another writer first", || Action::First(Box::new(write_beside))),
     ("401", || Action::Answer(Reply::status(401, "Unauthorized", "Unauthorized"))),
     ("409", || {
         Action::Answer(Reply::status(409, "Conflict", "the object has been modified; please apply your changes"))
@@ -41,14 +49,30 @@ const FAULTS: [(&str, MakeAction); 13] = [
     }),
 ];
 
+/// How long the plugin waits for an answer where one comes too late.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Somebody writes the object that is asked for, beside all that matters to us: it has another
+/// version now, and another owner of a field.
+fn write_beside(asked: &Asked) {
+    let path = asked.path().trim_end_matches("/scale");
+    if asked.method == "POST" || path.ends_with("reviews") {
+        return;
+    }
+    let mark = Ulid::generate().to_string();
+    let change = json!({"metadata": {"annotations": {BESIDE: mark}}});
+    // What is not there nobody writes.
+    ControlPlane::bare().request(Method::PATCH, path, Some(&change));
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Case {
     stage: usize,
+    /// `undo` comes after a whole `fix`, `recover` after one that died.
+    victim: Victim,
     /// The request about an object, from 0.
     at: usize,
     fault: usize,
-    /// The victim is `undo`, after a whole `fix`.
-    undo: bool,
 }
 
 #[test]
@@ -56,44 +80,60 @@ fn a_bad_answer_to_any_request_is_survived_and_told() {
     let all = stages();
     let mut cases = Vec::new();
     for stage in 0..all.len() {
-        let (fix, undo) = lengths(stage);
         for fault in 0..FAULTS.len() {
-            cases.extend((0..fix).map(|at| Case { stage, at, fault, undo: false }));
-            cases.extend((0..undo).map(|at| Case { stage, at, fault, undo: true }));
+            for (victim, steps) in lengths(stage) {
+                cases.extend((0..steps).map(|at| Case { stage, victim, at, fault }));
+            }
         }
     }
     let cases = sample(cases, MOST);
     let total = cases.len();
-    let failures: Vec<String> = in_parallel(cases, |case| {
+    let failures: Vec<String> = in_parallel("fault sweep", cases, |case| {
         let stage = all.take(case.stage);
         let result = run(&stage, case);
         if result.is_err() {
             stage.first.restore(stage.plane, &stage.namespaces);
         }
-        let asked = if case.undo { &stage.undo_steps[case.at] } else { &stage.fix_steps[case.at] };
-        let victim = if case.undo { "undo" } else { "fix" };
-        let what = format!("{} {victim} {} {} ({})", stage.name, FAULTS[case.fault].0, case.at, asked.short());
-        result.err().map(|error| format!("{what}: {error}"))
+        let asked = &case.victim.steps(&stage)[case.at];
+        let what = format!("{} {:?} {} {} ({})", stage.name, case.victim, FAULTS[case.fault].0, case.at, asked.short());
+        result.err().map(|error| failed(format!("{what}: {error}")))
     })
     .into_iter()
     .flatten()
     .collect();
-    conclude("fault sweep", total, failures);
+    conclude("fault sweep", total, &failures);
+}
+
+/// What the victim is told to do, between which states, which it has to come to.
+struct Order {
+    args: Vec<String>,
+    from: State,
+    /// None for a `recover`: what it has to do depends on where the `fix` died.
+    to: Option<State>,
+}
+
+fn order(stage: &Stage, home: &Path, victim: Victim) -> Result<Order, String> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    Ok(match victim {
+        Victim::Fix => Order { args: stage.fix_args(), from: stage.first.clone(), to: Some(stage.last.clone()) },
+        Victim::Undo => {
+            expect(stage, home, &stage.fix_args(), &[0])?;
+            Order { args: words(&["undo", "--yes", "--wait=false"]), from: stage.now(), to: Some(stage.first.clone()) }
+        }
+        Victim::Recover => {
+            leave_half_done(stage, home)?;
+            Order { args: words(&RECOVER), from: stage.now(), to: None }
+        }
+    })
 }
 
 fn run(stage: &Stage, case: Case) -> Result<(), String> {
     let home = stage.new_home();
     stage.reset();
     let mark = stage.plane.mark();
-    let mut args = stage.fix_args();
-    let mut from = &stage.first;
-    let mut to = &stage.last;
-    let last;
-    if case.undo {
-        expect(stage, &home, &args, &[0])?;
-        last = stage.now();
-        (from, to) = (&last, &stage.first);
-        args = ["undo", "--yes", "--wait=false"].map(str::to_owned).to_vec();
+    let Order { mut args, from, to } = order(stage, &home, case.victim)?;
+    if FAULTS[case.fault].0 == "too late" {
+        args.push(format!("--request-timeout={}s", PATIENCE.as_secs()));
     }
     let proxy =
         Proxy::start(stage.plane, &stage.ns.tester, vec![Fault::new(Place::step(case.at), FAULTS[case.fault].1())]);
@@ -103,25 +143,28 @@ fn run(stage: &Stage, case: Case) -> Result<(), String> {
     let Some(code) = ended.code.filter(|code| [0, 1, 2, 3, 130].contains(code)) else {
         return Err(format!("it ends with {:?}:\n{said}", ended.code));
     };
-    let committed: Vec<Asked> =
-        proxy.log().into_iter().filter(|it| it.writes() && it.code.is_some_and(|code| code < 300)).collect();
-    let (unchanged, done) = (from.differs(&now).is_empty(), to.differs_in_more_than_time(&now).is_empty());
-    let entry = journal(&home)?.into_iter().next().filter(|entry| (entry.begin.command == "undo") == case.undo);
+    let wrote = proxy.log().iter().any(|it| it.writes() && it.code.is_some_and(|code| code < 300));
+    let differs = to.map(|to| to.differs_in_more_than_time(&now)).unwrap_or_default();
     let problem = match code {
-        0 if !done => Some("all is well, it says, and the state is not the last one"),
-        2 if !unchanged || !committed.is_empty() => Some("nothing is written, it says, and something is"),
+        0 if !differs.is_empty() => Some("all is well, it says, and the state is not the last one"),
+        2 if wrote || !from.differs(&now).is_empty() => Some("nothing is written, it says, and something is"),
         1..=3 if !said.contains("error: ") && !said.contains("left") => Some("it does not say what went wrong"),
         _ => None,
     };
     if let Some(problem) = problem {
-        return Err(format!("{problem} (exit {code}): {:#?}\n{said}", to.differs_in_more_than_time(&now)));
+        return Err(format!("{problem} (exit {code}): {differs:#?}\n{said}"));
     }
-    if let Some(entry) = &entry {
-        known(entry, &proxy.log(), code).map_err(|error| format!("{error} (exit {code}):\n{said}"))?;
-    } else if !committed.is_empty() {
-        return Err(format!("something is written and there is no entry:\n{said}"));
+    let entries = journal(&home)?;
+    let own = |entry: &&Entry| (entry.begin.command == "undo") == (case.victim == Victim::Undo);
+    match entries.iter().find(own) {
+        Some(entry) if case.victim != Victim::Recover => {
+            known(entry, &proxy.log(), code).map_err(|error| format!("{error} (exit {code}):\n{said}"))?;
+        }
+        Some(entry) if code == 0 && entry.is_open() => return Err(format!("it leaves the entry open:\n{said}")),
+        None if wrote => return Err(format!("something is written and there is no entry:\n{said}")),
+        _ => {}
     }
-    expect(stage, &home, &["recover", "--yes"].map(str::to_owned), &[0])?;
+    expect(stage, &home, &RECOVER.map(str::to_owned), &[0])?;
     back(stage, &home).map_err(|error| format!("{error}\nbefore that, exit {code}:\n{said}"))?;
     let user = &stage.ns.tester.name;
     let writes = stage.plane.requests(mark, |entry| entry.user == *user && entry.writes());

@@ -2,28 +2,42 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 
 use http::Method;
 use kubectl_progrc::backend::cluster::objects;
 use kubectl_progrc::backend::journal::{Entry, Intent, StepState, Verb};
 
-use crate::fault::{Fault, Place, Side};
+use crate::fault::{Asked, Fault, Place, Side};
 use crate::harness::{AuditEntry, Invocation};
 use crate::proxy::Proxy;
 use crate::stage::{Stage, journal, told};
-use crate::stages::{conclude, in_parallel, sample, stages};
+use crate::stages::{conclude, failed, in_parallel, sample, stages};
 
 /// Cases of `make test`.
 const MOST: usize = 75;
 
+/// What settles the journal after a death.
+pub(crate) const RECOVER: [&str; 2] = ["recover", "--yes"];
+
 /// Which command dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Victim {
+pub(crate) enum Victim {
     Fix,
     Undo,
     /// `recover`, after a `fix` that died when its first write was done.
     Recover,
+}
+
+impl Victim {
+    /// The requests about objects that it sends on a stage where nothing goes wrong.
+    pub(crate) fn steps(self, stage: &Stage) -> &[Asked] {
+        match self {
+            Self::Fix => &stage.fix_steps,
+            Self::Undo => &stage.undo_steps,
+            Self::Recover => &stage.recover_steps,
+        }
+    }
 }
 
 /// How the state becomes a known one again.
@@ -53,30 +67,29 @@ fn a_process_killed_anywhere_loses_nothing() {
     let all = stages();
     let cases = sample(cases(), MOST);
     let total = cases.len();
-    let failures: Vec<String> = in_parallel(cases, |case| {
+    let failures: Vec<String> = in_parallel("crash sweep", cases, |case| {
         let stage = all.take(case.stage);
         let result = run(&stage, case);
         if result.is_err() {
             stage.first.restore(stage.plane, &stage.namespaces);
         }
-        let what = stage.fix_steps.get(case.at).filter(|_| case.victim == Victim::Fix);
+        let what = case.victim.steps(&stage).get(case.at);
         let what = what.map(|asked| format!(" ({})", asked.short())).unwrap_or_default();
-        result.err().map(|error| format!("{} {case:?}{what}: {error}", stage.name))
+        result.err().map(|error| failed(format!("{} {case:?}{what}: {error}", stage.name)))
     })
     .into_iter()
     .flatten()
     .collect();
-    conclude("crash sweep", total, failures);
+    conclude("crash sweep", total, &failures);
 }
 
 /// Every death on every stage.
 fn cases() -> Vec<Case> {
     let mut out = Vec::new();
     for stage in 0..stages().len() {
-        let (fix, undo) = lengths(stage);
         // The next fix of such a rule is its next stage: the last state is not its last.
         let goes_on = has_next_stage(stage);
-        for (victim, steps) in [(Victim::Fix, fix), (Victim::Undo, undo), (Victim::Recover, 3)] {
+        for (victim, steps) in lengths(stage) {
             for at in 0..=steps {
                 for (side, torn) in [(Side::Before, false), (Side::Before, true), (Side::After, false)] {
                     if at == steps && side == Side::After {
@@ -98,10 +111,10 @@ fn has_next_stage(stage: usize) -> bool {
     rule.next_stages.contains(&rule.id)
 }
 
-/// How many requests about objects the `fix` and the `undo` of a stage send.
-pub(crate) fn lengths(stage: usize) -> (usize, usize) {
+/// How many requests about objects each command of a stage sends.
+pub(crate) fn lengths(stage: usize) -> [(Victim, usize); 3] {
     let stage = stages().take(stage);
-    (stage.fix_steps.len(), stage.undo_steps.len())
+    [Victim::Fix, Victim::Undo, Victim::Recover].map(|victim| (victim, victim.steps(&stage).len()))
 }
 
 fn run(stage: &Stage, case: Case) -> Result<(), String> {
@@ -111,24 +124,32 @@ fn run(stage: &Stage, case: Case) -> Result<(), String> {
     let undo = ["undo", "--yes", "--wait=false"].map(str::to_owned);
     let mut whole = Vec::new();
     match case.victim {
-        Victim::Fix => die(stage, &home, &stage.fix_args(), case, stage.fix_steps.len())?,
-        Victim::Undo => {
-            expect(stage, &home, &stage.fix_args(), &[0])?;
-            whole = lines_of(&home);
-            die(stage, &home, &undo, case, stage.undo_steps.len())?;
-        }
-        Victim::Recover => {
-            let first_write = stage.fix_steps.iter().position(crate::fault::Asked::writes).unwrap();
-            let death = Case { at: first_write, side: Side::After, torn: false, ..case };
-            die(stage, &home, &stage.fix_args(), death, stage.fix_steps.len())?;
-            whole = lines_of(&home);
-            die(stage, &home, &["recover", "--yes"].map(str::to_owned), case, 3)?;
-        }
+        Victim::Fix => {}
+        Victim::Undo => drop(expect(stage, &home, &stage.fix_args(), &[0])?),
+        Victim::Recover => leave_half_done(stage, &home)?,
+    }
+    if case.victim != Victim::Fix {
+        whole = lines_of(&home);
+    }
+    let args = match case.victim {
+        Victim::Fix => stage.fix_args(),
+        Victim::Undo => undo.to_vec(),
+        Victim::Recover => RECOVER.map(str::to_owned).to_vec(),
+    };
+    let steps = case.victim.steps(stage).len();
+    let place = if case.at < steps { Place::step(case.at) } else { Place::after_steps(steps) };
+    let end = die(stage, &home, &args, place, case.side);
+    // All requests of `fix` are known from its rehearsal; it has to come this far. The others may
+    // have less to do.
+    if let (Some(status), Victim::Fix) = (end, case.victim)
+        && case.at < steps
+    {
+        return Err(format!("fix never came to its request {}: {status}", case.at));
     }
     if case.torn {
         tear(&home, &whole, case.at * 7919 + case.stage * 104_729)?;
     }
-    expect(stage, &home, &["recover", "--yes"].map(str::to_owned), &[0])?;
+    expect(stage, &home, &RECOVER.map(str::to_owned), &[0])?;
     let open = journal(&home)?.iter().flat_map(|entry| entry.steps.clone()).find(|it| it.state() == StepState::Open);
     if let Some(open) = open {
         return Err(format!("recover leaves a step open: {:?}", open.intent.object));
@@ -178,23 +199,25 @@ pub(crate) fn expect(stage: &Stage, home: &Path, args: &[String], codes: &[i32])
     }
 }
 
-/// Runs a command until it comes to the boundary and kills it there. A command that never comes
-/// there ends by itself.
-fn die(stage: &Stage, home: &Path, args: &[String], case: Case, steps: usize) -> Result<(), String> {
-    let place = if case.at < steps { Place::step(case.at) } else { Place::after_steps(steps) };
-    let (fault, held) = Fault::hold(place, case.side);
+/// A `fix` that dies when its first write is done and its answer is not heard.
+pub(crate) fn leave_half_done(stage: &Stage, home: &Path) -> Result<(), String> {
+    match die(stage, home, &stage.fix_args(), Place::write(0), Side::After) {
+        None => Ok(()),
+        Some(status) => Err(format!("fix never came to its first write: {status}")),
+    }
+}
+
+/// Runs a command until it comes to the boundary and kills it there. How it ended if it never came
+/// there.
+fn die(stage: &Stage, home: &Path, args: &[String], place: Place, side: Side) -> Option<ExitStatus> {
+    let (fault, held) = Fault::hold(place, side);
     let proxy = Proxy::start(stage.plane, &stage.ns.tester, vec![fault]);
     let mut child = start(&stage.command(home, args, &proxy));
     let reached = held.wait(|| child.try_wait().unwrap().is_some());
     child.kill().unwrap();
     let status = child.wait().unwrap();
     drop(held);
-    // All requests of `fix` are known from its rehearsal; it has to come this far. `undo` and `recover`
-    // may have less to do.
-    if !reached && case.victim == Victim::Fix && case.at < steps {
-        return Err(format!("{} never came to its request {}: {status}", args[0], case.at));
-    }
-    Ok(())
+    (!reached).then_some(status)
 }
 
 fn start(command: &Invocation) -> Child {

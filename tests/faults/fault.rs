@@ -142,8 +142,10 @@ pub(crate) enum Action {
     AnswerAfter(Reply),
     /// Half of the answer, then the end of the connection.
     CutBody,
+    /// The answer comes late.
+    DelayAnswer(Duration),
     /// Somebody else is served first.
-    First(Box<dyn Fn() + Send + Sync>),
+    First(Box<dyn Fn(&Asked) + Send + Sync>),
     /// It, or its answer, waits until the test drops its end; then the connection ends.
     Hold(Side, Sender<()>, Mutex<Receiver<()>>),
 }

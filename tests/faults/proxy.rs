@@ -152,7 +152,10 @@ impl Shared {
             Action::CloseBefore => return End::Close,
             Action::Answer(reply) => return End::Answer(reply.into()),
             Action::Delay(pause) => thread::sleep(*pause),
-            Action::First(other) => other(),
+            Action::First(other) => {
+                let asked = self.log.lock().expect("nobody panics with it")[number].clone();
+                other(&asked);
+            }
             Action::Hold(Side::Before, reached, go) => {
                 hold(reached, go);
                 return End::Close;
@@ -163,6 +166,10 @@ impl Shared {
         match &fault.action {
             Action::CloseAfter => End::Close,
             Action::AnswerAfter(reply) => End::Answer(reply.into()),
+            Action::DelayAnswer(pause) => {
+                thread::sleep(*pause);
+                End::Answer(answer)
+            }
             Action::CutBody => End::Half(answer),
             Action::Hold(Side::After, reached, go) => {
                 hold(reached, go);

@@ -14,6 +14,7 @@ use kubectl_progrc::rules::rule::Rule;
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::crash::{RECOVER, back, leave_half_done};
 use crate::fault::Asked;
 use crate::harness::{ControlPlane, Finished, Invocation, TestNamespace};
 use crate::proxy::Proxy;
@@ -40,6 +41,8 @@ pub(crate) struct Stage {
     /// The requests about objects of a `fix` without faults, and of the `undo` after it.
     pub(crate) fix_steps: Vec<Asked>,
     pub(crate) undo_steps: Vec<Asked>,
+    /// Those of a `recover` after a `fix` that died when its first write was done.
+    pub(crate) recover_steps: Vec<Asked>,
     cases: AtomicUsize,
 }
 
@@ -85,6 +88,7 @@ impl Stage {
             last: State::default(),
             fix_steps: Vec::new(),
             undo_steps: Vec::new(),
+            recover_steps: Vec::new(),
             cases: AtomicUsize::new(0),
         })
     }
@@ -115,7 +119,24 @@ impl Stage {
                 format!("{differs:#?}\nfix: {:?}\n{said}\nundo: {:?}\n{}", fixed.code, undone.code, told(&undone));
             return Err(Unfit::Defect(text));
         }
-        Ok(())
+        self.rehearse_recovery().map_err(|why| {
+            self.first.restore(self.plane, &self.namespaces);
+            Unfit::Defect(why)
+        })
+    }
+
+    /// What `recover` does after a death in the middle, if nothing else goes wrong.
+    fn rehearse_recovery(&mut self) -> Result<(), String> {
+        let home = self.new_home();
+        self.reset();
+        leave_half_done(self, &home)?;
+        let proxy = Proxy::start(self.plane, &self.ns.tester, Vec::new());
+        let recovered = self.command(&home, &RECOVER.map(str::to_owned), &proxy).run();
+        if recovered.code != Some(0) {
+            return Err(format!("recover: {:?}\n{}", recovered.code, told(&recovered)));
+        }
+        self.recover_steps = steps(&proxy);
+        back(self, &home)
     }
 
     /// The objects as they are.

@@ -20,6 +20,16 @@ pub(crate) fn is_long() -> bool {
     std::env::var_os("PROGRC_LONG").is_some()
 }
 
+/// The stages that alone are wanted, by a part of their names: `PROGRC_STAGE=missing-pdb/fires`.
+fn wanted() -> Option<String> {
+    std::env::var("PROGRC_STAGE").ok()
+}
+
+/// How many cases of a sweep are to run, if somebody says: `PROGRC_CASES=500`.
+fn asked_for() -> Option<usize> {
+    std::env::var("PROGRC_CASES").ok()?.parse().ok()
+}
+
 /// Stages of one rule in a sample, and fixtures that are tried for them.
 const OF_A_RULE: (usize, usize) = (1, 6);
 
@@ -51,10 +61,12 @@ pub(crate) fn stages() -> &'static Stages {
         // First all objects, then the rehearsals: cluster-wide ones are seen by every stage.
         let set: Vec<Vec<Named>> = fixtures()
             .into_iter()
-            .map(|(rule, files)| files.iter().map(|file| set_up(plane, rule, file)).collect())
+            .map(|(rule, files)| {
+                files.iter().filter(|file| is_wanted(rule, file)).map(|file| set_up(plane, rule, file)).collect()
+            })
             .collect();
         let (mut ready, mut rows, mut defects) = (Vec::new(), Vec::new(), Vec::new());
-        for (name, stage) in in_parallel(set, rehearse).into_iter().flatten() {
+        for (name, stage) in in_parallel("rehearsals", set, rehearse).into_iter().flatten() {
             match stage {
                 Ok(stage) => ready.push(stage),
                 Err(Unfit::Scene(why)) => rows.push(format!("  {name}: {why}")),
@@ -77,8 +89,16 @@ fn every_fix_of_the_fixtures_comes_back() {
 
 type Named = (String, Result<Stage, Unfit>);
 
+fn name_of(rule: &Rule, file: &Path) -> String {
+    format!("{}/{}", rule.id, file.file_stem().unwrap().to_str().unwrap())
+}
+
+fn is_wanted(rule: &Rule, file: &Path) -> bool {
+    wanted().is_none_or(|wanted| name_of(rule, file).contains(&wanted))
+}
+
 fn set_up(plane: &'static ControlPlane, rule: &'static Rule, file: &Path) -> Named {
-    let name = format!("{}/{}", rule.id, file.file_stem().unwrap().to_str().unwrap());
+    let name = name_of(rule, file);
     (name, Stage::set_up(plane, rule, file).map_err(Unfit::Scene))
 }
 
@@ -87,7 +107,7 @@ fn rehearse(stages: Vec<Named>) -> Vec<Named> {
     let mut ran = 0;
     let mut out = Vec::new();
     for (number, (name, stage)) in stages.into_iter().enumerate() {
-        if !is_long() && (ran == OF_A_RULE.0 || number == OF_A_RULE.1) {
+        if !is_long() && wanted().is_none() && (ran == OF_A_RULE.0 || number == OF_A_RULE.1) {
             break;
         }
         let stage = stage.and_then(|mut stage| stage.rehearse().map(|()| stage));
@@ -131,36 +151,26 @@ fn report(ready: &[Stage], rows: &[String]) {
     eprintln!("rules whose fixes write and of which no fixture ran: {left:?}");
 }
 
-/// Stages on which cases fail for a reason that is known and not mended yet.
-const KNOWN: &[(&str, &str)] = &[
-    (
-        "insecure-flag/fires-guards",
-        "after a crash between a value and the restart of those who read it nobody restarts them",
-    ),
-    (
-        "broken-network-policy/fires",
-        "of several changes of one list that an interrupted undo has taken back in part, the next undo takes its own work for \
-     somebody else's; and the rule finds fault with port 53 of the DNS rule that it has made itself",
-    ),
-];
-
-/// Prints how a sweep ended, and panics if a case failed for a reason that is not known.
-#[expect(clippy::print_stderr, reason = "how many cases ran, and which fail, is the result")]
-pub(crate) fn conclude(sweep: &str, cases: usize, failures: Vec<String>) {
-    let known = |failure: &str| KNOWN.iter().find(|(stage, _)| failure.starts_with(stage));
-    let (expected, other): (Vec<String>, Vec<String>) = failures.into_iter().partition(|it| known(it).is_some());
-    let stages = stages().len();
-    eprintln!("{sweep}: {cases} cases on {stages} stages, {} known to fail, {} failed", expected.len(), other.len());
-    for failure in &expected {
-        let why = known(failure).map_or("", |(_, why)| why);
-        eprintln!("KNOWN DEFECT ({why}): {}", failure.lines().next().unwrap_or_default());
-    }
-    assert!(cases > 0 && other.is_empty(), "{}", other.join("\n\n"));
-    assert!(!is_long() || !expected.is_empty(), "no known defect showed: take them off the list");
+/// Prints what went wrong with a case, at once: a long sweep is watched.
+#[expect(clippy::print_stderr, reason = "somebody waits for it")]
+pub(crate) fn failed(what: String) -> String {
+    eprintln!("FAILED {what}");
+    what
 }
 
-/// Does some work with a few threads; the results in no order.
-pub(crate) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+/// Prints how a sweep ended, and panics if a case failed.
+#[expect(clippy::print_stderr, reason = "how many cases ran is the result")]
+pub(crate) fn conclude(sweep: &str, cases: usize, failures: &[String]) {
+    let stages = stages().len();
+    eprintln!("{sweep}: {cases} cases on {stages} stages, {} failed", failures.len());
+    assert!(cases > 0 && failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// Does some work with a few threads, and says after each hundred how far it is; the results in no
+/// order.
+#[expect(clippy::print_stderr, reason = "somebody waits for it")]
+pub(crate) fn in_parallel<T: Send, R: Send>(what: &str, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let total = items.len();
     let queue = Mutex::new(VecDeque::from(items));
     let results = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -169,7 +179,11 @@ pub(crate) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R
                 loop {
                     let Some(item) = queue.lock().unwrap().pop_front() else { return };
                     let result = work(item);
-                    results.lock().unwrap().push(result);
+                    let mut results = results.lock().unwrap();
+                    results.push(result);
+                    if results.len() % 100 == 0 {
+                        eprintln!("{what}: {} of {total}", results.len());
+                    }
                 }
             });
         }
@@ -180,7 +194,8 @@ pub(crate) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R
 /// Every so-many-th case, so that `most` are left, spread over all.
 pub(crate) fn sample<T>(cases: Vec<T>, most: usize) -> Vec<T> {
     let total = cases.len();
-    if is_long() || total <= most {
+    let most = asked_for().unwrap_or(if is_long() { total } else { most });
+    if total <= most {
         return cases;
     }
     // The i-th case is kept when the line from 0 to `most` passes a whole number at it.

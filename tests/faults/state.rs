@@ -14,8 +14,11 @@ use crate::kinds::CUSTOM;
 /// The parts of an object that people write.
 const PARTS: [&str; 3] = ["spec", "data", "binaryData"];
 
-/// Annotations that servers and controllers write.
-const FOREIGN: [&str; 2] = ["deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"];
+/// The annotation of somebody who writes in between.
+pub(crate) const BESIDE: &str = "example.com/beside";
+
+/// Annotations that servers, controllers and others write.
+const FOREIGN: [&str; 3] = ["deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation", BESIDE];
 
 /// Annotations that differ from run to run.
 const FRESH: [&str; 2] = ["progrc.io/change-id", "kubectl.kubernetes.io/restartedAt"];

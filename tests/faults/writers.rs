@@ -11,7 +11,7 @@ use crate::proxy::Proxy;
 use crate::stage::told;
 
 /// A flag that `insecure-flag` sets right, and a program that reads it from a list of its own.
-const FLAGGED: &str = "
+pub(crate) const FLAGGED: &str = "
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: config}
@@ -33,8 +33,8 @@ spec:
           env: [{name: FIRST, value: '1'}, {name: ALLOW_EMPTY_PERMISSIONS, value: 'true'}, {name: LAST, value: '3'}]
 ";
 
-const CONFIG: &str = "v1/configmaps/config";
-const WEB: &str = "apps/v1/deployments/web";
+pub(crate) const CONFIG: &str = "v1/configmaps/config";
+pub(crate) const WEB: &str = "apps/v1/deployments/web";
 
 /// The ways to the objects of one namespace, for those who write beside us.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl Scene {
 
     /// A fix during which somebody else is served right before the n-th write.
     fn fix_after(&self, write: usize, other: impl Fn() + Send + Sync + 'static) -> Finished {
-        let fault = Fault::new(Place::write(write), Action::First(Box::new(other)));
+        let fault = Fault::new(Place::write(write), Action::First(Box::new(move |_| other())));
         let proxy = Proxy::start(ControlPlane::bare(), &self.ns.tester, vec![fault]);
         let server = proxy.server();
         let args = [&Self::fix()[..], &[server.as_str()]].concat();
@@ -242,7 +242,7 @@ fn a_namespace_that_is_being_deleted_is_left_alone() {
     let fix = ["fix", "--yes", "--select=missing-pdb", "--wait=false"];
     let fault = Fault::new(
         Place::write(0),
-        Action::First(Box::new(move || {
+        Action::First(Box::new(move |_| {
             let left = ControlPlane::bare().request(Method::DELETE, &gone, None).success();
             assert_eq!(left["status"]["phase"], "Terminating", "nobody clears it up on this plane");
         })),

@@ -7,6 +7,7 @@ use crate::backend::cluster::write::{Answer, Write};
 use crate::backend::journal::{Intent, Outcome, StepResult, Verb};
 use crate::fix::CHANGE_ID;
 use crate::model::ObjectRef;
+use crate::model::mask::mask;
 use crate::model::object::{LAST_APPLIED, pointer};
 use crate::plan::change::{self, Change};
 use crate::plan::patch;
@@ -42,6 +43,8 @@ pub(super) fn intent(step: usize, purpose: &Purpose, prepared: &Prepared) -> Int
         resource_version: version.map(str::to_owned),
         irreversible: purpose.irreversible.clone(),
         takes_back: prepared.takes_back,
+        undoes: prepared.undoes,
+        awaits: if prepared.rolls_out { Vec::new() } else { purpose.awaits.clone() },
         time: jiff::Timestamp::now(),
     }
 }
@@ -63,7 +66,9 @@ fn without_server_fields(object: &Value) -> Value {
         if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
             if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.shift_remove(LAST_APPLIED);
+                // Others may have put there what no journal may keep.
+                let is_plain = |key: &str, value: &Value| value.as_str().is_some_and(|text| mask(key, text) == text);
+                annotations.retain(|key, value| key != LAST_APPLIED && is_plain(key, value));
             }
         }
     }
@@ -108,6 +113,16 @@ fn ours(changes: Vec<Change>, prepared: &Prepared) -> Vec<Change> {
     changes.into_iter().filter(announced).collect()
 }
 
+/// True if the server took a patch, and nothing that people write is different from before.
+fn taken_back(prepared: &Prepared, object: &Value) -> bool {
+    match (&prepared.write, &prepared.before) {
+        (Write::Patch { .. }, Some(before)) => {
+            !prepared.changes.is_empty() && change::between(before, object).is_empty()
+        }
+        _ => false,
+    }
+}
+
 pub(super) fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepResult {
     match answer {
         Answer::Done { object, code, warnings } => {
@@ -116,6 +131,12 @@ pub(super) fn result(step: usize, prepared: &Prepared, answer: Answer) -> StepRe
                 (Write::Patch { .. }, Some(before)) => ours(change::between(before, &object), prepared),
                 _ => Vec::new(),
             };
+            if taken_back(prepared, &object) {
+                let name = prepared.write.object();
+                let why = "a mutating webhook or policy takes the change back";
+                let message = format!("reverted by admission: the server left {name} as it was; {why}");
+                return StepResult { code, message, warnings, ..StepResult::new(step, Outcome::NotApplied) };
+            }
             // The dry run showed none; a webhook may have more to say now.
             changes.retain(|change| !change::holds_secret(change));
             let made = matches!(prepared.write, Write::Create { .. });
@@ -145,6 +166,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_removed_object_is_kept_without_what_no_journal_may_keep() {
+        let annotations = json!({CHANGE_ID: "1", LAST_APPLIED: "{}", "x/api-token": "hunter2", "x/note": "n"});
+        let object = json!({"metadata": {"name": "a", "uid": "u", "annotations": annotations}, "spec": {"b": 1}});
+        let kept = json!({"metadata": {"name": "a", "annotations": {CHANGE_ID: "1", "x/note": "n"}}, "spec": {"b": 1}});
+        assert_eq!(without_server_fields(&object), kept);
+    }
+
+    #[test]
     fn what_became_something_else_than_in_the_dry_run_is_said() {
         let before = json!({"data": {"FLAG": "true", "DB_PASSWORD": "a"}, "spec": {"ports": [{"port": 1}]}});
         let after =
@@ -160,6 +189,7 @@ mod tests {
             hand_back: None,
             origin: None,
             takes_back: None,
+            undoes: None,
         };
         assert_eq!(unlike_the_dry_run(&prepared, &after), [""; 0]);
         let mut other = after;

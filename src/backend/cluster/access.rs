@@ -14,6 +14,8 @@ use crate::model::inventory::resource_name;
 
 /// Reviews that run at the same time.
 const PARALLEL: usize = 8;
+/// Where the server says who the user is.
+const WHO: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 /// Where reviews are asked for.
 const PATH: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
@@ -159,6 +161,19 @@ async fn ask(connection: &Connection, right: &Right) -> Access {
         Some(false) => Access::Unknown(text("/status/evaluationError")),
         None => Access::Unknown("the answer is no review".to_owned()),
     }
+}
+
+/// Who the user is to the server; `None` where it does not say.
+pub async fn user(connection: &Connection) -> Option<String> {
+    let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    let request = Request::post(WHO)
+        .header("Content-Type", "application/json")
+        .header("Accept", "application/json")
+        .body(body.to_string().into_bytes())
+        .expect("the path is a URI");
+    let response = connection.read(request).await.ok().filter(|response| matches!(response.status, 200 | 201))?;
+    let review: Value = serde_json::from_slice(&response.body).ok()?;
+    Some(review.pointer("/status/userInfo/username")?.as_str()?.to_owned())
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::record::{Begin, Intent, Outcome, Record, StepResult};
 use super::{JournalError, SCHEMA, io_error};
+use crate::model::ObjectRef;
+use crate::plan::change::Change;
 
 /// One run and what became of it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Entry {
     pub end: Option<String>,
     /// True while its run is writing it.
     pub is_running: bool,
+    /// True if a later entry has taken it back, and that one still stands.
+    pub is_undone: bool,
     pub(super) path: PathBuf,
 }
 
@@ -30,6 +34,10 @@ pub struct StepEntry {
     pub result: Option<StepResult>,
     /// True if its fields belong to their owners again, or it was found that they can't.
     pub is_handed_back: bool,
+    /// True if a later entry has taken all of it back, and that one still stands.
+    pub is_taken_back: bool,
+    /// The workloads of [`Intent::awaits`] whose pods read it by now, or need not.
+    pub read_by: Vec<ObjectRef>,
 }
 
 /// How a step stands.
@@ -44,6 +52,11 @@ pub enum StepState {
 }
 
 impl StepEntry {
+    /// A step that has no answer yet.
+    pub fn new(intent: Intent) -> Self {
+        Self { intent, result: None, is_handed_back: false, is_taken_back: false, read_by: Vec::new() }
+    }
+
     /// How the step stands.
     pub fn state(&self) -> StepState {
         match self.result.as_ref().map(|result| result.outcome) {
@@ -51,6 +64,19 @@ impl StepEntry {
             Some(Outcome::NotApplied) => StepState::NotApplied,
             Some(Outcome::Ambiguous) | None => StepState::Open,
         }
+    }
+
+    /// The fields that it changed: by the server's answer, else by the dry run.
+    pub fn changes(&self) -> &[Change] {
+        match &self.result {
+            Some(result) if !result.changes.is_empty() => &result.changes,
+            _ => &self.intent.changes,
+        }
+    }
+
+    /// The workloads whose pods still run with what was before.
+    fn unread(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.intent.awaits.iter().filter(|awaited| !self.read_by.iter().any(|read| read.same(awaited)))
     }
 }
 
@@ -72,7 +98,14 @@ impl Entry {
             let record: Record = serde_json::from_str(line).map_err(|_| corrupt())?;
             match (&mut entry, record) {
                 (None, Record::Begin(begin)) => {
-                    entry = Some(Self { begin, steps: Vec::new(), end: None, is_running, path: path.to_owned() });
+                    entry = Some(Self {
+                        begin,
+                        steps: Vec::new(),
+                        end: None,
+                        is_running,
+                        is_undone: false,
+                        path: path.to_owned(),
+                    });
                 }
                 (Some(entry), record) => entry.take(record),
                 (None, _) => return Err(corrupt()),
@@ -84,7 +117,7 @@ impl Entry {
     /// Takes one more record.
     pub fn take(&mut self, record: Record) {
         match record {
-            Record::Intent(intent) => self.steps.push(StepEntry { intent, result: None, is_handed_back: false }),
+            Record::Intent(intent) => self.steps.push(StepEntry::new(intent)),
             Record::Result(result) => {
                 if let Some(step) = self.step(result.step) {
                     step.result = Some(result);
@@ -93,6 +126,11 @@ impl Entry {
             Record::HandedBack { step, .. } => {
                 if let Some(step) = self.step(step) {
                     step.is_handed_back = true;
+                }
+            }
+            Record::NoRestart { step, object, .. } => {
+                if let Some(step) = self.step(step) {
+                    step.read_by.push(object);
                 }
             }
             Record::End { status, .. } => self.end = Some(status),
@@ -109,9 +147,17 @@ impl Entry {
         self.applied().filter(|step| step.intent.hand_back.is_some() && !step.is_handed_back)
     }
 
-    /// True if the run has an end and so has each of its steps.
+    /// The steps whose values pods were to read, each with a workload that was to be restarted for it
+    /// and was not.
+    pub fn unfinished(&self) -> Vec<(&StepEntry, &ObjectRef)> {
+        let stands = self.standing().filter(|_| !self.is_undone);
+        stands.flat_map(|step| step.unread().map(move |workload| (step, workload))).collect()
+    }
+
+    /// True if the run has an end, so has each of its steps, and what they wrote is read.
     pub fn is_settled(&self) -> bool {
-        self.end.is_some() && self.open().chain(self.kept()).next().is_none()
+        let is_open = self.open().chain(self.kept()).next().is_some();
+        self.end.is_some() && !is_open && self.unfinished().is_empty()
     }
 
     /// True if a crash, or an answer that was lost, has left something to settle.
@@ -131,6 +177,11 @@ impl Entry {
         let back: Vec<usize> = self.steps.iter().filter(done).filter_map(|step| step.intent.takes_back).collect();
         let stands = move |step: &&StepEntry| step.intent.takes_back.is_none() && !back.contains(&step.intent.step);
         self.steps.iter().filter(done).filter(stands)
+    }
+
+    /// The applied steps that no later entry has taken back.
+    pub fn standing(&self) -> impl Iterator<Item = &StepEntry> {
+        self.applied().filter(|step| !step.is_taken_back)
     }
 
     /// How it stands, in one word.

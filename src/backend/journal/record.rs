@@ -37,6 +37,17 @@ pub enum Record {
         /// When.
         time: jiff::Timestamp,
     },
+    /// Written when a workload that a step waits for needs no restart by us.
+    NoRestart {
+        /// The step.
+        step: usize,
+        /// The workload.
+        object: ObjectRef,
+        /// Why.
+        reason: String,
+        /// When.
+        time: jiff::Timestamp,
+    },
     /// Written before steps of the same entry are taken back.
     Rollback {
         /// The steps.
@@ -81,6 +92,12 @@ pub struct Begin {
     /// The audited namespaces.
     #[serde(default)]
     pub namespaces: Vec<String>,
+    /// The user, as the server knows it; none where the server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The SHA-256 of the plan: that of its file, or of the fixes that were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<String>,
     /// The entry that this one takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
@@ -146,6 +163,12 @@ pub struct Intent {
     /// The earlier step of this entry that it takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<usize>,
+    /// The step of the entry in [`Begin::undoes`] that it takes back, all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<usize>,
+    /// The workloads that are to be restarted afterwards, since their pods read it at their start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<ObjectRef>,
     /// When.
     pub time: jiff::Timestamp,
 }

@@ -2,6 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::model::ObjectRef;
+use crate::plan::change::between;
 
 fn temporary() -> (tempfile::TempDir, Journal) {
     let dir = tempfile::tempdir().unwrap();
@@ -21,6 +22,8 @@ fn intent() -> Record {
     Record::Intent(Intent {
         step: 0,
         takes_back: None,
+        undoes: None,
+        awaits: Vec::new(),
         rule: "rule".to_owned(),
         title: "title".to_owned(),
         verb: Verb::Patch,
@@ -156,4 +159,81 @@ fn old_entries_go_beyond_the_newest_and_never_an_open_one() {
 fn journal_id(text: &str) -> String {
     let begin: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     begin["id"].as_str().unwrap().to_owned()
+}
+
+fn web() -> ObjectRef {
+    ObjectRef::new("apps/v1", "Deployment", Some("a"), "web")
+}
+
+/// Writes an entry with these applied steps; its ID.
+fn write(journal: &Journal, begin: Begin, steps: &[Intent], end: &str) -> String {
+    let mut writer = journal.begin(&begin.cluster.clone(), begin).unwrap();
+    for intent in steps {
+        writer.write(&Record::Intent(intent.clone())).unwrap();
+        writer.write(&Record::Result(StepResult::new(intent.step, Outcome::Applied))).unwrap();
+    }
+    writer.write(&Record::End { status: end.to_owned(), time: jiff::Timestamp::now() }).unwrap();
+    writer.id().to_owned()
+}
+
+/// A step of a second that stands for its number.
+fn at(step: usize, second: i64) -> Intent {
+    let Record::Intent(intent) = intent() else { panic!("it is one") };
+    Intent { step, time: jiff::Timestamp::from_second(second).unwrap(), ..intent }
+}
+
+fn restart(step: usize, second: i64) -> Intent {
+    let annotated = serde_json::json!({"spec": {"template": {"metadata": {"annotations": {"at": "1"}}}}});
+    let bare = serde_json::json!({"spec": {"template": {"metadata": {"annotations": {}}}}});
+    Intent { object: web(), changes: between(&bare, &annotated), ..at(step, second) }
+}
+
+#[test]
+fn what_an_undo_has_taken_back_is_known_until_the_undo_is_undone() {
+    let (_dir, journal) = temporary();
+    let fix = write(&journal, begin(), &[at(0, 1), at(1, 2)], "done");
+    let standing =
+        |id: &str| -> Vec<usize> { journal.entry(id).unwrap().standing().map(|step| step.intent.step).collect() };
+    assert_eq!(standing(&fix), [0, 1]);
+    let undo = |undoes: &str, step: usize, end: &str| {
+        let begin = Begin { command: "undo".to_owned(), undoes: Some(undoes.to_owned()), ..begin() };
+        write(&journal, begin, &[Intent { undoes: Some(step), ..at(0, 3) }], end)
+    };
+    let cut_off = undo(&fix, 1, "interrupted");
+    assert_eq!(standing(&fix), [0]);
+    assert!(!journal.entry(&fix).unwrap().is_undone);
+    undo(&cut_off, 0, "done");
+    assert_eq!(standing(&fix), [0, 1], "it is there again");
+    assert_eq!(standing(&cut_off), [0; 0]);
+    undo(&fix, 0, "done");
+    assert!(journal.entry(&fix).unwrap().is_undone);
+}
+
+#[test]
+fn an_entry_is_open_until_pods_read_what_it_wrote() {
+    let value = Intent { awaits: vec![web()], ..at(0, 10) };
+    let (_dir, journal) = temporary();
+    let id = write(&journal, begin(), std::slice::from_ref(&value), "interrupted");
+    let is_open = || journal.entry(&id).unwrap().is_open();
+    assert!(is_open());
+    write(&journal, begin(), &[restart(0, 9)], "done");
+    assert!(is_open(), "a restart before it");
+    write(&journal, Begin { cluster: "other".to_owned(), ..begin() }, &[restart(0, 11)], "done");
+    assert!(is_open(), "a workload of the same name on another cluster");
+    write(&journal, begin(), &[restart(0, 11)], "done");
+    assert!(!is_open());
+
+    let whole = write(&journal, begin(), &[value, restart(1, 11)], "done");
+    assert!(!journal.entry(&whole).unwrap().is_open());
+}
+
+#[test]
+fn a_restart_that_is_not_needed_closes_an_entry() {
+    let (_dir, journal) = temporary();
+    let id = write(&journal, begin(), &[Intent { awaits: vec![web()], ..at(0, 10) }], "interrupted");
+    let mut writer = journal.reopen(&journal.entry(&id).unwrap()).unwrap();
+    let (reason, time) = ("it is gone".to_owned(), jiff::Timestamp::now());
+    writer.write(&Record::NoRestart { step: 0, object: web(), reason, time }).unwrap();
+    drop(writer);
+    assert!(journal.entry(&id).unwrap().is_settled());
 }

@@ -20,7 +20,7 @@ pub struct Writer {
     whole: u64,
     /// True if more than that may stand in the file.
     is_torn: bool,
-    _lock: Option<Lock>,
+    pub(super) lock: Option<Lock>,
 }
 
 impl Writer {
@@ -34,7 +34,7 @@ impl Writer {
             .map_err(io_error("create", &path))?;
         // A reader that asks whether the run lives holds it for a moment.
         file.lock().map_err(io_error("lock", &path))?;
-        Ok(Self { id, file, path, whole: 0, is_torn: false, _lock: Some(lock) })
+        Ok(Self { id, file, path, whole: 0, is_torn: false, lock: Some(lock) })
     }
 
     /// Opens the file of an entry whose run has ended. Half a record at its end, from a crash in
@@ -50,7 +50,7 @@ impl Writer {
         file.read_to_end(&mut bytes).map_err(io_error("read", &path))?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let is_torn = whole < bytes.len();
-        Ok(Self { id, file, path, whole: whole as u64, is_torn, _lock: None })
+        Ok(Self { id, file, path, whole: whole as u64, is_torn, lock: None })
     }
 
     /// The entry's ID.

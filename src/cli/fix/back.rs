@@ -101,6 +101,7 @@ impl Run<'_> {
             rule: step.intent.rule.clone(),
             title: format!("Roll back: {}", step.intent.title),
             irreversible: None,
+            awaits: Vec::new(),
         };
         let (_, result) = self.commit(&purpose, &prepared)?;
         self.report(&prepared, &result);

@@ -12,6 +12,7 @@ use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::Subject;
+use crate::plan::file::sum_of_fixes;
 use crate::plan::graph::{self, Planned};
 use crate::plan::merge::{self, Part};
 use crate::plan::seen;
@@ -124,6 +125,7 @@ impl<'b, 'r> Batch<'b, 'r> {
         let order = graph::order(&plan(&chosen));
         let mut taken: Vec<Option<(Finding, Fix)>> = chosen.into_iter().map(Some).collect();
         let chosen: Vec<(Finding, Fix)> = order.into_iter().filter_map(|index| taken[index].take()).collect();
+        run.plan_hash.get_or_insert_with(|| sum_of_fixes(chosen.iter().map(|(finding, fix)| (finding, fix))));
         let planned = plan(&chosen);
         let places: Vec<usize> = (0..planned.len()).collect();
         let (manifests, other_manifests) = merge::creations(&planned, &places);

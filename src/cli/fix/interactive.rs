@@ -9,6 +9,7 @@ use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Step};
+use crate::plan::file::sum_of_fixes;
 use crate::plan::{diff, merge, seen};
 use crate::report::text::{Line, Role};
 use crate::rules::rule::ParameterKind;
@@ -52,6 +53,8 @@ fn walk(args: &FixArgs, run: &mut Run<'_>, session: &mut Session, selected: &[Fi
             None => offered_findings.push(finding),
         }
     }
+    let fixes = offered_findings.iter().filter_map(|finding| Some((*finding, offered(finding)?)));
+    run.plan_hash = Some(sum_of_fixes(fixes));
     let total = offered_findings.len();
     let mut standing = Standing::default();
     for (index, finding) in offered_findings.iter().enumerate() {

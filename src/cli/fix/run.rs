@@ -13,10 +13,10 @@ use crate::backend::cluster::connect::Connection;
 use crate::backend::cluster::load::Identity;
 use crate::backend::cluster::rollout::Seen;
 use crate::backend::cluster::write::{Options, Write};
-use crate::backend::journal::{Begin, JournalError, Outcome, Record, SCHEMA, StepResult, Writer};
+use crate::backend::journal::{JournalError, Outcome, StepResult, Writer};
 use crate::cli::Shell;
 use crate::cli::error::{CliError, code};
-use crate::cli::history::{journal, notice_open};
+use crate::cli::history::notice_open;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::session::cluster_of;
 use crate::fix::Step;
@@ -66,6 +66,8 @@ pub struct Run<'a> {
     pub command: &'static str,
     /// The entry that is taken back.
     pub undoes: Option<String>,
+    /// The hash of what was planned, for the journal.
+    pub plan_hash: Option<String>,
     /// The namespaces that it is about; none for all.
     pub namespaces: Vec<String>,
     /// What is still to be looked at, each with the fix that it belongs to.
@@ -73,9 +75,9 @@ pub struct Run<'a> {
     pub(super) wait: Option<Duration>,
     /// The workloads whose rollout was waited for, as they were seen last.
     pub(super) seen: Vec<(ObjectRef, Seen)>,
-    writer: Option<Writer>,
-    steps: usize,
-    has_sent: bool,
+    pub(super) writer: Option<Writer>,
+    pub(super) steps: usize,
+    pub(super) has_sent: bool,
 }
 
 impl<'a> Run<'a> {
@@ -88,6 +90,17 @@ impl<'a> Run<'a> {
         write: &WriteArgs,
     ) -> Self {
         notice_open(shell, &cluster_of(&connection, &identity));
+        Self::quiet(shell, runtime, connection, identity, write)
+    }
+
+    /// The same for who is about to settle those.
+    pub fn quiet(
+        shell: &'a Shell,
+        runtime: &'a Runtime,
+        connection: Arc<Connection>,
+        identity: Identity,
+        write: &WriteArgs,
+    ) -> Self {
         Self {
             interrupt: Interrupt::listen(runtime, &shell.ui),
             options: write.options(),
@@ -103,6 +116,7 @@ impl<'a> Run<'a> {
             needs_look: false,
             command: "fix",
             undoes: None,
+            plan_hash: None,
             watchlist: Vec::new(),
             seen: Vec::new(),
             writer: None,
@@ -244,74 +258,42 @@ impl<'a> Run<'a> {
         unreachable!("the last race returns")
     }
 
-    /// Opens the journal entry, if it is not open.
-    pub fn begin(&mut self) -> Result<(), CliError> {
-        if self.writer.is_none() {
-            self.writer = Some(self.open()?);
-        }
-        Ok(())
-    }
-
-    /// Ends the journal entry: what is written next begins another. Its ID, if there is one.
-    pub fn end(&mut self, whole: bool) -> Result<Option<String>, CliError> {
-        self.close(whole)?;
-        self.steps = 0;
-        Ok(self.writer.take().map(|writer| writer.id().to_owned()))
-    }
-
     /// Journals and sends one request. Its number and its answer.
     pub(super) fn commit(&mut self, purpose: &Purpose, prepared: &Prepared) -> Result<(usize, StepResult), CliError> {
         let step = self.steps;
         self.steps += 1;
         self.begin()?;
         let name = kubectl_name(prepared.write.object());
-        let open = format!("The request to {name} has no answer yet: `kubectl progrc history` shows it as open.");
+        let id = self.entry().unwrap_or_default();
+        let (recover, history) = (format!("`kubectl progrc recover {id}`"), format!("`kubectl progrc history {id}`"));
+        let open = format!("The request to {name} has no answer yet: {history} shows it as open.");
         self.interrupt.in_flight(Some(open.clone()));
         let writer = self.writer.as_mut().expect("it was opened just now");
         let commit = change::commit(&self.connection, writer, step, purpose, prepared, &self.options);
-        let interrupt = self.interrupt.clone();
+        let (interrupt, shell) = (self.interrupt.clone(), self.shell);
+        let patience = async {
+            interrupt.wait().await;
+            shell.ui.note(&format!("Waiting for the answer about {name}; Ctrl-C once more leaves at once."));
+            std::future::pending::<()>().await;
+        };
         let result = self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 result = commit => Some(result),
                 () = interrupt.wait_urgent() => None,
+                () = patience => None,
             }
         });
         self.interrupt.in_flight(None);
         self.connection.warnings().drain().iter().for_each(|warning| self.shell.ui.warn(warning));
         let Some(result) = result else {
-            self.interrupted = true;
-            return Err(CliError::new(format!("interrupted. {open}")).code(code::LOOK));
+            (self.interrupted, self.has_sent) = (true, true);
+            let hint = format!("{recover} finds out what became of it");
+            return Err(CliError::new(format!("interrupted. {open}")).code(code::LOOK).hint(hint));
         };
         self.has_sent |= matches!(result, Ok(_) | Err(JournalError::Unanswered(_)));
         let result = result.map_err(|error| CliError::of(&error).hint("nothing is written without the journal"))?;
         Ok((step, result))
-    }
-
-    /// Appends a record to the open entry.
-    pub(super) fn record(&mut self, record: &Record) -> Result<(), CliError> {
-        match &mut self.writer {
-            Some(writer) => Ok(writer.write(record)?),
-            None => Ok(()),
-        }
-    }
-
-    fn open(&self) -> Result<Writer, CliError> {
-        let connection = &self.connection;
-        let begin = Begin {
-            schema: SCHEMA,
-            id: String::new(),
-            time: jiff::Timestamp::now(),
-            command: self.command.to_owned(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            server_version: self.identity.version.clone(),
-            cluster: self.cluster(),
-            server: connection.server.clone(),
-            context: connection.context.clone(),
-            namespaces: self.namespaces.clone(),
-            undoes: self.undoes.clone(),
-        };
-        Ok(journal(self.shell)?.begin(&self.cluster(), begin)?)
     }
 
     /// What identifies the cluster.
@@ -331,30 +313,6 @@ impl<'a> Run<'a> {
         };
         let why = if result.message.is_empty() { String::new() } else { format!(": {}", result.message) };
         self.shell.ui.note(&format!("{name} {verb}{why}"));
-    }
-
-    /// Writes the last record and says how the run ended.
-    pub fn close(&mut self, whole: bool) -> Result<(), CliError> {
-        let back = self.settled.iter().any(|settled| settled.taken_back) && !self.stands();
-        let status = match (self.interrupted, whole && !self.needs_look) {
-            (true, _) => "interrupted",
-            (false, true) => "done",
-            (false, false) if back => "rolled-back",
-            (false, false) => "partial",
-        };
-        let code = if self.has_sent { code::LOOK } else { code::FAILED };
-        let end = Record::End { status: status.to_owned(), time: jiff::Timestamp::now() };
-        self.record(&end).map_err(|error| error.code(code))
-    }
-
-    /// An error in the middle: if something was written before, it says where to look.
-    pub fn close_after(&mut self, error: CliError) -> CliError {
-        let Some(entry) = self.entry().map(str::to_owned) else { return error };
-        let _ = self.close(false);
-        if !self.has_sent {
-            return error;
-        }
-        error.code(code::LOOK).hint(format!("`kubectl progrc history {entry}` shows what was done"))
     }
 }
 

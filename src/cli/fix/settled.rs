@@ -81,7 +81,7 @@ mod tests {
         let named = |names: &[&str]| {
             names.iter().map(|name| ObjectRef::new("apps/v1", "Deployment", Some("a"), name)).collect::<Vec<_>>()
         };
-        let purpose = Purpose { rule: "r".into(), title: "t".into(), irreversible: None };
+        let purpose = Purpose { rule: "r".into(), title: "t".into(), irreversible: None, awaits: Vec::new() };
         let object = Subject::new(ObjectRef::new("v1", "ConfigMap", Some("a"), "config"));
         Settled { awaits: named(awaits), rolled: named(rolled), ..Settled::new(&purpose, &object) }
     }

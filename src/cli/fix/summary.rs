@@ -9,10 +9,14 @@ use crate::audit::{self, Audit, score};
 use crate::backend::cluster::refresh::{self, Wanted};
 use crate::backend::journal::{Outcome, Record};
 use crate::cli::error::{CliError, code};
+use crate::cli::history::journal;
 use crate::cli::session::Session;
 use crate::finding::Finding;
 use crate::model::ObjectRef;
 use crate::report::text::{Line, Role};
+
+/// What pods are that were to be replaced and were not.
+pub const STALE: &str = "its pods run with what was before";
 
 /// Audits again, tells how it ended and returns the exit code.
 pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]) -> Result<u8, CliError> {
@@ -25,6 +29,8 @@ pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]
     }
     let counted = left.iter().filter(|left| left.counts).count();
     run.close(counted == 0)?;
+    let unfinished = unfinished(&run)?;
+    run.needs_look |= !unfinished.is_empty();
     let code = match () {
         () if run.needs_look => code::LOOK,
         () if run.interrupted => code::INTERRUPTED,
@@ -41,9 +47,27 @@ pub fn finish(args: &FixArgs, mut run: Run<'_>, session: &Session, left: &[Left]
         None => run.shell.ui.lines(&lines(&run, &left, session, after.as_ref(), dry)),
     }
     if code == code::LOOK {
-        run.shell.ui.error(&needs_a_look(&run));
+        let mut error = needs_a_look(&run);
+        if !unfinished.is_empty() {
+            error.causes = unfinished.iter().map(|name| format!("{name} was not restarted: {STALE}")).collect();
+            let entry = run.entry().unwrap_or_default();
+            error = error.hint(format!(
+                "`kubectl progrc recover {entry}` restarts it, `kubectl progrc undo {entry}` takes all of it back"
+            ));
+        }
+        run.shell.ui.error(&error);
     }
     Ok(code)
+}
+
+/// The workloads that the entry of a run leaves with old values, as kubectl names them.
+fn unfinished(run: &Run<'_>) -> Result<Vec<String>, CliError> {
+    let Some(id) = run.entry() else { return Ok(Vec::new()) };
+    let entry = journal(run.shell)?.entry(id)?;
+    let mut names: Vec<String> = entry.unfinished().iter().map(|(_, workload)| kubectl_name(workload)).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 /// The journal entry and the next command, for a run that ended in a state that needs a look.
@@ -197,7 +221,12 @@ mod tests {
     #[test]
     fn a_monitor_that_nobody_selects_is_seen() {
         let monitor = ObjectRef::new("monitoring.coreos.com/v1", "ServiceMonitor", Some("a"), "web");
-        let purpose = Purpose { rule: "missing-metrics-scrape".into(), title: "t".into(), irreversible: None };
+        let purpose = Purpose {
+            rule: "missing-metrics-scrape".into(),
+            title: "t".into(),
+            irreversible: None,
+            awaits: Vec::new(),
+        };
         let mut settled = Settled::new(&purpose, &Subject::new(ObjectRef::new("v1", "Service", Some("a"), "web")));
         let result: StepResult = serde_json::from_value(
             json!({"step": 0, "outcome": "applied", "code": 201, "time": "2026-01-01T00:00:00Z"}),

@@ -81,7 +81,7 @@ impl TestNamespace {
         if matches!(args.first(), Some(&("fix" | "apply"))) && !args.iter().any(|arg| arg.starts_with("--soak")) {
             args.push("--soak=0s");
         }
-        let writes = matches!(args.first(), Some(&("fix" | "apply" | "undo")));
+        let writes = matches!(args.first(), Some(&("fix" | "apply" | "undo" | "recover")));
         if writes && !self.plane.has_controllers() && !args.iter().any(|arg| arg.starts_with("--wait")) {
             args.push("--wait=false");
         }

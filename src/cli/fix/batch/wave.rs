@@ -68,7 +68,7 @@ impl Batch<'_, '_> {
                 Some(workload) if half => format!("{} was not restarted, after the stop", workload.short()),
                 _ => "not begun, after the stop".to_owned(),
             };
-            self.run.needs_look |= half && !self.run.interrupted;
+            self.run.needs_look |= half;
             self.out.entry(*fix).or_insert(Out { reason, counts: true });
         }
     }
