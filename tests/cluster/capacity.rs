@@ -114,9 +114,9 @@ fn what_the_nodes_have_no_room_for_is_said_and_so_is_what_is_not_known() {
     assert!(unknown(&notes, "nodes not readable in cluster: forbidden"), "{notes}");
 
     // A pod on each node that takes more than half of it.
-    let nodes = here.request(Method::GET, "/api/v1/nodes", None).success();
+    let listed = here.request(Method::GET, "/api/v1/nodes", None).success();
     let cores: u64 = {
-        let text = nodes["items"][0]["status"]["allocatable"]["cpu"].as_str().unwrap();
+        let text = listed["items"][0]["status"]["allocatable"]["cpu"].as_str().unwrap();
         text.strip_suffix('k')
             .map_or_else(|| text.parse().unwrap(), |thousands| thousands.parse::<u64>().unwrap() * 1000)
     };
