@@ -59,6 +59,9 @@ pub enum JournalError {
     /// There is no such entry.
     #[error("no journal entry {0}")]
     NoEntry(String),
+    /// Several entries begin like this.
+    #[error("{0} is the beginning of {1} journal entries: type more of it")]
+    Ambiguous(String, usize),
     /// The run of the entry has not ended.
     #[error("the run of journal entry {0} has not ended")]
     Running(String),
@@ -123,7 +126,10 @@ impl Journal {
         let wanted = id.to_ascii_uppercase();
         let named = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with(&wanted));
         let mut found: Vec<PathBuf> = self.files()?.into_iter().filter(named).collect();
-        let (Some(path), true) = (found.pop(), found.is_empty() && !wanted.is_empty()) else {
+        if found.len() > 1 && !wanted.is_empty() {
+            return Err(JournalError::Ambiguous(id.to_owned(), found.len()));
+        }
+        let Some(path) = found.pop().filter(|_| !wanted.is_empty()) else {
             return Err(JournalError::NoEntry(id.to_owned()));
         };
         let entry = Entry::read(&path)?.ok_or_else(|| JournalError::NoEntry(id.to_owned()))?;

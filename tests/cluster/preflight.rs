@@ -252,8 +252,8 @@ fn one_flag_costs_few_requests() {
 
 /// What each fix of a batch may send: it tries the write and writes.
 const EACH: usize = 2;
-/// What they send together: the right, the workloads, and what is to be made, before and after.
-const TOGETHER: usize = 4;
+/// What they send together: who writes, the right, the workloads, and what is to be made, before and after.
+const TOGETHER: usize = 5;
 
 #[test]
 fn a_batch_shares_what_it_asks() {

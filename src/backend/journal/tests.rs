@@ -61,6 +61,17 @@ fn records_are_appended_and_read_back() {
 }
 
 #[test]
+fn an_entry_is_found_by_as_much_of_its_id_as_is_its_own() {
+    let (_dir, journal) = temporary();
+    let ids = [(); 2].map(|()| journal.begin("c", begin()).unwrap().id().to_owned());
+    assert_eq!(journal.entry(&ids[1].to_lowercase()).unwrap().begin.id, ids[1]);
+    let shared: String = ids[0].chars().zip(ids[1].chars()).map_while(|(a, b)| (a == b).then_some(a)).collect();
+    let refused = journal.entry(&shared).unwrap_err().to_string();
+    assert_eq!(refused, format!("{shared} is the beginning of 2 journal entries: type more of it"));
+    assert_eq!(journal.entry("").unwrap_err().to_string(), "no journal entry ");
+}
+
+#[test]
 fn a_torn_last_line_is_left_out_and_nothing_glues_to_it() {
     let (_dir, journal) = temporary();
     let mut writer = journal.begin("c", begin()).unwrap();
