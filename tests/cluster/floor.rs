@@ -4,25 +4,14 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::ControlPlane;
-use crate::scene::{deployment, pairs, report};
+use crate::scene::{AUTOSCALER, deployment, pairs, report};
 
 /// At zero an autoscaler does nothing, which is its own finding and no other.
 #[test]
 fn at_zero_the_autoscaler_is_off() {
     let ns = ControlPlane::full().namespace("zero");
     ns.apply(&deployment("web", 0));
-    ns.apply(
-        "
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec:
-  minReplicas: 3
-  maxReplicas: 5
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
-",
-    );
+    ns.apply(AUTOSCALER);
     ns.wait_for("autoscaling/v2/horizontalpodautoscalers/web", "switched off", |scaler| {
         let conditions = scaler["status"]["conditions"].as_array();
         conditions.into_iter().flatten().any(|it| it["type"] == "ScalingActive" && it["reason"] == "ScalingDisabled")

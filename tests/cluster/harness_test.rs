@@ -8,6 +8,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::harness::{ControlPlane, Process, Rule, Scratch, TestNamespace, WAIT, wait_until};
+use crate::scene::AUTOSCALER;
 
 /// A Deployment without anything that a test here does not need.
 fn deployment(name: &str, image: &str, replicas: u32) -> String {
@@ -52,17 +53,6 @@ fn nothing_acts_on_an_autoscaler_without_its_controller() {
     let autoscaler = ns.get("autoscaling/v2/horizontalpodautoscalers/web");
     assert!(autoscaler["status"]["conditions"].is_null(), "{autoscaler}");
 }
-
-const AUTOSCALER: &str = "
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec:
-  minReplicas: 3
-  maxReplicas: 5
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
-";
 
 #[test]
 fn a_disruption_budget_blocks_an_eviction() {

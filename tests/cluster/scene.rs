@@ -190,3 +190,15 @@ pub(crate) fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// An autoscaler of Deployment/web: three pods at least, five at most.
+pub(crate) const AUTOSCALER: &str = "
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  minReplicas: 3
+  maxReplicas: 5
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
+";

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{assert_guarded, deployment, pairs, report, writes};
+use crate::scene::{AUTOSCALER, assert_guarded, deployment, pairs, report, writes};
 
 /// The library at work in a namespace of the bare plane, where nobody else writes.
 pub(crate) struct Bench {
@@ -172,17 +172,6 @@ fn guards_speak_the_encoding_of_the_server() {
     assert_eq!(bench.commit(&prepared).outcome, Outcome::Applied);
     assert_eq!(bench.ns.get("v1/configmaps/config")["data"], json!({"KEPT": "<"}));
 }
-
-const AUTOSCALER: &str = "
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec:
-  minReplicas: 3
-  maxReplicas: 5
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
-";
 
 #[test]
 fn too_few_replicas_are_raised_through_scale() {
