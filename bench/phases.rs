@@ -12,7 +12,7 @@ use kubectl_progrc::audit::{self, Config};
 use kubectl_progrc::backend::manifests::{self, ReadOptions};
 use kubectl_progrc::backend::snapshot;
 use kubectl_progrc::model::{Inventory, Scope};
-use kubectl_progrc::plan::outlook;
+use kubectl_progrc::plan::outlook::{Reach, score_with_outlook};
 use kubectl_progrc::rules::RULES;
 use kubectl_progrc::rules::rule::{Context, Depth, Verdicts};
 
@@ -48,7 +48,7 @@ fn phases(directory: &str) -> bool {
     let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
     let judged = audit();
     let again = |inventory: &Inventory| audit::run_configured_to(Depth::Verdicts, inventory, &settings, &config, RULES);
-    let outlook = best(|| (), |()| outlook::score_with_outlook(&inventory, &judged, again));
+    let outlook = best(|| (), |()| score_with_outlook(&inventory, &judged, Reach::Safe, again));
     print("outlook: the scores after fixes", outlook, None);
     rules.sort_by(|a, b| b.cmp(a));
     for (time, id) in rules.iter().take(12) {

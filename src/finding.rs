@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::fix::Fix;
+use crate::fix::{Applicability, Fix};
 use crate::model::Subject;
 use crate::model::ownership::Ownership;
 use crate::model::short::push;
@@ -166,9 +166,9 @@ pub struct Location {
     /// The same with names in place of list positions, for the fingerprint; empty if equal.
     pub stable_pointer: String,
     /// What stands there; reports mask it.
-    pub current: Option<Value>,
+    pub current: Option<Box<Value>>,
     /// What should; reports mask it.
-    pub wanted: Option<Value>,
+    pub wanted: Option<Box<Value>>,
     /// The file, for manifests.
     pub file: Option<String>,
     /// The line in the file, from 1.
@@ -184,8 +184,8 @@ impl Location {
     /// With what stands there and what should.
     #[must_use]
     pub fn values(mut self, current: Option<Value>, wanted: Option<Value>) -> Self {
-        self.current = current;
-        self.wanted = wanted;
+        self.current = current.map(Box::new);
+        self.wanted = wanted.map(Box::new);
         self
     }
 
@@ -240,6 +240,8 @@ pub struct Finding {
     pub ownership: Ownership,
     /// What can be done: the first is the default.
     pub fixes: Vec<Fix>,
+    /// How far its fix may be applied, if [`Self::abridge`] took its details.
+    pub abridged: Option<Option<Applicability>>,
 }
 
 impl Finding {
@@ -283,6 +285,26 @@ impl Finding {
     pub fn confidence(mut self, confidence: Confidence) -> Self {
         self.confidence = confidence;
         self
+    }
+
+    /// Keeps what orders, counts and scores it: which fix it has, the steps of a safe one, the objects
+    /// that it rests on. Everything that is told goes.
+    pub fn abridge(&mut self) {
+        self.abridged = Some(self.class());
+        self.evidence.retain(|evidence| evidence.object.is_some());
+        self.evidence.iter_mut().for_each(|evidence| evidence.text = String::new());
+        for location in &mut self.locations {
+            (location.current, location.wanted) = (None, None);
+        }
+        let fix = std::mem::take(&mut self.fixes).into_iter().next();
+        if let Some(fix) = fix.filter(|fix| fix.applicability == Applicability::Safe && fix.is_built()) {
+            self.fixes = vec![Fix { steps: fix.steps, ..Fix::new("", Applicability::Safe) }];
+        }
+    }
+
+    /// How far its first fix may be applied without a person.
+    pub fn class(&self) -> Option<Applicability> {
+        self.abridged.unwrap_or_else(|| self.fixes.first().map(|fix| fix.applicability))
     }
 
     /// Hashes rule, kind, namespace, name and the stable part of the pointer, and nothing else, so

@@ -58,7 +58,7 @@ fn describe(finding: &Finding) -> String {
     writeln!(out, "  {}", finding.message).unwrap();
     for location in &finding.locations {
         let object = location.object.as_ref().map(|object| format!("{object} ")).unwrap_or_default();
-        let show = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), Value::to_string);
+        let show = |value: &Option<Box<Value>>| value.as_ref().map_or("absent".to_owned(), ToString::to_string);
         let values = match (&location.current, &location.wanted) {
             (None, None) => String::new(),
             (current, wanted) => format!(": {} -> {}", show(current), show(wanted)),

@@ -6,7 +6,7 @@ use crate::model::{Inventory, Subject, parallel};
 use crate::rules::rule::{Context, Depth, Rule, Verdicts};
 use crate::rules::settings::Settings;
 
-use super::guards;
+use super::{folded, guards};
 
 /// What one rule said about every object that it looked at.
 #[derive(Clone, Debug)]
@@ -65,31 +65,46 @@ pub fn run(inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) 
 
 /// Runs the rules for what is wanted of them.
 pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &[&'static Rule]) -> Audit {
+    if depth != Depth::Verdicts {
+        inventory.prepare();
+    }
+    // Rules that build fixes take longer.
+    let mut order: Vec<usize> = (0..rules.len()).collect();
+    order.sort_by_key(|at| rules[*at].fix.is_none());
+    let said = parallel::each(&order, |at| judge(inventory, settings, rules[*at], depth));
+    let mut said: Vec<_> = order.into_iter().zip(said).collect();
+    said.sort_by_key(|(at, _)| *at);
     let mut audit = Audit::default();
-    let said = parallel::map(rules, |rule| judge(inventory, settings, rule, depth));
-    audit.findings.reserve_exact(said.iter().map(|(_, findings)| findings.len()).sum());
-    for (outcome, mut findings) in said {
+    audit.findings.reserve_exact(said.iter().map(|(_, (_, findings))| findings.len()).sum());
+    for (_, (outcome, mut findings)) in said {
         audit.findings.append(&mut findings);
         audit.rules.push(outcome);
     }
-    audit.findings.sort_by(order);
+    // Those of one rule are in order.
+    audit.findings.sort_by(|a, b| (a.severity, a.rule).cmp(&(b.severity, b.rule)));
     audit
 }
 
 /// Runs one rule.
 fn judge(inventory: &Inventory, settings: &Settings, rule: &'static Rule, depth: Depth) -> (RuleOutcome, Vec<Finding>) {
-    let mut verdicts = Verdicts::default();
+    // Most rules judge every workload. Memory that is not used costs nothing.
+    let mut verdicts = Verdicts::with_capacity(inventory.workloads.len());
     (rule.check)(&Context { inventory, settings, rule, depth }, &mut verdicts);
     let severity = settings.severities.get(rule.id).copied();
     if let Some(severity) = severity {
         weigh(&mut verdicts, severity, rule.severity);
     }
     verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
-    for finding in &mut verdicts.findings {
-        match depth {
-            Depth::Whole => finding.fixes.iter_mut().for_each(|fix| guards::apply(inventory, settings, fix)),
-            Depth::Verdicts => (finding.fixes, finding.evidence) = (Vec::new(), Vec::new()),
-        }
+    let findings = &mut verdicts.findings;
+    if depth == Depth::Verdicts {
+        findings.iter_mut().for_each(|finding| (finding.fixes, finding.evidence) = (Vec::new(), Vec::new()));
+    } else {
+        let fixes = findings.iter_mut().flat_map(|finding| &mut finding.fixes);
+        fixes.for_each(|fix| guards::apply(inventory, settings, fix));
+    }
+    findings.sort_by(order);
+    if depth == Depth::Folded {
+        folded::abridge(findings);
     }
     let severity = severity.unwrap_or(rule.severity);
     (RuleOutcome { rule, severity, outcomes: verdicts.outcomes, ratio: verdicts.ratio }, verdicts.findings)

@@ -5,6 +5,7 @@ pub mod filter;
 pub mod answer;
 pub mod config;
 pub mod guards;
+pub mod folded;
 pub mod engine;
 pub mod score;
 pub mod waivers;

@@ -268,6 +268,7 @@ fn gone(planned: &Planned) -> Result<Finding, CliError> {
         message: planned.message.clone(),
         impact: "",
         evidence: Vec::new(),
+        abridged: None,
         ownership: crate::model::ownership::Ownership::default(),
         fixes: Vec::new(),
     })

@@ -6,11 +6,11 @@ use super::Shell;
 use super::args::WhatArgs;
 use super::error::{CliError, code};
 use super::session::{Session, runtime};
+use crate::audit::folded::fold;
 use crate::audit::{Baseline, run_configured_to};
 use crate::finding::{Finding, Severity};
-use crate::plan::outlook;
+use crate::plan::outlook::{Reach, score_with_outlook};
 use crate::report::audit::{About, AuditReport, Shown, report};
-use crate::report::folded::fold;
 use crate::report::{actions, name, table};
 use crate::rules::rule::Depth;
 
@@ -86,11 +86,15 @@ impl FailOn {
 pub fn run(args: &AuditArgs, shell: &Shell) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
-    // Names need no evidence and no fixes.
-    let depth = if args.output == Format::Name { Depth::Verdicts } else { Depth::Whole };
+    // Names need no evidence and no fixes, a table few of them. The score after all fixes needs all.
+    let depth = match args.output {
+        Format::Name => Depth::Verdicts,
+        Format::Table if !args.explain_score => Depth::Folded,
+        _ => Depth::Whole,
+    };
     let what = WhatArgs { depth, ..args.what.clone() };
     let mut session = Session::open(&what, &shell.connection, &shell.env, &shell.ui, &runtime)?;
-    print(args, shell, &mut session);
+    print(args, shell, &mut session, depth);
     if let Some(path) = &args.write_baseline {
         let text = Baseline::of(session.findings()).to_yaml();
         crate::backend::files::write(path, &text)?;
@@ -117,21 +121,32 @@ fn read_baseline(path: &std::path::Path) -> Result<Baseline, CliError> {
     Ok(Baseline::parse(&text, &path.display().to_string())?)
 }
 
-/// The report of a session, with the findings that count; `folded` leaves out those that a table tells
-/// together with others.
-fn report_of(session: &mut Session, what: &WhatArgs, folded: bool) -> AuditReport {
+/// The findings of a session that a report shows, each with the number of those that it leaves out
+/// after it: a table tells together those that say the same.
+fn shown(session: &Session, is_table: bool) -> Vec<(usize, usize)> {
     let counted: Vec<usize> = session.counted().collect();
-    let shown: Vec<(usize, usize)> = if folded {
-        let findings: Vec<&Finding> = counted.iter().map(|at| &session.audit.findings[*at]).collect();
-        fold(&findings).into_iter().map(|(position, more)| (counted[position], more)).collect()
-    } else {
-        counted.into_iter().map(|at| (at, 0)).collect()
-    };
-    session.locate(shown.iter().map(|(at, _)| *at));
+    if !is_table {
+        return counted.into_iter().map(|at| (at, 0)).collect();
+    }
+    let findings: Vec<&Finding> = counted.iter().map(|at| &session.audit.findings[*at]).collect();
+    fold(&findings).into_iter().map(|(position, more)| (counted[position], more)).collect()
+}
+
+/// The report of a session, with the findings that count.
+fn report_of(session: &mut Session, what: &WhatArgs, is_table: bool, depth: Depth) -> AuditReport {
+    let mut chosen = shown(session, is_table);
+    // Waivers and selectors may leave others to show than the rules saw.
+    let is_whole = !chosen.iter().any(|(at, _)| session.audit.findings[*at].abridged.is_some());
+    if !is_whole {
+        session.judge_again();
+        chosen = shown(session, is_table);
+    }
+    session.locate(chosen.iter().map(|(at, _)| *at));
     let again = |inventory: &crate::model::Inventory| {
         run_configured_to(Depth::Verdicts, inventory, &session.settings, &session.config, &session.rules)
     };
-    let score = outlook::score_with_outlook(&session.inventory, &session.audit, again);
+    let reach = if depth == Depth::Folded { Reach::Safe } else { Reach::All };
+    let score = score_with_outlook(&session.inventory, &session.audit, reach, again);
     let mut files = what.filename.clone();
     files.extend(what.kustomize.iter().map(|dir| dir.display().to_string()));
     let about = About {
@@ -142,17 +157,17 @@ fn report_of(session: &mut Session, what: &WhatArgs, folded: bool) -> AuditRepor
         files,
     };
     let shown: Vec<Shown<'_>> =
-        shown.into_iter().map(|(at, more)| Shown { finding: &session.audit.findings[at], more }).collect();
+        chosen.into_iter().map(|(at, more)| Shown { finding: &session.audit.findings[at], more }).collect();
     report(&session.inventory, &session.audit, &shown, &score, &about)
 }
 
-fn print(args: &AuditArgs, shell: &Shell, session: &mut Session) {
+fn print(args: &AuditArgs, shell: &Shell, session: &mut Session, depth: Depth) {
     // Scores and places cost time, names need neither.
     if args.output == Format::Name {
         let names = name::names(session.findings().map(|finding| &*finding.object));
         return shell.ui.data(&names.into_iter().map(|name| name + "\n").collect::<String>());
     }
-    let report = &report_of(session, &args.what, args.output == Format::Table);
+    let report = &report_of(session, &args.what, args.output == Format::Table, depth);
     let options = table::Options {
         width: shell.ui.width(),
         wide: args.output == Format::Wide,

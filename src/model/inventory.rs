@@ -159,7 +159,7 @@ pub struct Inventory {
     pub definitions: Store<Definition>,
     /// Custom resources and other kinds, by resource name: `certificates.cert-manager.io`.
     pub others: BTreeMap<String, Store<Other>>,
-    relations: Relations,
+    relations: Arc<Relations>,
 }
 
 impl Inventory {
@@ -175,7 +175,7 @@ impl Inventory {
         self.sort();
         self.gaps.sort();
         self.gaps.dedup();
-        self.relations = Relations::of(&self);
+        self.relations = Arc::new(Relations::of(&self));
         self
     }
 
@@ -218,7 +218,12 @@ impl Inventory {
 
     /// The audited namespaces that have workloads, by name, with the Namespace object if it was read.
     pub fn audited_namespaces(&self) -> Vec<Subject> {
-        let names: BTreeSet<&str> = self.audited_workloads().map(|(_, workload)| workload.namespace()).collect();
+        let mut names: Vec<&str> = Vec::new();
+        for (_, workload) in self.audited_workloads() {
+            if names.last() != Some(&workload.namespace()) {
+                names.push(workload.namespace());
+            }
+        }
         names.into_iter().map(|name| self.namespace_subject(name)).collect()
     }
 

@@ -24,6 +24,20 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     }
 }
 
+/// The same for few items of unequal weight: they are begun in their order, so that the heavy ones
+/// should come first.
+pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let Some(threads) = &*THREADS else { return items.iter().map(work).collect() };
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    threads.scope_fifo(|scope| {
+        for (item, result) in items.iter().zip(&mut results) {
+            let work = &work;
+            scope.spawn_fifo(move |_| *result = Some(work(item)));
+        }
+    });
+    results.into_iter().flatten().collect()
+}
+
 /// Does two things, at the same time if there is a thread for each.
 pub fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
     match &*THREADS {
@@ -38,6 +52,7 @@ mod tests {
     fn results_are_in_order() {
         let items: Vec<usize> = (0..1000).collect();
         assert_eq!(super::map(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+        assert_eq!(super::each(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
         assert!(super::map(&[] as &[u8], |item| *item).is_empty());
         assert_eq!(super::both(|| super::map(&items[..2], |item| item + 1), || "b"), (vec![1, 2], "b"));
     }

@@ -5,10 +5,12 @@
 //! The forms are those of cluster DNS (<https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::environment::{self, Variable};
 use super::inventory::{Inventory, is_top_level};
 use super::object::Subject;
+use super::parallel;
 use super::pod::{Container, EnvVar};
 use super::store::Item;
 use super::workload::Workload;
@@ -45,6 +47,9 @@ pub struct Outside {
     pub reason: String,
 }
 
+/// Workloads that a processor takes at a time.
+const WORKLOADS: usize = 64;
+
 /// All references of an inventory.
 #[derive(Clone, Debug, Default)]
 pub struct References {
@@ -55,23 +60,24 @@ pub struct References {
 }
 
 impl References {
-    /// Reads every workload once and every value of a `ConfigMap` once.
+    /// Reads every workload once.
     pub fn of(inventory: &Inventory) -> Self {
+        let positions: Vec<usize> = (0..inventory.workloads.len()).collect();
+        let parts: Vec<_> = positions.chunks(WORKLOADS).collect();
+        let found = parallel::map(&parts, |part| {
+            let mut reader = Reader { inventory, cache: BTreeMap::new() };
+            part.iter().map(|position| reader.found(*position)).collect::<Vec<_>>()
+        });
         let mut out = Self { clients_of: vec![Vec::new(); inventory.services.len()], ..Self::default() };
-        let mut reader = Reader { inventory, cache: BTreeMap::new() };
-        for (position, workload) in inventory.workloads.iter().enumerate() {
-            let mut found = Found::default();
-            if is_top_level(workload) && !workload.is_finished() {
-                reader.read(position, workload, &mut found);
-            }
-            let mut references: Vec<Reference> = found.references.into_values().collect();
-            references.sort_by_key(|reference| (reference.service, reference.port));
+        for (position, found) in found.into_iter().flatten().enumerate() {
+            // In the order of Service and port.
+            let references: Vec<Reference> = found.references.into_values().collect();
             for (index, reference) in references.iter().enumerate() {
                 out.clients_of[reference.service].push((position, index));
             }
             out.of_client.push(references);
             out.outside.push(found.outside.into_values().collect());
-            out.hidden.push(hidden_values(workload));
+            out.hidden.push(found.hidden);
         }
         out
     }
@@ -101,6 +107,7 @@ impl References {
 struct Found {
     references: BTreeMap<(usize, Option<i64>), Reference>,
     outside: BTreeMap<(String, Option<i64>), Outside>,
+    hidden: Vec<String>,
 }
 
 /// The key of a value, and the port that stands in the key beside it: `DB_HOST` and `DB_PORT`.
@@ -112,11 +119,20 @@ struct Key<'a> {
 
 struct Reader<'a> {
     inventory: &'a Inventory,
-    /// The names in a value of a `ConfigMap`, by namespace, name and key.
-    cache: BTreeMap<(String, String, String), Vec<Mention>>,
+    /// The names in a value of a `ConfigMap`, by its position and key.
+    cache: BTreeMap<(usize, String), Arc<[Mention]>>,
 }
 
 impl Reader<'_> {
+    fn found(&mut self, position: usize) -> Found {
+        let workload = self.inventory.workloads.at(position);
+        let mut found = Found { hidden: hidden_values(workload), ..Found::default() };
+        if is_top_level(workload) && !workload.is_finished() {
+            self.read(position, workload, &mut found);
+        }
+        found
+    }
+
     fn read(&mut self, position: usize, workload: &Item<Workload>, found: &mut Found) {
         let Some(template) = workload.template() else {
             return;
@@ -170,16 +186,15 @@ impl Reader<'_> {
         self.take(position, &mentions, named, &format!("env {}", variable.name), found);
     }
 
-    fn cached(&mut self, map: &Subject, key: &str) -> Vec<Mention> {
-        let at = (map.namespace().to_owned(), map.name.clone(), key.to_owned());
-        if let Some(known) = self.cache.get(&at) {
-            return known.clone();
-        }
-        let item = self.inventory.config_maps.get(map.namespace(), "ConfigMap", &map.name);
-        let text = item.and_then(|item| item.data.get(key));
-        let mentions = text.map_or_else(Vec::new, |text| scan::scan(self.inventory, map.namespace(), text));
-        self.cache.insert(at, mentions.clone());
-        mentions
+    fn cached(&mut self, map: &Subject, key: &str) -> Arc<[Mention]> {
+        let Some(at) = self.inventory.config_maps.position(map.namespace(), "ConfigMap", &map.name) else {
+            return Arc::default();
+        };
+        let scan = || {
+            let text = self.inventory.config_maps.at(at).data.get(key);
+            text.map_or_else(Vec::new, |text| scan::scan(self.inventory, map.namespace(), text))
+        };
+        self.cache.entry((at, key.to_owned())).or_insert_with(|| scan().into()).clone()
     }
 
     /// Keeps the names that count where they stand.

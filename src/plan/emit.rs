@@ -67,7 +67,8 @@ pub struct Emission<'a> {
 pub fn for_server<'a>(offers: &[Offer<'a>], originals: &Originals, inventory: &Inventory) -> Emission<'a> {
     let (offers, left) = possible(offers, originals, inventory);
     let mut out = Emission { parts: Vec::new(), left };
-    let planned: Vec<Planned> = offers.iter().map(|offer| Planned::of(offer.finding, offer.fix, inventory)).collect();
+    let planned: Vec<Planned<'_>> =
+        offers.iter().map(|offer| Planned::of(offer.finding, offer.fix, inventory)).collect();
     let places: Vec<usize> = (0..planned.len()).collect();
     let (manifests, _) = merge::creations(&planned, &places);
     let parts = merge::parts(&planned, &graph::edges(&planned));
@@ -99,7 +100,8 @@ fn possible<'a>(
     originals: &Originals,
     inventory: &Inventory,
 ) -> (Vec<Offer<'a>>, Vec<(&'a Finding, String)>) {
-    let planned: Vec<Planned> = offers.iter().map(|offer| Planned::of(offer.finding, offer.fix, inventory)).collect();
+    let planned: Vec<Planned<'_>> =
+        offers.iter().map(|offer| Planned::of(offer.finding, offer.fix, inventory)).collect();
     let places: Vec<usize> = (0..planned.len()).collect();
     let mut out: BTreeMap<usize, String> = merge::clashes(&planned, &places);
     out.extend(merge::creations(&planned, &places).1);

@@ -3,6 +3,7 @@
 //! An edge joins two fixes that are about the same object, or about the same namespace where the
 //! later one bounds all of it. It also says who is stopped: what must follow a fix that failed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::Finding;
@@ -11,13 +12,13 @@ use crate::model::{Inventory, Subject};
 
 /// One fix of a plan.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub struct Planned<'a> {
     /// The rule.
     pub rule: String,
     /// The object of the finding.
     pub object: Subject,
     /// The fix.
-    pub fix: Fix,
+    pub fix: Cow<'a, Fix>,
     /// Every object that it concerns: the finding's, those that it writes, those that they rest on.
     pub about: Vec<Subject>,
 }
@@ -52,15 +53,15 @@ const RULES: [(&str, &str, Reach); 14] = [
 /// The label whose change makes a namespace refuse pods.
 const ENFORCE: &str = "/metadata/labels/pod-security.kubernetes.io~1enforce";
 
-impl Planned {
+impl<'a> Planned<'a> {
     /// The fix of a finding.
-    pub fn of(finding: &Finding, fix: &Fix, inventory: &Inventory) -> Self {
+    pub fn of(finding: &Finding, fix: &'a Fix, inventory: &Inventory) -> Self {
         let mut about = vec![finding.object.clone()];
         about.extend(fix.steps.iter().map(|step| step.object().clone()));
         about.extend(finding.locations.iter().filter_map(|location| location.object.clone()));
         about.extend(finding.evidence.iter().filter_map(|evidence| evidence.object.clone()));
         about.extend(neighbours(&finding.object, inventory));
-        Self { rule: finding.rule.to_owned(), object: finding.object.clone(), fix: fix.clone(), about }
+        Self { rule: finding.rule.to_owned(), object: finding.object.clone(), fix: Cow::Borrowed(fix), about }
     }
 
     /// The namespace that it is in; that of a Namespace is its own.
@@ -127,7 +128,7 @@ fn neighbours(object: &Subject, inventory: &Inventory) -> Vec<Subject> {
 }
 
 /// For each fix those that come before it.
-pub fn edges(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
+pub fn edges(fixes: &[Planned<'_>]) -> Vec<BTreeSet<usize>> {
     let mut before = gated(fixes);
     let gates = before.split_off(fixes.len());
     for earlier in &mut before {
@@ -140,7 +141,7 @@ pub fn edges(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
 
 /// The same, with gates behind the fixes: where many come before many, each of these waits for one
 /// gate, which waits for each of those.
-fn gated(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
+fn gated(fixes: &[Planned<'_>]) -> Vec<BTreeSet<usize>> {
     let mut before = vec![BTreeSet::new(); fixes.len()];
     let mut gates = Vec::new();
     let mut places: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
@@ -172,9 +173,9 @@ fn gated(fixes: &[Planned]) -> Vec<BTreeSet<usize>> {
 }
 
 /// Edges between fixes that concern the same object; a namespace is none.
-fn share_an_object(fixes: &[Planned], firsts: &[usize], seconds: &[usize], before: &mut [BTreeSet<usize>]) {
+fn share_an_object(fixes: &[Planned<'_>], firsts: &[usize], seconds: &[usize], before: &mut [BTreeSet<usize>]) {
     type Name<'a> = (&'a str, &'a str, &'a str, &'a str);
-    fn names(fix: &Planned) -> impl Iterator<Item = Name<'_>> {
+    fn names<'f>(fix: &'f Planned<'_>) -> impl Iterator<Item = Name<'f>> {
         let objects = fix.about.iter().filter(|object| object.kind != "Namespace");
         objects.map(|object| (object.group(), object.kind.as_str(), object.namespace(), object.name.as_str()))
     }
@@ -189,10 +190,11 @@ fn share_an_object(fixes: &[Planned], firsts: &[usize], seconds: &[usize], befor
 
 /// Edges that the steps of one namespace make: room before what needs it, bounds after everything
 /// that they would refuse.
-fn within(fixes: &[Planned], members: &[usize], before: &mut [BTreeSet<usize>]) {
-    let pick = |wanted: fn(&Planned) -> bool| -> Vec<usize> {
+fn within(fixes: &[Planned<'_>], members: &[usize], before: &mut [BTreeSet<usize>]) {
+    fn pick<'f>(fixes: &'f [Planned<'f>], members: &[usize], wanted: fn(&Planned<'f>) -> bool) -> Vec<usize> {
         members.iter().copied().filter(|index| wanted(&fixes[*index])).collect()
-    };
+    }
+    let pick = |wanted| pick(fixes, members, wanted);
     let more = pick(|fix| fix.rolls_out() || fix.adds_pods());
     for room in pick(Planned::makes_room) {
         more.iter().filter(|later| **later != room).for_each(|later| {
@@ -206,7 +208,7 @@ fn within(fixes: &[Planned], members: &[usize], before: &mut [BTreeSet<usize>]) 
 }
 
 /// Of two fixes that make the same object one does it for both.
-fn same_creations(fixes: &[Planned], gates: &[BTreeSet<usize>], before: &mut [BTreeSet<usize>]) {
+fn same_creations(fixes: &[Planned<'_>], gates: &[BTreeSet<usize>], before: &mut [BTreeSet<usize>]) {
     let mut makers: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, fix) in fixes.iter().enumerate() {
         for step in fix.fix.steps.iter().filter(|step| matches!(step, Step::Create { .. })) {
@@ -264,7 +266,7 @@ pub fn topological(before: &[BTreeSet<usize>], rank: impl Fn(usize) -> usize) ->
 
 /// The order of the fixes of a plan: edges, then additions before what takes something away, then
 /// the order in which they were given.
-pub fn order(fixes: &[Planned]) -> Vec<usize> {
+pub fn order(fixes: &[Planned<'_>]) -> Vec<usize> {
     // A gate opens as soon as it can.
     let rank = |index: usize| fixes.get(index).map_or(0, |fix| 1 + usize::from(fix.takes_away()));
     let order = topological(&gated(fixes), rank);

@@ -74,7 +74,7 @@ pub fn one_rollout<'a>(steps: impl Iterator<Item = &'a Step>, workload: &ObjectR
 }
 
 /// The parts of a plan. `before` are the edges between its fixes.
-pub fn parts(fixes: &[Planned], before: &[BTreeSet<usize>]) -> Vec<Part> {
+pub fn parts(fixes: &[Planned<'_>], before: &[BTreeSet<usize>]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut of_fix: Vec<Vec<usize>> = vec![Vec::new(); fixes.len()];
     for (index, planned) in fixes.iter().enumerate() {
@@ -113,14 +113,14 @@ pub fn parts(fixes: &[Planned], before: &[BTreeSet<usize>]) -> Vec<Part> {
     parts
 }
 
-fn patched_maps(planned: &Planned) -> Vec<&Subject> {
+fn patched_maps<'p>(planned: &'p Planned<'_>) -> Vec<&'p Subject> {
     let patched = |step: &&Step| matches!(step, Step::Patch { object, .. } if object.kind == "ConfigMap");
     planned.fix.steps.iter().filter(patched).map(Step::object).collect()
 }
 
 /// The fixes that can't be applied beside an earlier one of the plan, and why. `order` is that in
 /// which they are applied.
-pub fn clashes(fixes: &[Planned], order: &[usize]) -> BTreeMap<usize, String> {
+pub fn clashes(fixes: &[Planned<'_>], order: &[usize]) -> BTreeMap<usize, String> {
     let mut kept: BTreeMap<String, Vec<(&Edit, usize)>> = BTreeMap::new();
     let mut out = BTreeMap::new();
     for &index in order {
@@ -186,7 +186,7 @@ fn agree(one: &Edit, other: &Edit) -> bool {
 
 /// What several fixes make together: the manifest by object; and the fixes whose manifest does not
 /// go with that of an earlier one.
-pub fn creations(fixes: &[Planned], order: &[usize]) -> (Vec<(Subject, Value)>, BTreeMap<usize, String>) {
+pub fn creations(fixes: &[Planned<'_>], order: &[usize]) -> (Vec<(Subject, Value)>, BTreeMap<usize, String>) {
     let mut made: Vec<(Subject, Value, usize)> = Vec::new();
     let mut out = BTreeMap::new();
     for &index in order {

@@ -24,10 +24,24 @@ pub fn after_all_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
     after(inventory, findings, |fix| fix.applicability != Applicability::Manual)
 }
 
+/// How far a score looks ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// After the safe fixes.
+    Safe,
+    /// After the safe fixes, and after all of them.
+    All,
+}
+
 /// The score with what it would be after the fixes. `run` judges an inventory as the audit was
 /// judged: the same rules, settings and waivers, no filter. A score that can't be foreseen is
 /// `None`.
-pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&Inventory) -> Audit + Sync) -> Score {
+pub fn score_with_outlook(
+    inventory: &Inventory,
+    audit: &Audit,
+    reach: Reach,
+    run: impl Fn(&Inventory) -> Audit + Sync,
+) -> Score {
     let mut now = score(audit);
     let then = |after: Outlook| match after {
         Ok(Some(after)) => score(&run(&after)).overall,
@@ -35,7 +49,7 @@ pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&In
         Err(_) => None,
     };
     let safe = || then(after_safe_fixes(inventory, &audit.findings));
-    let all = || then(after_all_fixes(inventory, &audit.findings));
+    let all = || (reach == Reach::All).then(|| then(after_all_fixes(inventory, &audit.findings))).flatten();
     (now.after_safe_fixes, now.after_all_fixes) = parallel::both(safe, all);
     now
 }
@@ -43,10 +57,10 @@ pub fn score_with_outlook(inventory: &Inventory, audit: &Audit, run: impl Fn(&In
 fn after(inventory: &Inventory, findings: &[Finding], takes: impl Fn(&Fix) -> bool) -> Outlook {
     let wanted = |fix: &&Fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty();
     let first = findings.iter().filter_map(|finding| Some((finding, finding.fixes.first().filter(wanted)?)));
-    let planned: Vec<Planned> = first.map(|(finding, fix)| Planned::of(finding, fix, inventory)).collect();
+    let planned: Vec<Planned<'_>> = first.map(|(finding, fix)| Planned::of(finding, fix, inventory)).collect();
     if planned.is_empty() {
         return Ok(None);
     }
-    let fixes: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| &planned[index].fix).collect();
+    let fixes: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| &*planned[index].fix).collect();
     simulate::apply_what_fits(inventory, &fixes).map(Some)
 }

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::fix::{Fix, Step};
-use crate::model::{Inventory, ObjectRef};
+use crate::model::{Inventory, ObjectRef, parallel};
 
 use super::patch;
+
+/// Groups of fixes that a processor takes at a time.
+const GROUPS: usize = 256;
 
 /// A step does not fit the inventory.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +38,20 @@ pub fn apply(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, Simulat
 /// The inventory with every fix applied that still fits after those before it, each whole or not
 /// at all: two findings may ask for the same object.
 pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, SimulationError> {
+    let groups = related(fixes);
+    let several: Vec<_> = groups.chunks(GROUPS).collect();
+    let parts = parallel::map(&several, |groups| -> Result<After, SimulationError> {
+        let mut after = After::default();
+        for related in *groups {
+            let mut changed = Changed::of(inventory);
+            related.iter().for_each(|fix| changed.apply_if_it_fits(fix));
+            after.take(changed)?;
+        }
+        Ok(after)
+    });
     let mut after = After::default();
-    for related in related(fixes) {
-        let mut changed = Changed::of(inventory);
-        related.iter().for_each(|fix| changed.apply_if_it_fits(fix));
-        after.take(changed)?;
+    for part in parts {
+        after.absorb(part?);
     }
     Ok(after.replace(inventory))
 }
@@ -95,6 +107,11 @@ impl After {
             self.known.insert(object);
         }
         Ok(())
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.known.extend(other.known);
+        self.objects.absorb(other.objects);
     }
 
     fn replace(self, inventory: &Inventory) -> Inventory {

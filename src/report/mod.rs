@@ -7,7 +7,6 @@ pub mod text;
 pub mod diff;
 pub mod audit;
 pub mod fixes;
-pub mod folded;
 pub mod table;
 pub mod name;
 pub mod actions;

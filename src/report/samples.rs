@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::audit::{About, AuditReport, Shown, report};
-use super::folded::fold;
+use crate::audit::folded::fold;
 use crate::audit::{Audit, run};
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Action, Applicability, Edit, Fix, Input, Step};
@@ -145,7 +145,7 @@ fn report_with(
     let inventory = inventory(objects, is_live);
     let again = |inventory: &Inventory| -> Audit { run(inventory, &Settings::default(), RULES) };
     let audit = again(&inventory);
-    let score = outlook::score_with_outlook(&inventory, &audit, again);
+    let score = outlook::score_with_outlook(&inventory, &audit, outlook::Reach::All, again);
     let about = About {
         tool_version: "0.1.0".into(),
         elapsed_seconds: 0.214,

@@ -113,6 +113,8 @@ pub enum Depth {
     /// Findings with their evidence and their guarded fixes.
     #[default]
     Whole,
+    /// The same of the findings that a folded table shows; of the others what orders and scores them.
+    Folded,
     /// Verdicts, and which findings there are: enough for a score.
     Verdicts,
 }
@@ -134,7 +136,7 @@ impl Context<'_> {
     /// Adds evidence and fixes to a finding, if they are wanted. Neither may change the verdict.
     pub fn detail(&self, finding: Finding, detail: impl FnOnce(Finding) -> Finding) -> Finding {
         match self.depth {
-            Depth::Whole => detail(finding),
+            Depth::Whole | Depth::Folded => detail(finding),
             Depth::Verdicts => finding,
         }
     }
@@ -216,6 +218,7 @@ impl Context<'_> {
             evidence: Vec::<Evidence>::new(),
             ownership: Ownership::default(),
             fixes: Vec::new(),
+            abridged: None,
         }
     }
 
@@ -237,6 +240,11 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
+    /// With room for so many verdicts.
+    pub fn with_capacity(verdicts: usize) -> Self {
+        Self { outcomes: Vec::with_capacity(verdicts), ..Self::default() }
+    }
+
     /// All is well with this object.
     pub fn pass(&mut self, subject: &Subject) {
         self.outcomes.push((subject.clone(), Verdict::Pass { attested: None }));

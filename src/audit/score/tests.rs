@@ -55,6 +55,7 @@ fn finding(object: &Subject, category: Category, severity: Severity) -> Finding 
         message: "is wrong".into(),
         impact: "",
         evidence: Vec::new(),
+        abridged: None,
         ownership: Ownership::default(),
         fixes: Vec::new(),
     }

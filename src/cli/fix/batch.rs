@@ -117,16 +117,17 @@ struct Batch<'b, 'r> {
     stopped: bool,
 }
 
+fn planned<'a>(chosen: &'a [(Finding, Fix)], session: &Session) -> Vec<Planned<'a>> {
+    chosen.iter().map(|(finding, fix)| Planned::of(finding, fix, &session.inventory)).collect()
+}
+
 impl<'b, 'r> Batch<'b, 'r> {
     fn new(args: &'b FixArgs, run: &'b mut Run<'r>, session: &'b mut Session, chosen: Vec<(Finding, Fix)>) -> Self {
-        let plan = |chosen: &[(Finding, Fix)]| -> Vec<Planned> {
-            chosen.iter().map(|(finding, fix)| Planned::of(finding, fix, &session.inventory)).collect()
-        };
-        let order = graph::order(&plan(&chosen));
+        let order = graph::order(&planned(&chosen, session));
         let mut taken: Vec<Option<(Finding, Fix)>> = chosen.into_iter().map(Some).collect();
         let chosen: Vec<(Finding, Fix)> = order.into_iter().filter_map(|index| taken[index].take()).collect();
         run.plan_hash.get_or_insert_with(|| sum_of_fixes(chosen.iter().map(|(finding, fix)| (finding, fix))));
-        let planned = plan(&chosen);
+        let planned = planned(&chosen, session);
         let places: Vec<usize> = (0..planned.len()).collect();
         let (manifests, other_manifests) = merge::creations(&planned, &places);
         let clashes = merge::clashes(&planned, &places);

@@ -9,6 +9,7 @@ use super::Inventory;
 use crate::model::cluster::Other;
 use crate::model::environment::Variables;
 use crate::model::network::{NetworkPolicy, Service};
+use crate::model::parallel;
 use crate::model::pod::{Pod, Requests};
 use crate::model::policy::{Autoscaler, DisruptionBudget};
 use crate::model::references::References;
@@ -91,15 +92,18 @@ impl Relations {
         }
         relations.relate_pods(inventory);
         relations.workloads_of_service = vec![Vec::new(); inventory.services.len()];
-        relations.services_of = relations.invert(inventory, count, &inventory.services, |service| {
-            service.has_selector().then(|| Selector::labels(&service.spec.selector))
-        });
+        let services = || {
+            relations.invert(inventory, count, &inventory.services, |service| {
+                service.has_selector().then(|| Selector::labels(&service.spec.selector))
+            })
+        };
+        let budgets = || relations.invert(inventory, count, &inventory.budgets, |b| b.spec.selector.clone());
+        (relations.services_of, relations.budgets_of) = parallel::both(services, budgets);
         for (workload, services) in relations.services_of.iter().enumerate() {
             for service in services {
                 relations.workloads_of_service[*service].push(workload);
             }
         }
-        relations.budgets_of = relations.invert(inventory, count, &inventory.budgets, |b| b.spec.selector.clone());
         relations.policies_of = relations
             .invert(inventory, count, &inventory.network_policies, |policy| Some(policy.spec.pod_selector.clone()));
         relations.autoscalers_of = vec![Vec::new(); count];
@@ -208,7 +212,16 @@ impl Inventory {
 
     /// Who names whose Service, found once.
     pub fn references(&self) -> Arc<References> {
-        self.relations.references.get_or_init(|| Arc::new(References::of(self))).clone()
+        // Found on all processors: nobody may wait for a lock meanwhile.
+        if self.relations.references.get().is_none() {
+            let _ = self.relations.references.set(Arc::new(References::of(self)));
+        }
+        self.relations.references.get().expect("it was found").clone()
+    }
+
+    /// Finds at once what many rules will ask for.
+    pub fn prepare(&self) {
+        self.references();
     }
 
     /// What the pods that were read take of a node. Pods that are ending are not counted.

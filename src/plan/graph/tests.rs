@@ -13,11 +13,11 @@ fn object(kind: &str, name: &str) -> Subject {
 }
 
 /// A fix of a rule for an object, with these steps.
-fn planned(rule: &str, object: &Subject, about: &[&Subject], steps: Vec<Step>) -> Planned {
+fn planned(rule: &str, object: &Subject, about: &[&Subject], steps: Vec<Step>) -> Planned<'static> {
     let mut fix = Fix::new(rule, Applicability::Unsafe);
     fix.steps = steps;
     let about = [object].into_iter().chain(about.iter().copied()).cloned().collect();
-    Planned { rule: rule.to_owned(), object: object.clone(), fix, about }
+    Planned { rule: rule.to_owned(), object: object.clone(), fix: std::borrow::Cow::Owned(fix), about }
 }
 
 fn set(object: &Subject, pointer: &str) -> Step {
@@ -26,7 +26,7 @@ fn set(object: &Subject, pointer: &str) -> Step {
 
 /// The rules in the order of the plan, whichever way round they were given.
 #[track_caller]
-fn assert_order(first: &Planned, second: &Planned) {
+fn assert_order(first: &Planned<'_>, second: &Planned<'_>) {
     for fixes in [[first.clone(), second.clone()], [second.clone(), first.clone()]] {
         let order: Vec<&str> = order(&fixes).into_iter().map(|index| fixes[index].rule.as_str()).collect();
         assert_eq!(order, [first.rule.as_str(), second.rule.as_str()]);
@@ -35,7 +35,7 @@ fn assert_order(first: &Planned, second: &Planned) {
 
 /// Nothing joins them: they stay as given.
 #[track_caller]
-fn assert_free(one: &Planned, other: &Planned) {
+fn assert_free(one: &Planned<'_>, other: &Planned<'_>) {
     assert_eq!(edges(&[one.clone(), other.clone()]), [BTreeSet::new(), BTreeSet::new()]);
 }
 

@@ -8,10 +8,15 @@ fn object(kind: &str, name: &str) -> Subject {
     Subject::new(ObjectRef::new(version, kind, Some("a"), name))
 }
 
-fn planned(title: &str, steps: Vec<Step>) -> Planned {
+fn planned(title: &str, steps: Vec<Step>) -> Planned<'static> {
     let mut fix = Fix::new(title, Applicability::Unsafe);
     fix.steps = steps;
-    Planned { rule: format!("rule-{title}"), object: object("ConfigMap", title), fix, about: Vec::new() }
+    Planned {
+        rule: format!("rule-{title}"),
+        object: object("ConfigMap", title),
+        fix: std::borrow::Cow::Owned(fix),
+        about: Vec::new(),
+    }
 }
 
 fn restart(name: &str) -> Step {

@@ -183,8 +183,8 @@ fn summary(findings: &[Shown<'_>]) -> Summary {
             Severity::Low => &mut summary.low,
             Severity::Info => &mut summary.info,
         } += 1 + more;
-        if let Some(fix) = finding.fixes.first() {
-            *match fix.applicability {
+        if let Some(class) = finding.class() {
+            *match class {
                 Applicability::Safe => &mut summary.fixes.safe,
                 Applicability::Unsafe => &mut summary.fixes.not_safe,
                 Applicability::Input => &mut summary.fixes.input,
@@ -270,8 +270,8 @@ impl Builder<'_> {
         Location {
             object: location.object.as_deref().map(|object| self.object(object)),
             pointer: location.pointer.clone(),
-            current: location.current.as_ref().map(shown),
-            wanted: location.wanted.as_ref().map(shown),
+            current: location.current.as_deref().map(shown),
+            wanted: location.wanted.as_deref().map(shown),
             file: location.file.clone(),
             line: location.line,
         }

@@ -178,7 +178,7 @@ fn tell_endpoint(inventory: &Inventory, found: &Found, answers: &Answers, findin
         for location in &mut finding.locations {
             let object = location.object.as_ref().unwrap_or(&finding.object);
             if location.pointer == spot.pointer && object.same(holder) {
-                location.wanted = Some(in_form_of(&spot.text, &answers.endpoint).into());
+                location.wanted = Some(Box::new(in_form_of(&spot.text, &answers.endpoint).into()));
             }
         }
     }

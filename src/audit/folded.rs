@@ -1,6 +1,9 @@
 //! Which findings a table shows: of many that say the same, the first.
+//!
+//! All that a table needs of the others is kept, and no more: thousands of them have thousands of
+//! manifests and sentences.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::finding::Finding;
 
@@ -14,9 +17,8 @@ pub fn fold(findings: &[&Finding]) -> Vec<(usize, usize)> {
     let mut classes: Vec<Vec<usize>> = Vec::new();
     let mut known = HashMap::new();
     for (position, finding) in findings.iter().enumerate() {
-        let class = finding.fixes.first().map(|fix| fix.applicability);
         let head = (finding.severity, finding.rule, finding.priority);
-        let at = *known.entry((head, finding.message.as_str(), class)).or_insert_with(|| {
+        let at = *known.entry((head, finding.message.as_str(), finding.class())).or_insert_with(|| {
             classes.push(Vec::new());
             classes.len() - 1
         });
@@ -31,6 +33,14 @@ pub fn fold(findings: &[&Finding]) -> Vec<(usize, usize)> {
         }
     }
     out
+}
+
+/// Takes the details from the findings of one rule that a table will not show.
+pub fn abridge(findings: &mut [Finding]) {
+    let shown: HashSet<usize> = fold(&findings.iter().collect::<Vec<_>>()).into_iter().map(|(at, _)| at).collect();
+    for (_, finding) in findings.iter_mut().enumerate().filter(|(at, _)| !shown.contains(at)) {
+        finding.abridge();
+    }
 }
 
 #[cfg(test)]
