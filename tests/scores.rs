@@ -1,11 +1,15 @@
 //! The score of a namespace in which nothing is, and of one in which everything is in order.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+use kubectl_progrc::audit::engine::run_to;
+use kubectl_progrc::audit::folded::fold;
 use kubectl_progrc::audit::score::{self, Score, Status};
 use kubectl_progrc::audit::{self, Audit};
 use kubectl_progrc::model::store::Origin;
 use kubectl_progrc::model::{Inventory, Scope, World};
+use kubectl_progrc::plan::outlook::{Reach, score_with_outlook};
 use kubectl_progrc::rules::RULES;
+use kubectl_progrc::rules::rule::Depth;
 use kubectl_progrc::rules::settings::Settings;
 use serde_json::{Value, json};
 
@@ -85,4 +89,51 @@ fn one_thing_out_of_order_costs_its_own_category_only() {
         assert_eq!(full, row.category.word() != "high-availability", "{row:#?}");
     }
     assert!(score.overall.unwrap() < 10.0);
+}
+
+/// The assessed namespace, so many times.
+fn assessed(times: usize) -> Inventory {
+    let mut inventory = Inventory::default();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/progrc-dev");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml")) {
+        let text = std::fs::read_to_string(path).unwrap();
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        for object in documents.iter().filter(|object| object["metadata"]["name"].is_string()) {
+            let text = |key: &str| object[key].as_str().unwrap();
+            for number in 0..times {
+                let (mut object, name) = (object.clone(), format!("copy-{number}"));
+                if text("kind") == "Namespace" {
+                    object["metadata"]["name"] = name.into();
+                } else {
+                    object["metadata"]["namespace"] = name.into();
+                }
+                inventory.add(text("apiVersion"), text("kind"), object, None).unwrap();
+            }
+        }
+    }
+    inventory.finish()
+}
+
+#[test]
+fn a_folded_audit_shows_and_scores_as_a_whole_one() {
+    let inventory = assessed(6);
+    let settings = Settings::default();
+    let run = |depth| run_to(depth, &inventory, &settings, RULES);
+    let (whole, folded) = (run(Depth::Whole), run(Depth::Folded));
+    let shown = |audit: &Audit| fold(&audit.findings.iter().collect::<Vec<_>>());
+    assert_eq!(shown(&folded), shown(&whole));
+    for (at, _) in shown(&whole) {
+        assert_eq!(format!("{:?}", folded.findings[at]), format!("{:?}", whole.findings[at]));
+    }
+    let abridged = folded.findings.iter().filter(|finding| finding.abridged.is_some()).count();
+    assert_eq!(abridged, whole.findings.len() - shown(&whole).len());
+    assert!(abridged > 100, "{abridged}");
+    let score = |audit: &Audit| {
+        let again = |inventory: &Inventory| run_to(Depth::Verdicts, inventory, &settings, RULES);
+        score_with_outlook(&inventory, audit, Reach::Safe, again)
+    };
+    assert_eq!(score(&folded), score(&whole));
+    assert!(score(&whole).after_safe_fixes > score(&whole).overall);
 }

@@ -1,7 +1,7 @@
 //! What the inventory would be after fixes: on projections, without guards.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -117,7 +117,9 @@ impl After {
     fn replace(self, inventory: &Inventory) -> Inventory {
         let mut out = inventory.clone();
         let known: HashSet<_> = self.known.iter().map(name).collect();
-        out.retain(|object| !known.contains(&name(object)));
+        // Most objects are of kinds that no fix touches.
+        let kinds: BTreeSet<&str> = self.known.iter().map(|object| &*object.kind).collect();
+        out.retain(|object| !kinds.contains(&*object.kind) || !known.contains(&name(object)));
         out.absorb(self.objects);
         out.finish()
     }

@@ -13,7 +13,7 @@ use crate::model::cluster::ConfigMap;
 use crate::model::consumers::{Consumer, Consumers};
 use crate::model::mask::mask;
 use crate::model::workload::{self, Workload};
-use crate::model::{Inventory, Item, Subject};
+use crate::model::{Inventory, Item};
 use survey::{Flags, Key, Open, Place, State, Survey};
 
 declare_rule! {
@@ -170,7 +170,7 @@ fn judge(
     let bad: Vec<(&String, &Place)> = places.iter().filter(|(_, place)| place.state == State::Insecure).collect();
     let unclear = places.values().find(|place| place.state == State::Unclear);
     if bad.is_empty() {
-        let subject = Subject::new(holder.clone());
+        let subject = holder.clone();
         match unclear {
             Some(place) => {
                 let value = mask(&key.flag, &place.value);

@@ -215,3 +215,26 @@ fn the_configuration_is_found_beside_the_manifests() {
     assert_eq!(report["metadata"]["environment"], "staging");
     assert!(!rules(&report).contains(&"missing-pdb".to_owned()));
 }
+
+#[test]
+fn a_table_tells_the_details_of_what_it_shows_whatever_is_waived_or_selected() {
+    let deployment = |number: usize| {
+        let waiver = if number == 0 { ", annotations: {progrc.io/ignore: missing-pdb}" } else { "" };
+        let group = if number < 2 { "first" } else { "second" };
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web-{number}, namespace: shop, labels: {{group: {group}}}{waiver}}}\n\
+             spec: {{replicas: 3, selector: {{matchLabels: {{app: web-{number}}}}}, template: {{metadata: {{labels: {{app: \
+             web-{number}}}}}, spec: {{containers: [{{name: web, image: web:1}}]}}}}}}\n---\n"
+        )
+    };
+    let home = Home::new();
+    let file = home.write("web.yaml", (0..8).map(deployment).collect::<String>());
+    let table = |words: &[&str]| {
+        let all = [&["audit", "--select", "missing-pdb", "--fail-on", "never", "-f", file.to_str().unwrap()], words];
+        home.run(&all.concat()).code(0).stdout
+    };
+    let waived = table(&[]);
+    assert!(waived.contains("safe fix: create PodDisruptionBudget/web-1-pdb\n  and 6 more"), "{waived}");
+    let selected = table(&["-l", "group=second"]);
+    assert!(selected.contains("safe fix: create PodDisruptionBudget/web-2-pdb\n  and 5 more"), "{selected}");
+}

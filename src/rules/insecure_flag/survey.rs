@@ -50,7 +50,7 @@ pub(super) struct Place {
 /// A holder and a flag; for a flag inside a file also the file's key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    pub(super) holder: ObjectRef,
+    pub(super) holder: Subject,
     pub(super) flag: String,
     pub(super) file: Option<String>,
 }
@@ -162,7 +162,7 @@ impl Survey {
     }
 
     fn put(&mut self, holder: &Subject, flag: &str, file: Option<&str>, at: String, place: Place) {
-        let key = Key { holder: (**holder).clone(), flag: flag.to_owned(), file: file.map(str::to_owned) };
+        let key = Key { holder: holder.clone(), flag: flag.to_owned(), file: file.map(str::to_owned) };
         self.places.entry(key).or_default().entry(at).or_insert(place);
     }
 
