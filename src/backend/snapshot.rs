@@ -4,8 +4,11 @@ use std::io::Read;
 
 use super::manifests::{self, Loaded, Manifests, ReadError, ReadOptions, Tree};
 use crate::model::object::is_cluster_wide;
-use crate::model::store::Origin;
+use crate::model::store::{Origin, Replaced};
 use crate::model::{Gap, Inventory, Scope, World};
+
+/// How many manifests are named that do not count.
+const SHOWN: usize = 5;
 
 /// Manifests and what the rules see of them.
 pub struct Snapshot {
@@ -13,7 +16,8 @@ pub struct Snapshot {
     pub manifests: Manifests,
     /// The objects.
     pub inventory: Inventory,
-    /// Which objects do not have the shape of their kind, one line each.
+    /// Which objects do not have the shape of their kind, and which manifests do not count since
+    /// others describe the same objects, one line each.
     pub bad: Vec<String>,
 }
 
@@ -45,7 +49,23 @@ pub fn read(
         documents += share.documents;
         bad.extend(share.bad);
     }
-    Ok(Snapshot { manifests, inventory: inventory.finish(), bad })
+    let inventory = inventory.finish();
+    bad.extend(told_again(&manifests, &inventory.replaced));
+    Ok(Snapshot { manifests, inventory, bad })
+}
+
+/// A line about each of the first manifests that do not count, and one about the others.
+fn told_again(manifests: &Manifests, replaced: &[Replaced]) -> Vec<String> {
+    let place = |origin: Origin| manifests.objects[origin.document].place("");
+    let line = |replaced: &Replaced| {
+        let (place, by) = (place(replaced.origin), place(replaced.by));
+        format!("{place}: {} stands again at {by}, which counts", replaced.subject)
+    };
+    let mut lines: Vec<String> = replaced.iter().take(SHOWN).map(line).collect();
+    if replaced.len() > SHOWN {
+        lines.push(format!("{} more manifests do not count: others describe the same objects", replaced.len() - SHOWN));
+    }
+    lines
 }
 
 /// Takes the values of some objects.
@@ -60,8 +80,7 @@ fn project(objects: &mut [(Loaded, Tree<'_>)], namespace: Option<&str>) -> Share
         }
         let name = name_of(value).to_owned();
         if let Err(error) = share.inventory.add_from(&version, &kind, &name, &*value, origin) {
-            let line = loaded.line("").map(|line| format!(":{line}")).unwrap_or_default();
-            share.bad.push(format!("{}{line}: {error}", loaded.source.file()));
+            share.bad.push(format!("{}: {error}", loaded.place("")));
             let (kind, reason) = (error.object, error.reason);
             share.inventory.gaps.push(Gap { kind, verb: "read".into(), scope: "object".into(), reason });
         }

@@ -14,7 +14,7 @@ use super::network::{EndpointSlice, Ingress, IngressClass, NetworkPolicy, Servic
 use super::object::{Meta, ObjectRef, Subject};
 use super::pod::Pod;
 use super::policy::{Autoscaler, DisruptionBudget, LimitRange, ResourceQuota};
-use super::store::{Item, Origin, Store};
+use super::store::{Item, Origin, Replaced, Store};
 use super::workload::Workload;
 
 mod custom;
@@ -117,6 +117,8 @@ pub struct Inventory {
     pub absent_kinds: BTreeSet<String>,
     /// Manifests that leave their namespace out, so that whoever applies them decides.
     pub unplaced: BTreeSet<Origin>,
+    /// Manifests whose objects others describe again, in their order.
+    pub replaced: Vec<Replaced>,
     /// Namespaces.
     pub namespaces: Store<Namespace>,
     /// Everything that makes pods, and pods without a controller.

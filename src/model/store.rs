@@ -54,6 +54,17 @@ pub struct Origin {
     pub item: Option<usize>,
 }
 
+/// A manifest whose object another one describes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The object.
+    pub subject: Subject,
+    /// Where the manifest stands.
+    pub origin: Origin,
+    /// Where the one stands that counts.
+    pub by: Origin,
+}
+
 /// One object: its name, where it came from and its projection.
 #[derive(Clone, Debug)]
 pub struct Item<T> {
@@ -135,11 +146,18 @@ impl<T> Store<T> {
         }
     }
 
-    /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would.
-    pub fn sort(&mut self) {
+    /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would; the
+    /// manifests that lost are added to `replaced`.
+    pub fn sort(&mut self, replaced: &mut Vec<Replaced>) {
         self.items.sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));
         self.items.reverse();
-        self.items.dedup_by(|a, b| key(&a.subject) == key(&b.subject) && a.subject.group() == b.subject.group());
+        self.items.dedup_by(|a, b| {
+            let same = key(&a.subject) == key(&b.subject) && a.subject.group() == b.subject.group();
+            if let (true, Some(origin), Some(by)) = (same, a.origin, b.origin) {
+                replaced.push(Replaced { subject: a.subject.clone(), origin, by });
+            }
+            same
+        });
         self.items.reverse();
     }
 

@@ -67,3 +67,22 @@ fn ten_thousand_documents_take_seconds() {
     assert_eq!(report["findings"].as_array().unwrap().len(), 100);
     assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
+
+#[test]
+fn an_object_that_stands_twice_is_told() {
+    let home = Home::new();
+    home.write(
+        "in/a.yaml",
+        format!("{GOOD}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: b}}\n"),
+    );
+    home.write("in/b.yaml", format!("# again\n{GOOD}"));
+    let ended = home.run(&["audit", "-f", "in"]).code(0);
+    assert!(
+        ended.stderr.contains("in/a.yaml:1: ConfigMap/default/a stands again at in/b.yaml:2, which counts"),
+        "{ended:?}"
+    );
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    home.write("in/b.yaml", (0..7).fold(String::new(), |text, _| format!("{text}---\n{GOOD}")));
+    let ended = home.run(&["audit", "-f", "in"]).code(0);
+    assert!(ended.stderr.ends_with("2 more manifests do not count: others describe the same objects\n"), "{ended:?}");
+}

@@ -129,6 +129,12 @@ impl Loaded {
     pub fn line(&self, pointer: &str) -> Option<u32> {
         locate(&self.source, &self.prefix, pointer)
     }
+
+    /// The file and that line, as compilers write them: `k8s/web.yaml:12`.
+    pub fn place(&self, pointer: &str) -> String {
+        let line = self.line(pointer).map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{}{line}", self.source.file())
+    }
 }
 
 /// The line of the file, from 1, on which a field stands, or its nearest existing parent.

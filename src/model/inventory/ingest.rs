@@ -289,9 +289,12 @@ fn absorb_stores(into: &mut Inventory, from: &mut Inventory) {
 
 impl Inventory {
     pub(super) fn sort(&mut self) {
-        macro_rules! sort { ($($store:ident),*) => {$( self.$store.sort(); )*}; }
+        let mut replaced = Vec::new();
+        macro_rules! sort { ($($store:ident),*) => {$( self.$store.sort(&mut replaced); )*}; }
         every_store!(sort);
-        self.others.values_mut().for_each(Store::sort);
+        self.others.values_mut().for_each(|store| store.sort(&mut replaced));
+        replaced.sort_by_key(|replaced| replaced.origin);
+        self.replaced.append(&mut replaced);
     }
 }
 
