@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::flows::{End, Network};
 use crate::harness::{ControlPlane, TestNamespace};
+use crate::prompts::{QUESTION, Talk};
 use crate::scene::{ENTRY_ADDRESS, address, assert_guarded, entry_point, pairs, report};
 
 /// A web app and its API behind one host, and what the API calls. Nobody calls the batch.
@@ -243,4 +244,51 @@ fn policies_on_the_server_keep_what_is_needed_and_a_literal_one_breaks_it() {
     // Its own pods may send to redis, which may not listen.
     assert_eq!(open(&ns, &NEEDED), []);
     assert_eq!(open(&ns, &probes()), probes());
+}
+
+/// Makes the web app public beside its Ingress: nothing isolates it yet.
+fn publish(ns: &TestNamespace) {
+    ns.patch("v1/services/progrc-frontend", &json!({"spec": {"type": "LoadBalancer"}}));
+    ns.patch("v1/services/progrc-frontend/status", &address("203.0.113.37"));
+}
+
+/// The rules that close the Service and isolate the pods behind it.
+const CLOSE: [&str; 4] =
+    ["fix", "--select=redundant-load-balancer,missing-ingress-policy", "-l", "app=progrc-frontend"];
+
+/// The web app is closed, and its policy, which was shown before it was made, knows that.
+fn assert_closed(ns: &TestNamespace, said: &str) {
+    assert_eq!(ns.get("v1/services/progrc-frontend")["spec"]["type"], "ClusterIP");
+    let shown = said.rsplit_once("NetworkPolicy/progrc-frontend-ingress (new)").expect("the policy is shown").1;
+    assert!(shown.contains("ingress-nginx") && !shown.contains("0.0.0.0/0"), "{said}");
+    let calls = [("controller", "progrc-frontend", 8080), ("outside", "progrc-frontend", 8080)];
+    assert_eq!(open(ns, &calls), [calls[0]]);
+}
+
+#[test]
+fn a_policy_of_a_batch_knows_the_service_that_the_same_batch_closed() {
+    let ns = application();
+    publish(&ns);
+    let offered = ns.progrc(&["diff", "--select=missing-ingress-policy", "-l", "app=progrc-frontend"]).run();
+    assert!(offered.stdout.contains("0.0.0.0/0"), "by itself it lets in who is let in now: {offered:#?}");
+    let confirm = format!("--set=redundant-load-balancer.confirm={}/progrc-frontend", ns.name);
+    let fixed = ns.progrc(&[&CLOSE[..], &["--yes", "--unsafe-fixes", &confirm]].concat()).run().expect_code(0);
+    assert!(fixed.stderr.contains("what it rests on has changed, and it is built anew"), "{}", fixed.stderr);
+    assert_closed(&ns, &fixed.stderr);
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn a_policy_at_the_prompt_knows_the_service_that_was_closed_before() {
+    let ns = application();
+    publish(&ns);
+    let mut talk = Talk::start(&ns, &CLOSE);
+    talk.hear(QUESTION);
+    talk.say("y");
+    talk.hear("Type progrc-frontend to confirm: ");
+    talk.say("progrc-frontend");
+    let shown = talk.hear(QUESTION);
+    talk.say("y");
+    talk.end(0);
+    assert_closed(&ns, &shown);
 }
