@@ -112,8 +112,13 @@ impl Ui {
 
     /// A sentence on standard error; not with `-q`.
     pub fn note(&self, text: &str) {
+        self.note_lines(&[Line::of(Role::Plain, text)]);
+    }
+
+    /// Lines on standard error; not with `-q`.
+    pub fn note_lines(&self, lines: &[Line]) {
         if !self.quiet {
-            self.ask_lines(&[Line::of(Role::Plain, text)]);
+            self.ask_lines(lines);
         }
     }
 

@@ -219,3 +219,46 @@ fn what_is_malformed_or_too_large_is_our_own_fault() {
     assert!(code == 413 && hint.contains("too large"), "{why}: {hint}");
     assert_eq!(bench.ns.get("v1/configmaps/config")["data"], json!({"A": "1"}));
 }
+
+/// A policy of the cluster that refuses config maps of this namespace, for a reason that is another
+/// code.
+const REFUSES: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NAMESPACE}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
+  validations:
+    - {expression: \"object.metadata.name != 'forbidden'\", reason: Forbidden, message: not this name}
+    - {expression: \"object.metadata.name != 'invalid'\", reason: Invalid, message: not this name}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NAMESPACE}
+spec:
+  policyName: NAMESPACE
+  validationActions: [Deny]
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}
+";
+
+#[test]
+fn a_policy_that_forbids_a_write_is_not_taken_for_a_missing_right() {
+    let bench = Bench::new("policed");
+    bench.ns.apply(&REFUSES.replace("NAMESPACE", &bench.ns.name));
+    for (name, expected) in [("forbidden", 403), ("invalid", 422)] {
+        let request = config_map(&bench, name);
+        let (code, why, hint) = crate::harness::wait_until(crate::harness::WAIT, "the policy", || {
+            match bench.runtime.block_on(write::send(&bench.connection, &request, &Options::default(), true)) {
+                Answer::Refused { code, reasons, hint } => Ok((code, reasons.join("; "), hint.unwrap_or_default())),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        assert_eq!((code, hint.as_str()), (expected, "a policy of the cluster refuses it"), "{why}");
+        assert!(why.contains(&bench.ns.name) && why.contains("not this name"), "who refuses, and why: {why}");
+    }
+    let (code, why, hint) = refused(&bench, &config_map(&bench, "forbidden"));
+    assert_eq!((code, hint.as_str()), (403, "a policy of the cluster refuses it"), "past the dry run too: {why}");
+}

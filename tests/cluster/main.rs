@@ -8,6 +8,8 @@ mod capacity;
 mod core_loop;
 mod custom;
 mod emit;
+#[path = "../network_policies/flows.rs"]
+mod flows;
 mod floor;
 mod harness;
 mod plan;
@@ -27,4 +29,5 @@ mod signals;
 mod waiting;
 mod writes;
 mod planted;
+mod policies;
 mod prompts;

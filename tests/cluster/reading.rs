@@ -1,8 +1,9 @@
 //! Reading and trying: what the plugin does without the right, or the will, to write.
 
+use http::Method;
 use serde_json::Value;
 
-use crate::harness::{ControlPlane, Rule, TestNamespace};
+use crate::harness::{ControlPlane, Rule, TestNamespace, User, WAIT, wait_until};
 use crate::scene::{assert_no_secrets, deployment, pairs, report, writes};
 
 /// A Deployment of three ready pods, which lacks a budget.
@@ -163,4 +164,41 @@ fn names_of_the_cluster_and_of_its_kubeconfig_are_completed() {
     let namespaces = offered(&["-n", ""]);
     assert!(namespaces.lines().any(|line| line == ns.name) && namespaces.ends_with(":4\n"), "{namespaces}");
     assert!(offered(&["--context", ""]).lines().any(|line| line == "test"));
+}
+
+/// Nothing that a user without an identity does gets anywhere: it ends with 2, says what is wrong and
+/// what helps, and prints no token.
+#[track_caller]
+fn assert_unknown(ns: &TestNamespace, user: &User) {
+    for words in [&["audit"][..], &["diff"], &["plan"], &["fix", "--yes", SELECTED], &["undo", "--yes"], &["recover"]] {
+        let refused = ns.progrc_as(user, words).run().expect_code(2);
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(said.contains("does not accept these credentials (Unauthorized)"), "{words:?}: {said}");
+        assert!(said.contains("log in again"), "{words:?}: {said}");
+        assert!(!said.contains(&user.token), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn a_token_that_is_wrong_or_no_longer_valid_is_called_so() {
+    let ns = unprotected("expired");
+    assert_unknown(&ns, &User { name: "wrong".to_owned(), token: "no-such-token".to_owned() });
+
+    let account = serde_json::json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}});
+    ns.request(Method::POST, "v1/serviceaccounts", Some(&account)).success();
+    let wanted = serde_json::json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+    let issued = ns.request(Method::POST, "v1/serviceaccounts/robot/token", Some(&wanted)).success();
+    let token = issued["status"]["token"].as_str().unwrap().to_owned();
+    let robot = User { name: "robot".to_owned(), token };
+    let known = ns.progrc_as(&robot, &["audit"]).run();
+    assert!(!known.stderr.contains("Unauthorized"), "{}", known.stderr);
+    // A token is void with its account; the server remembers for some seconds that it was not.
+    ns.delete("v1/serviceaccounts/robot");
+    wait_until(WAIT, "the end of the token", || {
+        match ControlPlane::full().request_as(&robot, Method::GET, "/version", None).code {
+            401 => Ok(()),
+            code => Err(code.to_string()),
+        }
+    });
+    assert_unknown(&ns, &robot);
 }

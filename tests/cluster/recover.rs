@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{FIX_FLAGS, assert_guarded, deployment, flag, flagged, history, journal_files, report, writes};
+use crate::scene::{
+    FIX_FLAGS, assert_guarded, deployment, flag, flagged, history, hold, journal_files, report, writes,
+};
 
 /// Cuts the newest entry of the journal off after so many lines, and adds what a crash may leave
 /// of the next.
@@ -243,4 +245,27 @@ fn an_undo_goes_on_after_a_crash() {
     assert!(again.stderr.contains("configmap/config: taken back already"), "{}", again.stderr);
     assert_eq!((flag(&ns), ns.get(WEB).pointer(RESTARTED)), (json!("true"), None));
     assert_eq!(statuses(&ns), ["undo done", "undo interrupted", "fix undone"]);
+}
+
+/// Who goes on with an entry takes the lock of its namespace first: nothing is written, neither to the
+/// cluster nor to the entry, while another run has it.
+#[test]
+fn an_entry_is_not_reopened_while_another_run_is_about_its_namespace() {
+    let ns = half_done("locked");
+    let text = || std::fs::read_to_string(&journal_files(&ns)[0]).unwrap();
+    let (before, sent) = (text(), writes(&ns.requests()).len());
+    let elsewhere = hold(&ns, "elsewhere");
+    let held = hold(&ns, &ns.name);
+    for words in [&["recover", "--yes"][..], &["undo", "--yes"]] {
+        let refused = ns.progrc(words).run().expect_code(2);
+        let (said, pid) = (&refused.stderr, std::process::id());
+        let owner = format!("another run is changing namespace {} of this cluster: fix, pid {pid} on ", ns.name);
+        assert!(said.contains(&owner), "{words:?}: {said}");
+        assert_eq!((text(), writes(&ns.requests()).len()), (before.clone(), sent), "{words:?}");
+    }
+    drop(held);
+    assert_eq!(restarts(&ns, &["--yes"], 0), ["restarted"], "runs about other namespaces are not in the way");
+    drop(elsewhere);
+    ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert_eq!((flag(&ns), ns.get(WEB).pointer(RESTARTED)), (json!("true"), None));
 }

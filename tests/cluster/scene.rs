@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use kubectl_progrc::backend::journal::{Begin, Journal, Writer};
 use serde_json::{Value, json};
 
 use crate::harness::{AuditEntry, ControlPlane, Finished, TestNamespace};
@@ -189,6 +190,13 @@ pub(crate) fn journal_files(ns: &TestNamespace) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "jsonl")).collect();
     files.sort();
     files
+}
+
+/// Another run about a namespace, as the journal of `ns` knows it, until it is dropped.
+pub(crate) fn hold(ns: &TestNamespace, namespace: &str) -> Writer {
+    let cluster = ns.get("/api/v1/namespaces/kube-system")["metadata"]["uid"].as_str().unwrap().to_owned();
+    let begin = Begin { command: "fix".to_owned(), namespaces: vec![namespace.to_owned()], ..Begin::default() };
+    Journal::new(&ns.home().join("state")).begin(&cluster, begin).unwrap()
 }
 
 /// An autoscaler of Deployment/web: three pods at least, five at most.

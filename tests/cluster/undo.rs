@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{ControlPlane, TestNamespace, WAIT};
 use crate::scene::{
-    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, journal_files,
-    writes,
+    ENTRY_ADDRESS, FIX_FLAGS, address, assert_guarded, deployment, entry_point, flag, flagged, history, hold,
+    journal_files, writes,
 };
 use crate::writes::Bench;
 
@@ -286,4 +286,79 @@ fn no_step_is_tried_twice() {
     let requests = ns.requests().split_off(earlier);
     let tried = requests.iter().filter(|request| request.uri.contains("dryRun=All")).count();
     assert_eq!((tried, writes(&requests).len()), (2, 2));
+}
+
+#[test]
+fn force_puts_the_old_value_back_and_never_into_another_object() {
+    let ns = flagged("force");
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    ns.patch("v1/configmaps/config", &json!({"data": {"ALLOW_UNKNOWN_API_PATHS": "maybe"}}));
+    let tried = ns.progrc(&["undo", "--force-value", "--dry-run"]).run().expect_code(0);
+    assert!(tried.stderr.contains("maybe"), "what is overwritten is shown: {}", tried.stderr);
+    assert_eq!(flag(&ns), "maybe");
+    ns.progrc(&["undo", "--yes", "--force-value"]).run().expect_code(0);
+    assert_eq!(flag(&ns), "true");
+    assert_eq!(history(&ns).0[1].1, "undone");
+    ns.wait_for_rollout("web");
+
+    ns.progrc(FIX_FLAGS).run().expect_code(0);
+    let mut map = ns.get("v1/configmaps/config");
+    ns.delete("v1/configmaps/config");
+    map["metadata"] = json!({"name": "config"});
+    map["data"]["ALLOW_UNKNOWN_API_PATHS"] = json!("maybe");
+    ns.request(http::Method::POST, "v1/configmaps", Some(&map)).success();
+    let refused = ns.progrc(&["undo", "--yes", "--force-value"]).run().expect_code(1);
+    assert!(refused.stderr.contains("deleted and made anew"), "{}", refused.stderr);
+    assert_eq!(flag(&ns), "maybe");
+    assert_guarded(&ns.requests());
+}
+
+#[test]
+fn a_made_object_that_somebody_settled_by_hand_is_not_deleted_even_by_force() {
+    let ns = ControlPlane::bare().namespace("by-hand");
+    ns.apply(&deployment("web", 3));
+    ns.progrc(&["fix", "--yes", "--select=missing-pdb"]).run().expect_code(0);
+    let path = "policy/v1/poddisruptionbudgets/web-pdb";
+    for change in [json!({"spec": {"maxUnavailable": 2}}), json!({"metadata": {"labels": {"team": "shop"}}})] {
+        ns.patch(path, &change);
+        for flags in [&["undo", "--yes"][..], &["undo", "--yes", "--per-path"], &["undo", "--yes", "--force-value"]] {
+            let refused = ns.progrc(flags).run().expect_code(1);
+            assert!(refused.stderr.contains("somebody has changed it since"), "{flags:?}: {}", refused.stderr);
+        }
+        ns.patch(path, &json!({"spec": {"maxUnavailable": 1}}));
+    }
+    assert_eq!(ns.get(path)["metadata"]["labels"]["team"], "shop");
+    // Who takes it away by hand has done what the undo was to do.
+    ns.delete(path);
+    let gone = ns.progrc(&["undo", "--yes"]).run().expect_code(0);
+    assert!(gone.stderr.contains("it is gone already"), "{}", gone.stderr);
+    assert_eq!(history(&ns).0.last().unwrap().1, "undone");
+}
+
+/// Of two entries the newer is taken back; the older can't begin, since another run is about its
+/// namespace. What is done stays done and is known.
+#[test]
+fn of_several_entries_one_that_cannot_begin_is_told_and_left() {
+    let ns = ControlPlane::bare().namespace("first");
+    let other = ControlPlane::bare().namespace("second");
+    ns.apply(&deployment("web", 3));
+    other.apply(&deployment("web", 3));
+    for namespace in [&other.name, &ns.name] {
+        ns.progrc(&["fix", "--yes", "--select=missing-pdb", "-n", namespace]).run().expect_code(0);
+    }
+    let (_, ids) = history(&ns);
+    let budgets = |ns: &TestNamespace| ns.get("policy/v1/poddisruptionbudgets")["items"].as_array().unwrap().len();
+    let held = hold(&ns, &other.name);
+    let ended = ns.progrc(&["undo", "--yes", &ids[0], &ids[1]]).run().expect_code(3);
+    assert!(ended.stderr.contains(&format!("another run is changing namespace {}", other.name)), "{}", ended.stderr);
+    assert_eq!((budgets(&ns), budgets(&other)), (0, 1));
+    drop(held);
+    let status = |id: &String| {
+        let entry = ns.progrc(&["history", id, "-o", "json"]).run().expect_code(0).stdout;
+        serde_json::from_str::<Value>(&entry).unwrap()["status"].clone()
+    };
+    assert_eq!([status(&ids[0]), status(&ids[1])], ["undone", "done"]);
+    ns.progrc(&["undo", "--yes", &ids[1]]).run().expect_code(0);
+    assert_eq!((budgets(&ns), budgets(&other)), (0, 0));
+    assert_guarded(&ns.requests());
 }

@@ -15,6 +15,7 @@ mod scene;
 
 mod answers;
 mod crash;
+mod crowd;
 mod fault;
 mod interrupts;
 mod kinds;

@@ -2,7 +2,7 @@
 //! sent, and what the real server holds afterwards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kubectl_progrc::backend::change::{self, Prepared, Purpose};
 use kubectl_progrc::backend::cluster::connect::{ConnectOptions, Connection, Environment, connect};
@@ -147,4 +147,31 @@ fn where_somebody_else_wrote_too_nobody_knows() {
     let result = bench.commit();
     assert_eq!(result.outcome, Outcome::Ambiguous, "{result:?}");
     assert_eq!((bench.sent(), bench.flag().as_str()), ((1, 0), "maybe"));
+}
+
+/// Reads of every kind: of the server itself, of a list, and of one object before its write.
+#[test]
+fn a_read_that_a_busy_server_turns_away_is_repeated_when_it_says() {
+    let ns = ControlPlane::bare().namespace("busy-reads");
+    let labels = json!({"app": "web"});
+    let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+        "replicas": 3, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "main", "image": "registry.example/web:1"}]}}}});
+    ns.request(http::Method::POST, "apps/v1/deployments", Some(&web)).success();
+    let reads = ["^/version", "/deployments[?]limit=", "/deployments/web$"];
+    let faults = reads.map(|read| Fault::new(Place::of("GET", read, 0), busy()));
+    let proxy = Proxy::start(ControlPlane::bare(), &ns.tester, faults.into());
+    let begun = Instant::now();
+    let fix = ["fix", "--yes", "--select=missing-pdb", "--wait=false", &proxy.server()];
+    ns.progrc(&fix).run().expect_code(0);
+    // Each of the three is waited for in its turn, and no write is sent twice.
+    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+    let log = proxy.log();
+    for read in reads {
+        let place = Place::of("GET", read, 0);
+        let first = log.iter().position(|asked| place.is(asked)).unwrap();
+        let again = log[first + 1..].iter().find(|asked| asked.target == log[first].target);
+        assert_eq!((log[first].code, again.and_then(|asked| asked.code)), (None, Some(200)), "{read}");
+    }
+    assert_eq!(log.iter().filter(|asked| asked.writes()).count(), 1);
 }

@@ -272,3 +272,53 @@ async fn watched(
         () = follow(connection, query, &view) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The check of a Deployment whose ready pods have these readiness probes.
+    fn rolled(probes: &[Value]) -> Option<Check> {
+        let pods = probes.iter().enumerate().map(|(number, probe)| {
+            let name = format!("web-{number}");
+            let mut pod = json!({"metadata": {"name": name, "uid": name}, "spec": {"containers": [{"name": "main"}]},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+            if !probe.is_null() {
+                pod["spec"]["containers"][0]["readinessProbe"] = probe.clone();
+            }
+            (name, pod)
+        });
+        let pods = View::Objects(pods.collect());
+        let (selector, none) = (Selector::default(), View::default());
+        let seen = Seen { selector, workload: none.clone(), sets: none, pods };
+        rolled_out(&ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web"), &seen)
+    }
+
+    #[test]
+    fn new_pods_are_watched_for_two_readiness_periods_and_half_a_minute_at_least() {
+        let probe = |seconds: u64| json!({"httpGet": {"port": 80}, "periodSeconds": seconds});
+        let unset = json!({"httpGet": {"port": 80}});
+        for (probes, seconds) in [
+            (vec![Value::Null], 30),
+            (vec![unset.clone()], 30),
+            (vec![probe(15)], 30),
+            (vec![probe(16)], 32),
+            (vec![unset, probe(60), probe(5)], 120),
+        ] {
+            assert_eq!(rolled(&probes).unwrap().soak(), Duration::from_secs(seconds), "{probes:?}");
+        }
+        assert!(rolled(&[]).is_none(), "there is nobody to watch");
+    }
+
+    #[test]
+    fn the_slowest_of_a_batch_decides_and_the_flag_wins() {
+        let slow = json!({"periodSeconds": 60});
+        let checks = [rolled(&[Value::Null]).unwrap(), rolled(&[slow]).unwrap()];
+        let checks: Vec<&Check> = checks.iter().collect();
+        assert_eq!(longest_soak(&checks, None), Duration::from_mins(2));
+        for asked in [Duration::ZERO, Duration::from_secs(5), Duration::from_mins(10)] {
+            assert_eq!(longest_soak(&checks, Some(asked)), asked);
+        }
+    }
+}

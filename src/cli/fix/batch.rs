@@ -110,6 +110,8 @@ struct Batch<'b, 'r> {
     out: BTreeMap<usize, Out>,
     /// Fixes of which a part is applied: their findings are no longer as they were.
     begun: BTreeSet<usize>,
+    /// Fixes that their rules have built otherwise since the batch began.
+    anew: BTreeSet<usize>,
     /// The objects of the present wave.
     fresh: Fresh,
     /// Workloads whose restart the server has tried.
@@ -145,6 +147,7 @@ impl<'b, 'r> Batch<'b, 'r> {
             made: Vec::new(),
             out: BTreeMap::new(),
             begun: BTreeSet::new(),
+            anew: BTreeSet::new(),
             fresh: Fresh::default(),
             tried: Vec::new(),
             stopped: false,

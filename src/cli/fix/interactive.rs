@@ -9,6 +9,7 @@ use crate::cli::prompt::{self, Choice};
 use crate::cli::session::{Session, offered};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Step};
+use crate::model::ObjectRef;
 use crate::plan::file::sum_of_fixes;
 use crate::plan::{diff, merge, seen};
 use crate::report::text::{Line, Role};
@@ -91,7 +92,8 @@ fn again(
         session.read_again(run.runtime)?;
     }
     let steps = offered(finding).map(|fix| fix.steps.as_slice()).unwrap_or_default();
-    let fresh = preflight::read(run, session, [finding], steps);
+    let written: Vec<ObjectRef> = run.settled.iter().flat_map(|it| &it.results).map(|it| it.0.clone()).collect();
+    let fresh = preflight::read(run, session, [finding], steps, &written);
     let say = |reason: &str| {
         run.shell.ui.note(&format!("[{index}/{total}] {} · {}: {reason}", finding.rule, finding.object));
     };

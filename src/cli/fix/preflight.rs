@@ -15,6 +15,7 @@ use crate::backend::cluster::refresh::{self, Wanted};
 use crate::cli::session::Session;
 use crate::finding::{Finding, Verdict};
 use crate::fix::Step;
+use crate::model::ObjectRef;
 
 /// Requests of a preflight that run at the same time.
 const PARALLEL: usize = 8;
@@ -70,14 +71,17 @@ pub struct Fresh {
     raw: BTreeMap<String, Result<Value, Refusal>>,
 }
 
-/// Reads what findings are about and what steps are built from, and puts it into the inventory.
+/// Reads what findings are about, what steps are built from, and what earlier fixes of the run have
+/// written, from which a rule may build another fix by now. Puts it into the inventory.
 pub fn read<'s>(
     run: &Run<'_>,
     session: &mut Session,
     findings: impl IntoIterator<Item = &'s Finding>,
     steps: impl IntoIterator<Item = &'s Step>,
+    written: &[ObjectRef],
 ) -> Fresh {
     let mut wanted = Wanted::default();
+    written.iter().for_each(|object| wanted.object(object));
     for finding in findings {
         wanted.object(&finding.object);
         finding.locations.iter().filter_map(|it| it.object.as_ref()).for_each(|object| wanted.object(object));

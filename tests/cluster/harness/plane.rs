@@ -26,6 +26,9 @@ const NODES: [&str; 2] = ["node-a", "node-b"];
 /// How often a start is tried: another process may take a port that was free a moment ago.
 const STARTS: usize = 3;
 
+/// Objects that are put into the store by one request; etcd takes 128 operations.
+const STORED_AT_ONCE: usize = 100;
+
 /// Which components run besides etcd and the API server.
 #[derive(Debug, Clone, Copy)]
 enum Variant {
@@ -53,7 +56,12 @@ impl ControlPlane {
     /// etcd and the API server: objects stay as they are written.
     pub(crate) fn bare() -> &'static Self {
         static PLANE: OnceLock<ControlPlane> = OnceLock::new();
-        PLANE.get_or_init(|| Self::start(Variant::Bare))
+        PLANE.get_or_init(Self::another)
+    }
+
+    /// One more as [`Self::bare`], for a test that would be in the way of all others.
+    pub(crate) fn another() -> Self {
+        Self::start(Variant::Bare)
     }
 
     /// Every component: pods become ready, Deployments roll out, the HPA scales.
@@ -181,16 +189,26 @@ impl ControlPlane {
 
     /// Puts an object past the API server into its store, as an older server would have left it.
     pub(crate) fn store(&self, key: &str, object: &Value) {
+        self.store_all(&[(key.to_owned(), object.clone())]);
+    }
+
+    /// The same for many, each with its key: thousands in a second, where the API server takes a minute.
+    pub(crate) fn store_all(&self, objects: &[(String, Value)]) {
         let encode = |text: &str| BASE64_STANDARD.encode(text);
-        let body =
-            json!({"key": encode(&format!("/registry/{key}")), "value": encode(&object.to_string())}).to_string();
-        let head = "POST /v3/kv/put HTTP/1.1\r\nHost: localhost\r\nConnection: close";
-        let mut stream = TcpStream::connect(("127.0.0.1", self.etcd)).expect("etcd runs as long as the plane");
-        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(request.as_bytes()).expect("etcd reads its requests");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("etcd answers");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        for part in objects.chunks(STORED_AT_ONCE) {
+            let put = |(key, object): &(String, Value)| {
+                let (key, value) = (encode(&format!("/registry/{key}")), encode(&object.to_string()));
+                json!({"requestPut": {"key": key, "value": value}})
+            };
+            let body = json!({"success": part.iter().map(put).collect::<Vec<_>>()}).to_string();
+            let head = "POST /v3/kv/txn HTTP/1.1\r\nHost: localhost\r\nConnection: close";
+            let mut stream = TcpStream::connect(("127.0.0.1", self.etcd)).expect("etcd runs as long as the plane");
+            let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(request.as_bytes()).expect("etcd reads its requests");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("etcd answers");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
     }
 
     /// The present end of the audit log.

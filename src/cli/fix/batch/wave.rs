@@ -1,15 +1,18 @@
 //! One wave of a batch: read again, judge again, let the server try all of it, then write one by one.
 
+use std::collections::BTreeSet;
+
 use super::super::preflight::{self, Now};
 use super::super::settled::Settled;
-use super::super::{is_allowed, not_offered, portions, purpose_of};
+use super::super::{is_allowed, not_offered, portions, purpose_of, step_diff};
 use super::{Attempt, Batch, Out, pinned};
 use crate::backend::change::{Prepared, Purpose, Refusal};
 use crate::cli::error::CliError;
 use crate::cli::session::offered;
 use crate::finding::Finding;
-use crate::fix::Step;
-use crate::model::Subject;
+use crate::fix::{Fix, Step};
+use crate::model::{ObjectRef, Subject};
+use crate::plan::graph::Planned;
 use crate::plan::merge;
 
 /// What the server said to a portion.
@@ -83,12 +86,36 @@ impl Batch<'_, '_> {
         let trials = self.trials(&attempts);
         let steps = attempts.iter().flat_map(|it| it.portions.iter().take(1)).chain(trials.iter().map(|(.., it)| it));
         let findings: Vec<&Finding> = fixes.iter().map(|fix| &self.chosen[*fix].0).collect();
-        self.fresh = preflight::read(self.run, self.session, findings.iter().copied(), steps.flatten());
+        let written = self.written_before(&fixes);
+        self.fresh = preflight::read(self.run, self.session, findings.iter().copied(), steps.flatten(), &written);
         let now = preflight::judge(self.session, &findings);
+        let others = self.anew.len();
         for (fix, now) in fixes.into_iter().zip(now) {
             self.take(fix, now);
         }
+        if self.anew.len() > others {
+            self.make_together();
+        }
         wave.iter().map(|part| self.attempt(*part)).collect()
+    }
+
+    /// What those have written that come before some fixes. The fixes of a plan do not build on each
+    /// other.
+    fn written_before(&self, fixes: &[usize]) -> Vec<ObjectRef> {
+        let earlier = fixes.iter().flat_map(|fix| &self.before[*fix]).filter(|fix| self.begun.contains(fix));
+        let earlier: BTreeSet<&usize> = earlier.filter(|_| !self.args.as_planned).collect();
+        let steps = earlier.into_iter().flat_map(|fix| &self.chosen[*fix].1.steps).filter(|step| step.writes());
+        steps.map(|step| (**step.object()).clone()).collect()
+    }
+
+    /// What the fixes make together, as they are built by now.
+    fn make_together(&mut self) {
+        let planned = |(finding, fix): &(Finding, Fix)| Planned::of(finding, fix, &self.session.inventory);
+        let planned: Vec<Planned> = self.chosen.iter().map(planned).collect();
+        let places: Vec<usize> = (0..planned.len()).filter(|fix| !self.out.contains_key(fix)).collect();
+        let (manifests, others) = merge::creations(&planned, &places);
+        self.manifests = manifests;
+        others.into_iter().for_each(|(fix, reason)| self.refuse(fix, reason));
     }
 
     fn take(&mut self, fix: usize, now: Now) {
@@ -105,6 +132,9 @@ impl Batch<'_, '_> {
                     if not_offered(&finding).is_none() && is_allowed(&finding, built, self.args.unsafe_fixes) =>
                 {
                     let built = pinned(built, self.session);
+                    if !built.does_the_same(&self.chosen[fix].1) {
+                        self.anew.insert(fix);
+                    }
                     self.chosen[fix] = (*finding, built);
                 }
                 _ => {
@@ -174,6 +204,7 @@ impl Batch<'_, '_> {
                 return Ok(());
             }
         };
+        self.show_anew(&fixes, &prepared);
         let purpose = self.purpose(attempt, &fixes);
         let object = self.chosen[first].0.object.clone();
         let later = attempt.portions.get(1..).unwrap_or_default();
@@ -194,6 +225,18 @@ impl Batch<'_, '_> {
             fixes.iter().for_each(|fix| self.refuse(*fix, reason.clone()));
         }
         Ok(())
+    }
+
+    /// Shows what is about to be written where it is not what the batch began with.
+    fn show_anew(&self, fixes: &[usize], prepared: &[Prepared]) {
+        let anew: Vec<&usize> = fixes.iter().filter(|fix| self.anew.contains(fix)).collect();
+        for fix in &anew {
+            let title = &self.chosen[**fix].1.title;
+            self.run.shell.ui.note(&format!("{title}: what it rests on has changed, and it is built anew"));
+        }
+        if !anew.is_empty() {
+            self.run.shell.ui.note_lines(&prepared.iter().flat_map(step_diff).collect::<Vec<_>>());
+        }
     }
 
     /// What the journal says about a part: the fix, or the restart, or every change of one template.
