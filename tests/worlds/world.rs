@@ -22,10 +22,7 @@ const WORKERS: usize = 4;
 #[test]
 fn every_world_is_better_off_and_comes_back() {
     let long = std::env::var_os("PROGRC_LONG").is_some();
-    let seeds: VecDeque<u64> = match std::env::var("PROGRC_WORLD_SEED") {
-        Ok(seed) => [seed.parse().expect("PROGRC_WORLD_SEED is a number")].into(),
-        Err(_) => (1..=if long { WORLDS.1 } else { WORLDS.0 }).collect(),
-    };
+    let seeds = seeds(if long { WORLDS.1 } else { WORLDS.0 });
     let total = seeds.len();
     let (queue, results) = (Mutex::new(seeds), Mutex::new(Vec::new()));
     thread::scope(|scope| {
@@ -35,6 +32,11 @@ fn every_world_is_better_off_and_comes_back() {
                     let Some(seed) = queue.lock().unwrap().pop_front() else { return };
                     let result = catch_unwind(AssertUnwindSafe(|| run(seed)));
                     let result = result.unwrap_or_else(|_| Err("it panicked; the message stands above".to_owned()));
+                    // At once: of two hundred worlds the first that fails is worth reading before the last ran.
+                    match &result {
+                        Ok(writes) => say(&format!("world {seed}: {writes} writes")),
+                        Err(error) => say(&format!("world {seed} FAILED: {error}")),
+                    }
                     results.lock().unwrap().push((seed, result));
                 }
             });
@@ -54,6 +56,21 @@ fn every_world_is_better_off_and_comes_back() {
     ));
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(fixes > 0, "no fix of any world wrote anything");
+}
+
+/// The seeds of this run: one that is named, a range that is named, or so many from the first on.
+fn seeds(count: u64) -> VecDeque<u64> {
+    let number = |text: &str| text.parse::<u64>().expect("a seed is a number");
+    if let Ok(seed) = std::env::var("PROGRC_WORLD_SEED") {
+        return [number(&seed)].into();
+    }
+    match std::env::var("PROGRC_WORLDS") {
+        Ok(range) => {
+            let (first, last) = range.split_once("..").expect("PROGRC_WORLDS is a range such as 21..60");
+            (number(first)..=number(last)).collect()
+        }
+        Err(_) => (1..=count).collect(),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "which worlds ran is part of the result")]
