@@ -16,6 +16,9 @@ mod kinds;
 mod state;
 
 mod chance;
+mod workloads;
+mod around;
+mod limits;
 mod generate;
 mod look;
 mod world;
