@@ -109,19 +109,21 @@ fn guard_new_pods(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload
     let runs = inventory.is_live() && !workload.is_idle();
     let Some(template) = workload.template().filter(|_| runs) else { return };
     let name = workload.subject.short();
-    if !changes_what_is_judged(fix, workload) {
-        for obstacle in admission::refusals(inventory, workload) {
+    for obstacle in admission::refusals(inventory, workload) {
+        if !changes_what_is_judged(fix, workload, obstacle.guard) {
             let reason = format!("new pods of {name} would be refused: {}", obstacle.reason);
             lower(fix, &obstacle, obstacle.refuses, reason);
         }
     }
     let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
-    let gone = match (workload.strategy_kind(), surge) {
-        ("Recreate", _) => workload.replicas(),
-        (_, 0) => missing.max(1),
-        _ => missing,
+    let gone = if workload.strategy_kind() == "Recreate" || surge == 0 { missing.max(1) } else { missing };
+    let all = match workload.kind.as_str() {
+        "DaemonSet" => workload.status.desired_number_scheduled,
+        _ => workload.replicas(),
     };
-    let lasting = admission::shortage(inventory, workload, 1, gone);
+    // In the end all are new, and a new one may take more than an old one.
+    let (more, freed) = if gone > 0 { (all.max(1), all.max(1)) } else { (1, 0) };
+    let lasting = admission::shortage(inventory, workload, more, freed);
     if surge == 0 {
         if let Some(obstacle) = lasting {
             let reason = format!("a pod of {name} that ends would not come back: {}", obstacle.reason);
@@ -151,14 +153,16 @@ fn guard_new_pods(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload
     }
 }
 
-/// Fields of a template by which admission judges its pods.
-const JUDGED: [&str; 5] = ["/resources", "ecurityContext", "/host", "/volumes", "apparmor"];
-
-/// True if a fix changes what admission judges: then today's template says nothing about its pods.
-fn changes_what_is_judged(fix: &Fix, workload: &Item<Workload>) -> bool {
+/// True if a fix changes what this guard of admission judges: then today's template says nothing about
+/// its pods.
+fn changes_what_is_judged(fix: &Fix, workload: &Item<Workload>, guard: &str) -> bool {
+    let fields: &[&str] = match guard {
+        "pod-security" => &["ecurityContext", "/host", "/volumes", "apparmor"],
+        _ => &["/resources"],
+    };
     fix.steps.iter().any(|step| match step {
         Step::Patch { object, edits, .. } => {
-            let judged = |edit: &Edit| JUDGED.iter().any(|field| edit.pointer.contains(field));
+            let judged = |edit: &Edit| fields.iter().any(|field| edit.pointer.contains(field));
             object.same(&workload.subject) && edits.iter().any(judged)
         }
         _ => false,

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+pub mod pods;
+
 use super::change::{self, Prepared};
 use super::cluster::connect::Connection;
 use super::cluster::objects;
@@ -73,10 +75,9 @@ pub async fn prepare(connection: &Connection, step: &StepEntry, options: &Option
 }
 
 async fn unpatch(connection: &Connection, step: &StepEntry, live: Value, options: &Options, force: bool) -> Back {
-    let object = &step.intent.object;
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
-    let known = step.result.as_ref().and_then(|result| result.uid.as_deref()).or(object.uid.as_deref());
-    if known.is_some() && known != uid {
+    let object = &ObjectRef { uid: uid.map(str::to_owned), ..step.intent.object.clone() };
+    if !step.is_about(uid) {
         return Back::Refused(vec!["it was deleted and made anew: this is another object".to_owned()]);
     }
     let changes = step.changes();

@@ -156,7 +156,7 @@ fn one(args: &UndoArgs, run: &mut Run<'_>, entry: &Entry, rest: &mut Rest) -> Re
     let mut touched: Vec<&ObjectRef> = Vec::new();
     for planned in planned {
         let object = &planned.step.intent.object;
-        // Earlier steps of this undo may have changed the same object.
+        // Earlier steps of this undo may have changed the same object, or made it again.
         let is_stale = touched.iter().any(|touched| touched.same(object));
         rest.lost.extend(planned.step.intent.irreversible.clone());
         write(args, run, planned, is_stale, rest)?;
@@ -229,6 +229,7 @@ fn write(
         return Ok(());
     }
     if is_stale {
+        let step = &again(run, step)?;
         match run.runtime.block_on(undo::prepare(&run.connection, step, &run.options, args.force_value)) {
             Back::Ready(fresh) => back = Some(*fresh),
             Back::Part(fresh, _) if is_part => back = Some(*fresh),
@@ -241,6 +242,12 @@ fn write(
     }
     // What was only listed stands on the same object as a step before it, and is stale by then.
     let Some(back) = back else { return Ok(()) };
+    // Not before: earlier steps may have changed what judges pods.
+    let refused = run.runtime.block_on(undo::pods::refused(&run.connection, &back));
+    if !refused.is_empty() {
+        rest.left.push(format!("{name}: {}", refused.join("; ")));
+        return Ok(());
+    }
     let purpose = Purpose {
         rule: step.intent.rule.clone(),
         title: format!("Undo: {}", step.intent.title),
@@ -256,6 +263,14 @@ fn write(
         rest.left.push(format!("{name}: the value is back, but the ownership of the fields stays with us: {why}"));
     }
     Ok(())
+}
+
+/// A step as the journal knows it now: under which uid this undo has made its object again.
+fn again(run: &Run<'_>, step: &StepEntry) -> Result<StepEntry, CliError> {
+    let (entries, _) = journal(run.shell)?.entries()?;
+    let entry = entries.into_iter().find(|entry| Some(&entry.begin.id) == run.undoes.as_ref());
+    let steps = entry.map(|entry| entry.steps).unwrap_or_default();
+    Ok(steps.into_iter().find(|it| it.intent.step == step.intent.step).unwrap_or_else(|| step.clone()))
 }
 
 fn show(run: &Run<'_>, planned: &[Planned<'_>]) {

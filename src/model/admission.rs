@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 
 use super::allowance::{self, Defaults, lacking, quality_of_service};
 use super::amounts::{Side, pod_amount};
+use super::bounds;
 use super::capacity::Obstacle;
 use super::inventory::Inventory;
-use super::pod::{PodSpec, PodTemplate};
+use super::pod::{PodSpec, PodTemplate, Requests};
 use super::pod_security::{self, Level};
-use super::policy::{LimitRangeItem, ResourceQuota};
+use super::policy::ResourceQuota;
 use super::quantity::Quantity;
 use super::store::Item;
 use super::workload::Workload;
@@ -29,7 +30,7 @@ pub fn refusals(inventory: &Inventory, workload: &Item<Workload>) -> Vec<Obstacl
     }
     let known = !is_changed_on_the_way(inventory, workload, &filled);
     let demanded = demands(inventory, workload, &filled).map(|reason| Obstacle::new("quota", reason));
-    let beyond = out_of_bounds(inventory, namespace, &filled).map(|reason| Obstacle::new("limit-range", reason));
+    let beyond = bounds::broken(inventory, namespace, &filled).map(|reason| Obstacle::new("limit-range", reason));
     out.extend(demanded.into_iter().chain(beyond).map(|obstacle| Obstacle { known, refuses: known, ..obstacle }));
     out
 }
@@ -55,63 +56,6 @@ fn demands(inventory: &Inventory, workload: &Item<Workload>, filled: &PodSpec) -
         Some(format!(
             "{name} demands {key} of every container, and {container} states none: missing-limit-range gives defaults"
         ))
-    })
-}
-
-/// The bound of a limit range that a container is beyond.
-fn out_of_bounds(inventory: &Inventory, namespace: &str, filled: &PodSpec) -> Option<String> {
-    let ranges = inventory.limit_ranges.within(namespace).iter();
-    let mut entries = ranges.flat_map(|range| range.spec.limits.iter().map(move |entry| (range, entry)));
-    let beyond = entries.find_map(|(range, entry)| {
-        let who = match entry.kind.as_str() {
-            "Pod" => {
-                exceeded(entry, |side, resource| pod_amount(filled, resource, side)).map(|why| format!("one pod {why}"))
-            }
-            "Container" => filled.all_containers().find_map(|(_, _, container)| {
-                let why = exceeded(entry, |side, resource| match side {
-                    Side::Requests => container.resources.request(resource),
-                    Side::Limits => container.resources.limit(resource),
-                })?;
-                Some(format!("{} {why}", container.name))
-            }),
-            _ => None,
-        }?;
-        Some(format!("by {} {who}", range.subject.short()))
-    });
-    beyond.or_else(|| upside_down(filled))
-}
-
-/// Which amount is above the most or below the least.
-fn exceeded(entry: &LimitRangeItem, amount: impl Fn(Side, &str) -> Option<Quantity>) -> Option<String> {
-    let read = |(resource, bound): (&String, &Value)| Some((resource.clone(), Quantity::from_value(bound)?));
-    let text = allowance::text;
-    let above = entry.max.iter().filter_map(read).find_map(|(resource, most)| {
-        let limit = amount(Side::Limits, &resource).filter(|limit| *limit > most)?;
-        Some(format!("may use {} {resource}, and {} is the most", text(&resource, limit), text(&resource, most)))
-    });
-    above.or_else(|| {
-        entry.min.iter().filter_map(read).find_map(|(resource, least)| {
-            let request = amount(Side::Requests, &resource).filter(|request| *request < least)?;
-            Some(format!(
-                "requests {} {resource}, and {} is the least",
-                text(&resource, request),
-                text(&resource, least)
-            ))
-        })
-    })
-}
-
-/// A container whose request is above the limit that it gets by default: the pod is invalid.
-fn upside_down(filled: &PodSpec) -> Option<String> {
-    filled.all_containers().find_map(|(_, _, container)| {
-        ["cpu", "memory"].into_iter().find_map(|resource| {
-            let resources = &container.resources;
-            let (request, limit) = (resources.request(resource)?, resources.limit(resource)?);
-            let text = |amount| allowance::text(resource, amount);
-            let (name, asks, gets) = (&container.name, text(request), text(limit));
-            (request > limit)
-                .then(|| format!("{name} requests {asks} {resource} and gets a limit of {gets} by default"))
-        })
     })
 }
 
@@ -145,9 +89,10 @@ pub fn shortage(inventory: &Inventory, workload: &Item<Workload>, more: i64, fre
         return Some(Obstacle::new("quota", reason).unknown());
     }
     let filled = Defaults::of(inventory, namespace).fill(&template.spec);
+    let old = Old::of(inventory, workload, &template.spec, &filled);
     let all = inventory.quotas.within(namespace).iter().filter_map(|quota| {
         let holds = holds_for(quota, &filled);
-        let reason = exceeds(quota, &filled, more - freed, more).filter(|_| holds != Some(false))?;
+        let reason = exceeds(quota, &filled, &old, more, freed).filter(|_| holds != Some(false))?;
         if holds.is_some() {
             return Some(Obstacle::new("quota", reason));
         }
@@ -157,27 +102,65 @@ pub fn shortage(inventory: &Inventory, workload: &Item<Workload>, more: i64, fre
     all.min_by_key(|obstacle| !obstacle.known)
 }
 
-/// The number of a quota that pods of this shape would exceed, in words. `net` is how many more there
-/// are than now, `more` how many are made.
-fn exceeds(quota: &Item<ResourceQuota>, spec: &PodSpec, net: i64, more: i64) -> Option<String> {
+/// The pods that a workload has now. They may take less than new ones: those that were made before a
+/// limit range gave defaults.
+struct Old<'a> {
+    /// What their containers state.
+    spec: &'a PodSpec,
+    /// The least that one of them requests; `None` if they take what new ones do.
+    least: Option<Requests>,
+}
+
+impl<'a> Old<'a> {
+    fn of(inventory: &Inventory, workload: &Item<Workload>, stated: &'a PodSpec, filled: &'a PodSpec) -> Self {
+        let subject = &workload.subject;
+        let position = inventory.workloads.position(subject.namespace(), &subject.kind, &subject.name);
+        let pods = position.into_iter().flat_map(|position| inventory.pods_of(position));
+        let least = pods
+            .map(|pod| pod.requests)
+            .reduce(|a, b| Requests { cpu: a.cpu.min(b.cpu), memory: a.memory.min(b.memory) });
+        let new = super::amounts::requests(filled);
+        match least.filter(|least| least.cpu < new.cpu || least.memory < new.memory) {
+            Some(least) => Self { spec: stated, least: Some(least) },
+            None => Self { spec: filled, least: None },
+        }
+    }
+
+    /// What makes room when one of them goes.
+    fn amount(&self, resource: &str, side: Side) -> Quantity {
+        match (&self.least, resource, side) {
+            (Some(least), "cpu", Side::Requests) => least.cpu,
+            (Some(least), "memory", Side::Requests) => least.memory,
+            _ => pod_amount(self.spec, resource, side).unwrap_or_default(),
+        }
+    }
+}
+
+/// The number of a quota that pods of this shape would exceed, in words: `more` are made once `freed`
+/// old ones are gone.
+fn exceeds(quota: &Item<ResourceQuota>, spec: &PodSpec, old: &Old<'_>, more: i64, freed: i64) -> Option<String> {
     let read = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Quantity::from_value);
     quota.status.hard.keys().find_map(|key| {
         let (hard, used) = (read(&quota.status.hard, key)?, read(&quota.status.used, key)?);
-        let each = match key.as_str() {
-            "pods" | "count/pods" => Some(Quantity::units(1)),
-            "cpu" | "memory" => pod_amount(spec, key, Side::Requests),
+        let sizes = |resource: &str, side: Side| Some((pod_amount(spec, resource, side)?, old.amount(resource, side)));
+        let (each, goes) = match key.as_str() {
+            "pods" | "count/pods" => (Quantity::units(1), Quantity::units(1)),
+            "cpu" | "memory" => sizes(key, Side::Requests)?,
             other => match other.split_once('.') {
-                Some(("requests", resource)) => pod_amount(spec, resource, Side::Requests),
-                Some(("limits", resource)) => pod_amount(spec, resource, Side::Limits),
+                Some(("requests", resource)) => sizes(resource, Side::Requests)?,
+                Some(("limits", resource)) => sizes(resource, Side::Limits)?,
                 _ => return None,
             },
         };
-        let each = each.filter(|each| !each.is_zero())?;
-        let then = if net < 0 { used.minus(each * -net) } else { used + each * net };
+        if each.is_zero() {
+            return None;
+        }
+        let (comes, goes) = (each * more, goes * freed);
         let text = |amount| allowance::text(key, amount);
-        (then > hard).then(|| {
-            let (name, needed) = (quota.subject.short(), text(each * more));
-            format!("{name} allows {} {key}, {} is used and {needed} more is needed", text(hard), text(used))
+        (used + comes > hard + goes).then(|| {
+            let needed = if comes > goes { comes.minus(goes) } else { each };
+            let name = quota.subject.short();
+            format!("{name} allows {} {key}, {} is used and {} more is needed", text(hard), text(used), text(needed))
         })
     })
 }
@@ -288,6 +271,36 @@ mod tests {
         let whole = range(&json!({"type": "Pod", "max": {"memory": "1Gi"}}));
         let limited = json!({"limits": {"memory": "2Gi"}});
         assert_eq!(refused(&limited, &[whole]), ["by LimitRange/r one pod may use 2Gi memory, and 1Gi is the most"]);
+        let said = ["by LimitRange/r one pod states no limit of memory, and 1Gi is the most"];
+        let whole = || range(&json!({"type": "Pod", "max": {"memory": "1Gi"}}));
+        assert_eq!(refused(&asks, &[whole()]), said);
+        let ratio = |most: &str| range(&json!({"type": "Container", "maxLimitRequestRatio": {"memory": most}}));
+        let twice = json!({"requests": {"memory": "512Mi"}, "limits": {"memory": "1Gi"}});
+        assert_eq!(refused(&twice, &[ratio("2")]), [""; 0]);
+        let said = ["by LimitRange/r main may use 1Gi memory for a request of 512Mi, and 1.5 times is the most"];
+        assert_eq!(refused(&twice, &[ratio("1500m")]), said);
+        let said = ["by LimitRange/r main states no limit of memory, and 2 times its request is the most"];
+        assert_eq!(refused(&asks, &[ratio("2")]), said);
+    }
+
+    #[test]
+    fn pods_from_before_a_default_make_less_room() {
+        let owner =
+            json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "w", "controller": true}]);
+        let pod = |requests: Value| {
+            let container = json!({"name": "main", "resources": {"requests": requests}});
+            json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "a", "ownerReferences": owner},
+                "spec": {"containers": [container]}})
+        };
+        let gives = range(&json!({"type": "Container", "defaultRequest": {"cpu": "50m"}}));
+        let full = quota(&json!({"requests.cpu": "100m"}), &json!({"requests.cpu": "80m"}), json!({}));
+        let short = |running: Value| {
+            let inventory = world(&json!({}), &[gives.clone(), full.clone(), pod(running)]);
+            shortage(&inventory, inventory.workloads.at(0), 1, 1).map(|it| it.reason)
+        };
+        let text = "ResourceQuota/q allows 100m requests.cpu, 80m is used and 50m more is needed";
+        assert_eq!(short(json!({})).as_deref(), Some(text));
+        assert_eq!(short(json!({"cpu": "50m"})), None);
     }
 
     #[test]

@@ -32,6 +32,24 @@ pub fn pod_amount(spec: &PodSpec, resource: &str, side: Side) -> Option<Quantity
     Some(running.max(peak) + overhead(spec, resource))
 }
 
+/// As [`pod_amount`], of the containers that state it, as limit ranges count; `None` if none does.
+pub fn stated_amount(spec: &PodSpec, resource: &str, side: Side) -> Option<Quantity> {
+    let states = |container: &Container| match side {
+        Side::Requests => container.resources.request(resource),
+        Side::Limits => container.resources.limit(resource),
+    };
+    let is_stated = spec.all_containers().any(|(_, _, container)| states(container).is_some());
+    let of_pod = spec.resources.as_ref().and_then(|r| side.of(&r.requests, &r.limits, resource));
+    if side == Side::Requests || of_pod.is_some() {
+        return pod_amount(spec, resource, side).filter(|_| is_stated || of_pod.is_some());
+    }
+    let sum = |all: &mut dyn Iterator<Item = &Container>| all.filter_map(states).sum::<Quantity>();
+    let sidecars = sum(&mut spec.init_containers.iter().filter(|it| it.is_sidecar()));
+    let running = sidecars + sum(&mut spec.containers.iter());
+    let first = spec.init_containers.iter().filter(|it| !it.is_sidecar()).filter_map(states).max();
+    is_stated.then(|| running.max(first.unwrap_or_default()))
+}
+
 /// What one pod requests of CPU and memory.
 pub fn requests(spec: &PodSpec) -> Requests {
     let amount = |resource: &str| pod_amount(spec, resource, Side::Requests).unwrap_or_default();

@@ -47,6 +47,7 @@ pub mod tenancy;
 pub mod capacity;
 pub mod replicas;
 pub mod allowance;
+pub mod bounds;
 pub mod admission;
 pub mod room;
 pub mod balancer;

@@ -223,6 +223,9 @@ pub struct LimitRangeItem {
     /// The least, quantities as served.
     #[serde(skip_serializing_if = "Map::is_empty", deserialize_with = "nullable")]
     pub min: Map<String, Value>,
+    /// How many times its request a limit may be at most, as served.
+    #[serde(skip_serializing_if = "Map::is_empty", deserialize_with = "nullable")]
+    pub max_limit_request_ratio: Map<String, Value>,
 }
 
 #[cfg(test)]

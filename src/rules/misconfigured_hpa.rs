@@ -97,7 +97,7 @@ declare_rule! {
             default: Some("70"),
         },
     ],
-    next_stages: &["misconfigured-hpa", "missing-pdb"],
+    next_stages: &["misconfigured-hpa", "missing-pdb", "rollout-without-capacity"],
     check: check,
 }
 

@@ -71,7 +71,7 @@ declare_rule! {
         kind: ParameterKind::Number(2),
         default: None,
     }],
-    next_stages: &["missing-pdb"],
+    next_stages: &["missing-pdb", "rollout-without-capacity"],
     check: check,
 }
 

@@ -1,213 +1,136 @@
-//! The objects of a world, from its seed.
+//! The objects of a world, from its seed: what there is of each kind, and when it comes.
 
 use serde_json::{Value, json};
 
+use crate::around::{budgets, ingress, policy, scaler, services};
 use crate::chance::Chance;
+use crate::limits::{Need, quota, range};
+use crate::workloads::{self, Plan};
 
 /// A namespace before anybody fixes it.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     /// What runs, and what it needs to.
     pub(crate) running: Vec<Value>,
+    /// True if a person keeps what runs with `kubectl apply`.
+    pub(crate) kept: bool,
     /// What comes when all is up, and may not allow it to come up again: quotas, ranges, budgets.
     pub(crate) limits: Vec<Value>,
+    /// What is changed when all is up: kind, name and merge patch.
+    pub(crate) changes: Vec<(&'static str, String, Value)>,
 }
 
-/// A world. Everything in it would be accepted, and all its pods become ready.
+/// A world. Everything in it is accepted, and all its pods become ready.
 pub(crate) fn world(seed: u64) -> World {
     let mut chance = Chance::new(seed);
-    let mut world = World::default();
-    let flags = if chance.percent(60) { "true" } else { "false" };
-    world.running.push(json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config"},
-        "data": {"ALLOW_UNKNOWN_API_PATHS": flags, "LOG_LEVEL": "debug"},
-    }));
-    let mut pods = 0;
+    let mut world = World { kept: chance.percent(25), ..World::default() };
+    configuration(&mut chance, &mut world);
+    let mut need = Need::default();
     for number in 0..2 + chance.below(3) {
-        let name = format!("app-{number}");
-        let replicas = chance.one(&[0, 1, 1, 2, 2, 3, 4]);
-        let kind = chance.one(&["Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet"]);
-        world.running.push(workload(&mut chance, kind, &name, replicas));
-        let mut most = if kind == "DaemonSet" { 2 } else { replicas };
-        if kind != "DaemonSet" && replicas > 0 && chance.percent(40) {
-            let least = 1 + chance.below(3);
-            most = most.max(least);
-            world.running.push(scaler(&mut chance, kind, &name, least));
-        }
-        pods += most;
-        if kind == "StatefulSet" || chance.percent(60) {
-            world.running.push(service(&mut chance, &name));
-        }
-        budgets(&mut chance, &mut world.limits, &name, replicas);
-        if chance.percent(25) {
-            world.limits.push(policy(&mut chance, &name));
-        }
+        application(&mut chance, &mut world, &mut need, number);
     }
-    if chance.percent(20) {
-        world.limits.push(json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "default-deny"},
-            "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
-        }));
+    if chance.percent(15) {
+        world.running.push(workloads::cron_job(&mut chance));
     }
-    if chance.percent(40) {
-        world.limits.push(quota(&mut chance, pods));
+    if chance.percent(10) {
+        world.running.push(workloads::job());
     }
-    if chance.percent(30) {
-        world.limits.push(range(&mut chance));
+    if chance.percent(10) {
+        let pod = workloads::bare_pod(&mut chance);
+        need.add(&pod["spec"], 1);
+        world.running.push(pod);
     }
+    whole(&mut chance, &mut world, need);
     world
 }
 
-fn container(chance: &mut Chance, name: &str) -> Value {
-    let mut container = json!({"name": "main", "image": format!("registry.example/{name}:1")});
-    if chance.percent(70) {
-        container["ports"] = chance.one(&[
-            json!([{"name": "http", "containerPort": 8080}]),
-            json!([{"containerPort": 8080}]),
-            json!([{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 9090}]),
-        ]);
-    }
-    if chance.percent(50) {
-        container["envFrom"] = json!([{"configMapRef": {"name": "config"}}]);
-    }
-    if chance.percent(30) {
-        container["env"] = json!([{"name": "A", "value": "1"}, {"name": "ALLOW_EMPTY_PERMISSIONS", "value": "true"}]);
-    }
-    if chance.percent(40) {
-        container["readinessProbe"] = json!({"tcpSocket": {"port": 8080}, "periodSeconds": 1});
-    }
-    container["resources"] = chance.one(&[
-        json!({}),
-        json!({"requests": {"cpu": "100m", "memory": "128Mi"}}),
-        json!({"requests": {"cpu": "100m"}}),
-        json!({"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}),
-        json!({"limits": {"cpu": "1", "memory": "512Mi"}}),
-    ]);
-    if chance.percent(30) {
-        container["securityContext"] = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-    }
-    container
-}
-
-fn workload(chance: &mut Chance, kind: &str, name: &str, replicas: u64) -> Value {
-    let container = container(chance, name);
-    let mut pod = json!({"containers": [container]});
-    if chance.percent(30) {
-        pod["containers"].as_array_mut().unwrap().insert(
-            usize::try_from(chance.below(2)).unwrap(),
-            json!({"name": "sidecar", "image": "registry.example/proxy:1"}),
-        );
-    }
-    if chance.percent(30) {
-        pod["automountServiceAccountToken"] = false.into();
+/// What all pods read.
+fn configuration(chance: &mut Chance, world: &mut World) {
+    let on = |chance: &mut Chance, cases| if chance.percent(cases) { "true" } else { "false" };
+    let mut data = json!({
+        "ALLOW_UNKNOWN_API_PATHS": on(chance, 60),
+        "UNKNOWN_API_PATHS": on(chance, 40),
+        "LOG_LEVEL": "debug",
+    });
+    if chance.percent(20) {
+        data["ENABLE_PERMISSION_RESTRICTIONS"] = on(chance, 40).into();
     }
     if chance.percent(20) {
-        pod["affinity"] = json!({"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
-            "weight": 1, "podAffinityTerm": {
-                "topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": name}},
-            },
-        }]}});
+        data["BACKEND_URL"] = "http://app-1/?a=1&b=<2>".into();
     }
-    let labels = json!({"app": name});
-    let mut spec = json!({
-        "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": pod},
-    });
-    match kind {
-        "Deployment" => {
-            spec["replicas"] = replicas.into();
-            spec["strategy"] = chance.one(&[
-                json!({}),
-                json!({"type": "Recreate"}),
-                json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
-                json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
-                json!({"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "100%"}}),
-            ]);
-        }
-        "StatefulSet" => {
-            spec["replicas"] = replicas.into();
-            spec["serviceName"] = name.into();
-        }
-        _ => {}
+    let mut map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config"}, "data": data});
+    if chance.percent(10) {
+        map["immutable"] = true.into();
     }
-    json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": spec})
+    world.running.push(map);
+    world.running.push(json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "more"},
+        "data": {"ALLOW_EMPTY_PERMISSIONS": on(chance, 60), "settings.yaml": "level: info\n"},
+    }));
 }
 
-fn scaler(chance: &mut Chance, kind: &str, name: &str, least: u64) -> Value {
-    let target = chance.one(&[50, 80, 95]);
-    json!({
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": name},
-            "minReplicas": least, "maxReplicas": least + chance.below(4),
-            "metrics": [{"type": "Resource", "resource": {
-                "name": "cpu", "target": {"type": "Utilization", "averageUtilization": target},
-            }}],
-        },
-    })
+/// One workload and what belongs to it.
+fn application(chance: &mut Chance, world: &mut World, need: &mut Need, number: u64) {
+    let kind = chance.one(&["Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet"]);
+    let replicas = chance.one(&[0, 1, 1, 2, 2, 3, 4]);
+    // A StatefulSet's name is part of a label that also has a hash.
+    let longest = if kind == "StatefulSet" { 52 } else { 63 };
+    let mut name = format!("app-{number}");
+    if chance.percent(10) {
+        name = format!("{name:x<longest$}");
+    }
+    let plan = Plan { kind, name: name.clone(), replicas };
+    let workload = workloads::workload(chance, &plan);
+    let mut most = if kind == "DaemonSet" { 2 } else { replicas };
+    if kind != "DaemonSet" && replicas > 0 && !workloads::is_spread(&workload) && chance.percent(40) {
+        let least = 1 + chance.below(3);
+        most = most.max(least);
+        world.running.push(scaler(chance, kind, &name, least));
+    }
+    need.add(&workload["spec"]["template"]["spec"], most);
+    world.running.push(workload);
+    if kind == "StatefulSet" || chance.percent(60) {
+        world.running.extend(services(chance, &name));
+        if chance.percent(20) {
+            world.running.push(ingress(chance, &name));
+        }
+    }
+    world.limits.extend(budgets(chance, &name, replicas));
+    if chance.percent(25) {
+        world.limits.push(policy(chance, &name));
+    }
+    if kind == "Deployment" && chance.percent(7) {
+        world.changes.push(("deployments", name, json!({"spec": {"paused": true}})));
+    }
 }
 
-fn service(chance: &mut Chance, name: &str) -> Value {
-    let kind = chance.one(&["ClusterIP", "ClusterIP", "ClusterIP", "NodePort", "LoadBalancer"]);
-    json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"type": kind, "selector": {"app": name}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
-    })
-}
-
-/// None, one or two budgets, some of which allow nothing.
-fn budgets(chance: &mut Chance, limits: &mut Vec<Value>, name: &str, replicas: u64) {
-    let count = chance.one(&[0, 0, 0, 1, 1, 2]);
-    for number in 0..count {
-        let rule = chance.one(&[
-            json!({"maxUnavailable": 1}),
-            json!({"maxUnavailable": 0}),
-            json!({"minAvailable": replicas.max(1)}),
-            json!({"minAvailable": "50%"}),
-            json!({"minAvailable": 1}),
-        ]);
-        let mut spec = rule;
-        spec["selector"] = json!({"matchLabels": {"app": name}});
-        limits.push(json!({
-            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-            "metadata": {"name": format!("{name}-{number}")}, "spec": spec,
+/// What concerns the whole namespace.
+fn whole(chance: &mut Chance, world: &mut World, need: Need) {
+    if chance.percent(20) {
+        world.limits.push(json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "default-deny"},
+            "spec": {"podSelector": {}, "policyTypes": chance.one(&[json!(["Ingress"]), json!(["Ingress", "Egress"])])},
         }));
     }
-}
-
-fn policy(chance: &mut Chance, name: &str) -> Value {
-    let rules = chance.one(&[
-        json!({"policyTypes": ["Ingress"], "ingress": [{}]}),
-        json!({"policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 8080}]}]}),
-        json!({"policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]}),
-        json!({"policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}]}]}),
-    ]);
-    let mut spec = rules;
-    spec["podSelector"] = json!({"matchLabels": {"app": name}});
-    json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec})
-}
-
-/// A quota that what runs fits into, with no, little or some room beside it.
-fn quota(chance: &mut Chance, pods: u64) -> Value {
-    let room = chance.one(&[0, 1, 1, 2, 20]);
-    let mut hard = json!({"pods": (pods + room).to_string()});
+    if chance.percent(7) {
+        let mut spec = chance.one(&[json!({"maxUnavailable": 1}), json!({"minAvailable": 1})]);
+        spec["selector"] = chance.one(&[json!({}), json!({"matchLabels": {"part": "front"}})]);
+        world.limits.push(json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "all"}, "spec": spec,
+        }));
+    }
     if chance.percent(40) {
-        hard["requests.cpu"] = chance.one(&["2", "20"]).into();
+        world.limits.push(quota(chance, need));
     }
-    if chance.percent(20) {
-        hard["limits.memory"] = chance.one(&["4Gi", "40Gi"]).into();
+    if chance.percent(30) {
+        world.limits.push(range(chance));
     }
-    json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "quota"}, "spec": {"hard": hard}})
-}
-
-fn range(chance: &mut Chance) -> Value {
-    let limits = chance.one(&[
-        json!({"type": "Container", "defaultRequest": {"cpu": "50m", "memory": "64Mi"}}),
-        json!({"type": "Container", "default": {"memory": "100Mi"}}),
-        json!({"type": "Container", "default": {"cpu": "1", "memory": "1Gi"}, "defaultRequest": {"cpu": "50m"}}),
-        json!({"type": "Container", "max": {"memory": "300Mi"}}),
-    ]);
-    json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "range"}, "spec": {"limits": [limits]}})
+    if chance.percent(15) {
+        // Pods that run stay; none that violates it comes again.
+        let level = chance.one(&["baseline", "restricted"]);
+        let labels = json!({"pod-security.kubernetes.io/enforce": level});
+        world.changes.push(("namespaces", String::new(), json!({"metadata": {"labels": labels}})));
+    }
 }
 
 #[test]

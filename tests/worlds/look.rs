@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ControlPlane, TestNamespace, wait_until};
+use crate::harness::wait::try_until;
+use crate::harness::{ControlPlane, TestNamespace};
 
 /// How long controllers may take that serve ten worlds at the same time.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -30,9 +31,9 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// Waits until nothing moves any more, then looks.
-    pub(crate) fn at(ns: &TestNamespace) -> Self {
-        let ready = settled(ns);
+    /// Waits until nothing moves any more, then looks. An error says what did not come to rest.
+    pub(crate) fn at(ns: &TestNamespace) -> Result<Self, String> {
+        let ready = settled(ns)?;
         let pods = ns.get("v1/pods")["items"].as_array().unwrap().clone();
         let mut evictable = BTreeSet::new();
         for pod in &pods {
@@ -54,7 +55,7 @@ impl Look {
             let object = format!("{}/{}", finding["object"]["kind"].as_str().unwrap(), finding["object"]["name"]);
             (text("fingerprint"), (text("rule"), format!("{object}: {}", text("message"))))
         });
-        Self { ready, evictable, findings: findings.collect(), report }
+        Ok(Self { ready, evictable, findings: findings.collect(), report })
     }
 }
 
@@ -63,27 +64,19 @@ fn ready_pods(ns: &TestNamespace) -> Result<BTreeMap<String, i64>, String> {
     let mut ready = BTreeMap::new();
     for kind in KINDS {
         for object in ns.get(&format!("apps/v1/{kind}"))["items"].as_array().unwrap() {
-            let status = |key: &str| object["status"][key].as_i64().unwrap_or(0);
             let name = object["metadata"]["name"].as_str().unwrap();
-            let (wanted, is, new) = match kind {
-                "daemonsets" => {
-                    (status("desiredNumberScheduled"), status("numberReady"), status("updatedNumberScheduled"))
-                }
-                _ => (object["spec"]["replicas"].as_i64().unwrap(), status("readyReplicas"), status("updatedReplicas")),
-            };
-            let seen = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            let (is, whole) = progress(kind, object);
             let failing = object["status"]["conditions"]
                 .as_array()
                 .into_iter()
                 .flatten()
                 .any(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
-            let total = if kind == "daemonsets" { is } else { status("replicas") };
-            let whole = seen && is == wanted && new == wanted && total == wanted;
             if !whole && !failing {
                 let pods = ns.get(&format!("v1/pods?labelSelector=app%3D{name}"));
                 let pod = &pods["items"][0];
                 let pod = json!([pod["spec"]["nodeName"], pod["status"], pod["metadata"]["deletionTimestamp"]]);
-                return Err(format!("{kind}/{name}: {is} of {wanted} ready, {new} new; its first pod: {pod}"));
+                let status = &object["status"];
+                return Err(format!("{kind}/{name}: {is} ready of {}; {status}; its first pod: {pod}", object["spec"]));
             }
             ready.insert(name.to_owned(), is);
         }
@@ -91,44 +84,112 @@ fn ready_pods(ns: &TestNamespace) -> Result<BTreeMap<String, i64>, String> {
     Ok(ready)
 }
 
+/// The ready pods of a workload, and whether all are there, available and new.
+fn progress(kind: &str, object: &Value) -> (i64, bool) {
+    let (spec, seen) = (&object["spec"], object["status"]["observedGeneration"] == object["metadata"]["generation"]);
+    let status = |key: &str| object["status"][key].as_i64().unwrap_or(0);
+    // Such pods become new when somebody deletes them.
+    let on_delete = spec["updateStrategy"]["type"] == "OnDelete";
+    if kind == "daemonsets" {
+        let (wanted, is) = (status("desiredNumberScheduled"), status("numberReady"));
+        let new = on_delete || status("updatedNumberScheduled") == wanted;
+        return (is, seen && new && is == wanted && status("numberAvailable") == wanted);
+    }
+    let (wanted, is) = (spec["replicas"].as_i64().unwrap(), status("readyReplicas"));
+    // Those below the partition stay as they are.
+    let old = spec["updateStrategy"]["rollingUpdate"]["partition"].as_i64().unwrap_or(0);
+    let new = on_delete || spec["paused"] == true || status("updatedReplicas") >= wanted - old;
+    let total = status("replicas");
+    (is, seen && new && is == wanted && total == wanted && status("availableReplicas") == wanted)
+}
+
 /// Waits until every controller has done what it can; the ready pods of each workload.
-fn settled(ns: &TestNamespace) -> BTreeMap<String, i64> {
+fn settled(ns: &TestNamespace) -> Result<BTreeMap<String, i64>, String> {
     let started = Instant::now();
-    wait_until(LIMIT, &format!("{} to settle", ns.name), || {
-        let ready = ready_pods(ns)?;
-        for scaler in ns.get("autoscaling/v2/horizontalpodautoscalers")["items"].as_array().unwrap() {
-            let target = scaler["spec"]["scaleTargetRef"]["name"].as_str().unwrap();
-            let least = scaler["spec"]["minReplicas"].as_i64().unwrap_or(1);
-            let is = ready.get(target).copied().unwrap_or(0);
-            let off = is == 0 && workload_wants(ns, target) == Some(0);
-            if is < least && !off {
-                return Err(format!("{target}: {is} ready, {least} at least"));
-            }
-            let conditions = scaler["status"]["conditions"].as_array();
-            if !conditions.into_iter().flatten().any(|condition| condition["type"] == "ScalingActive") {
-                return Err(format!("the autoscaler of {target} has not looked for metrics yet"));
+    let settled = try_until(LIMIT, || {
+        let mut ready = ready_pods(ns)?;
+        scaled(ns, &ready)?;
+        // The controller wakes up one budget of a pod that several select; the others stay behind.
+        if started.elapsed() < BEHIND {
+            budgets_counted(ns)?;
+        }
+        for job in ns.get("batch/v1/jobs")["items"].as_array().unwrap() {
+            if job["status"]["succeeded"] != 1 {
+                return Err(format!("job/{} has not ended: {}", job["metadata"]["name"], job["status"]));
             }
         }
-        for budget in ns.get("policy/v1/poddisruptionbudgets")["items"].as_array().unwrap() {
-            let selected = budget["spec"]["selector"]["matchLabels"]["app"].as_str().unwrap_or_default();
-            let healthy = budget["status"]["currentHealthy"].as_i64();
-            let seen = budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
-            // A share of a DaemonSet: its controller can't count that, and lets nothing through.
-            let failed = budget["status"]["conditions"][0]["reason"] == "SyncFailed";
-            if failed {
-                continue;
+        for pod in ns.get("v1/pods")["items"].as_array().unwrap() {
+            let name = pod["metadata"]["name"].as_str().unwrap();
+            if !pod["metadata"]["deletionTimestamp"].is_null() {
+                return Err(format!("pod/{name} is still ending"));
             }
-            // The controller wakes up one budget of a pod that several select; the others stay behind.
-            let may_be_behind = started.elapsed() < BEHIND;
-            if may_be_behind && (!seen || ready.get(selected).is_some_and(|ready| Some(*ready) != healthy)) {
-                return Err(format!("a budget of {selected} is behind: {}", budget["status"]));
+            if pod["metadata"]["ownerReferences"].is_null() {
+                if !is_ready(pod) {
+                    return Err(format!("pod/{name} is not ready: {}", pod["status"]));
+                }
+                ready.insert(name.to_owned(), 1);
             }
         }
-        let pods = ns.get("v1/pods");
-        let leaving =
-            pods["items"].as_array().unwrap().iter().any(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
-        if leaving { Err("pods are still ending".to_owned()) } else { Ok(ready) }
-    })
+        Ok(ready)
+    });
+    settled.map_err(|seen| format!("{} did not settle: {seen}\n{}", ns.name, events(ns)))
+}
+
+/// What controllers complained about.
+fn events(ns: &TestNamespace) -> String {
+    let events = ns.get("v1/events?fieldSelector=type%3DWarning");
+    let mut lines: Vec<String> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| format!("{} {}: {}", event["involvedObject"]["name"], event["reason"], event["message"]))
+        .collect();
+    lines.sort();
+    lines.dedup();
+    lines.join("\n")
+}
+
+/// Every autoscaler has looked, and its target has as many pods as it wants at least.
+fn scaled(ns: &TestNamespace, ready: &BTreeMap<String, i64>) -> Result<(), String> {
+    for scaler in ns.get("autoscaling/v2/horizontalpodautoscalers")["items"].as_array().unwrap() {
+        let target = scaler["spec"]["scaleTargetRef"]["name"].as_str().unwrap();
+        let least = scaler["spec"]["minReplicas"].as_i64().unwrap_or(1);
+        let is = ready.get(target).copied().unwrap_or(0);
+        let off = is == 0 && workload_wants(ns, target) == Some(0);
+        if is < least && !off {
+            return Err(format!("{target}: {is} ready, {least} at least"));
+        }
+        let conditions = scaler["status"]["conditions"].as_array();
+        if !conditions.into_iter().flatten().any(|condition| condition["type"] == "ScalingActive") {
+            return Err(format!("the autoscaler of {target} has not looked for metrics yet"));
+        }
+    }
+    Ok(())
+}
+
+/// Every budget has counted the pods that are ready now.
+fn budgets_counted(ns: &TestNamespace) -> Result<(), String> {
+    for budget in ns.get("policy/v1/poddisruptionbudgets")["items"].as_array().unwrap() {
+        // Pods without a scale, as those of a DaemonSet: its controller can't count them, and lets nothing through.
+        if budget["status"]["conditions"][0]["reason"] == "SyncFailed" {
+            continue;
+        }
+        let labels = budget["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
+        let query: Vec<String> = labels.map(|(key, value)| format!("{key}%3D{}", value.as_str().unwrap())).collect();
+        let pods = ns.get(&format!("v1/pods?labelSelector={}", query.join(",")));
+        let healthy = pods["items"].as_array().unwrap().iter().filter(|pod| is_ready(pod)).count();
+        let counted = budget["status"]["currentHealthy"].as_u64();
+        let seen = budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
+        if !seen || counted != Some(healthy as u64) {
+            return Err(format!("a budget is behind: {} {}", budget["metadata"]["name"], budget["status"]));
+        }
+    }
+    Ok(())
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|it| it["type"] == "Ready" && it["status"] == "True")
 }
 
 fn workload_wants(ns: &TestNamespace, name: &str) -> Option<i64> {

@@ -13,6 +13,7 @@ use super::{list, resources};
 use crate::fix::Step;
 use crate::model::inventory::resource_name;
 use crate::model::{Inventory, ObjectRef, Subject};
+use crate::plan::merge::rolls_out;
 
 /// Lists that run at the same time.
 const PARALLEL: usize = 4;
@@ -44,8 +45,12 @@ impl Wanted {
     }
 
     /// What a step is built from. For an object that is to be made all of its kind in the namespace:
-    /// any of them may be the one that was missing.
+    /// any of them may be the one that was missing. For pods that are replaced the quotas, of which
+    /// earlier rollouts may have taken the rest.
     pub fn step(&mut self, step: &Step) {
+        if rolls_out(step) {
+            self.list_of(&ObjectRef::new("v1", "ResourceQuota", Some(step.object().namespace()), ""));
+        }
         if let Some((object, part)) = step.source() {
             let place = || (object.clone(), part.map(str::to_owned));
             self.places.entry(key(object, part)).or_insert_with(place);

@@ -38,6 +38,8 @@ pub struct StepEntry {
     pub is_taken_back: bool,
     /// The workloads of [`Intent::awaits`] whose pods read it by now, or need not.
     pub read_by: Vec<ObjectRef>,
+    /// The uids under which undos have made its object again after it was deleted.
+    pub reborn: Vec<String>,
 }
 
 /// How a step stands.
@@ -54,7 +56,14 @@ pub enum StepState {
 impl StepEntry {
     /// A step that has no answer yet.
     pub fn new(intent: Intent) -> Self {
-        Self { intent, result: None, is_handed_back: false, is_taken_back: false, read_by: Vec::new() }
+        Self {
+            intent,
+            result: None,
+            is_handed_back: false,
+            is_taken_back: false,
+            read_by: Vec::new(),
+            reborn: Vec::new(),
+        }
     }
 
     /// How the step stands.
@@ -72,6 +81,18 @@ impl StepEntry {
             Some(result) if !result.changes.is_empty() => &result.changes,
             _ => &self.intent.changes,
         }
+    }
+
+    /// The uid that its object had afterwards; none if nobody has seen it.
+    pub fn uid(&self) -> Option<&str> {
+        self.result.as_ref().and_then(|result| result.uid.as_deref()).or(self.intent.object.uid.as_deref())
+    }
+
+    /// True if an object with this uid is the one that it has changed, or one that an undo has made
+    /// in its place.
+    pub fn is_about(&self, uid: Option<&str>) -> bool {
+        self.uid()
+            .is_none_or(|known| Some(known) == uid || self.reborn.iter().any(|reborn| Some(reborn.as_str()) == uid))
     }
 
     /// The workloads whose pods still run with what was before.

@@ -221,6 +221,36 @@ fn what_an_undo_has_taken_back_is_known_until_the_undo_is_undone() {
 }
 
 #[test]
+fn an_object_that_an_undo_has_made_again_is_the_one_that_was_changed_before() {
+    let (_dir, journal) = temporary();
+    let of = |verb: Verb, uid: Option<&str>, undoes: Option<usize>, step: usize| {
+        let object = ObjectRef { uid: uid.map(str::to_owned), ..at(0, 1).object };
+        Intent { verb, object, undoes, ..at(step, 1) }
+    };
+    let patch = |step| of(Verb::Patch, Some("first"), None, step);
+    let fix = write(&journal, begin(), &[patch(0), of(Verb::Delete, Some("first"), None, 1)], "done");
+    let other = write(&journal, begin(), &[patch(0)], "done");
+    let makes_again = |undoes: &str, step: usize, uid: &str| {
+        let begin = Begin { command: "undo".to_owned(), undoes: Some(undoes.to_owned()), ..begin() };
+        let mut writer = journal.begin("c", begin).unwrap();
+        writer.write(&Record::Intent(of(Verb::Create, None, Some(step), 0))).unwrap();
+        let result = StepResult { uid: Some(uid.to_owned()), ..StepResult::new(0, Outcome::Applied) };
+        writer.write(&Record::Result(result)).unwrap();
+        writer.id().to_owned()
+    };
+    let is_about = |id: &str, uid: &str| journal.entry(id).unwrap().steps[0].is_about(Some(uid));
+    assert!(is_about(&fix, "first") && !is_about(&fix, "second"), "somebody has made it");
+    let undo = makes_again(&fix, 1, "second");
+    assert!(is_about(&fix, "second") && is_about(&other, "second"), "while the undo runs, too");
+    assert!(!is_about(&fix, "third"));
+    // The undo is undone, and that is undone.
+    let begin = Begin { command: "undo".to_owned(), undoes: Some(undo), ..begin() };
+    let redo = write(&journal, begin, &[of(Verb::Delete, Some("second"), Some(0), 0)], "done");
+    makes_again(&redo, 0, "third");
+    assert!(is_about(&fix, "third") && is_about(&other, "third"));
+}
+
+#[test]
 fn an_entry_is_open_until_pods_read_what_it_wrote() {
     let value = Intent { awaits: vec![web()], ..at(0, 10) };
     let (_dir, journal) = temporary();

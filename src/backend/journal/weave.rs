@@ -2,7 +2,7 @@
 //! makes pods read what an earlier entry has written.
 
 use super::entry::{Entry, StepEntry};
-use super::record::Intent;
+use super::record::{Intent, Verb};
 
 /// Marks in entries, newest first, what later ones have made of them.
 pub fn weave(entries: &mut [Entry]) {
@@ -28,6 +28,7 @@ pub fn weave(entries: &mut [Entry]) {
         .filter(|(_, step)| rolls_out(step))
         .map(|(cluster, step)| (cluster, step.intent.clone()))
         .collect();
+    reborn(entries);
     for entry in entries {
         let here = || rollouts.iter().filter(|(cluster, _)| *cluster == entry.begin.cluster);
         for step in &mut entry.steps {
@@ -36,6 +37,29 @@ pub fn weave(entries: &mut [Entry]) {
             let read = later.filter(|object| intent.awaits.iter().any(|awaited| awaited.same(object)));
             step.read_by.extend(read.cloned());
         }
+    }
+}
+
+/// An object that an undo makes again has another uid, and is the one that steps before its deletion
+/// have changed.
+fn reborn(entries: &mut [Entry]) {
+    let mut heirs: Vec<(String, String)> = Vec::new();
+    // The oldest first, for an object may be made again more than once.
+    for by in entries.iter().rev() {
+        let undone = by.begin.undoes.as_ref().and_then(|id| entries.iter().find(|entry| entry.begin.id == *id));
+        let Some(undone) = undone else { continue };
+        for made in by.applied().filter(|step| step.intent.verb == Verb::Create) {
+            let of_step = |step: &&StepEntry| Some(step.intent.step) == made.intent.undoes;
+            let gone = undone.steps.iter().find(of_step).and_then(|step| step.intent.object.uid.clone());
+            let Some((gone, uid)) = gone.zip(made.uid()) else { continue };
+            let before: Vec<String> =
+                heirs.iter().filter(|(_, heir)| *heir == gone).map(|(uid, _)| uid.clone()).collect();
+            heirs.extend(before.into_iter().chain([gone]).map(|old| (old, uid.to_owned())));
+        }
+    }
+    for step in entries.iter_mut().flat_map(|entry| &mut entry.steps) {
+        let of_step = heirs.iter().filter(|(old, _)| step.uid() == Some(old)).map(|(_, heir)| heir.clone()).collect();
+        step.reborn = of_step;
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Flows<'a> {
     workload: &'a Item<Workload>,
     position: usize,
     list: Vec<Flow>,
-    /// Guards: applicability, guard, sentence; `Manual` refuses.
+    /// Applicability, guard, sentence; `Manual` refuses.
     guards: Vec<(Applicability, &'static str, String)>,
     inputs: Vec<Input>,
     notes: Vec<String>,
@@ -67,19 +67,32 @@ impl<'a> Flows<'a> {
             }
             for reference in self.known.references.to_service(at) {
                 let named = reference.port.map(IntOrString::Int);
-                let ports = isolation::ports_for(self.workload, service, named.as_ref());
                 let reason = format!("{} names {}", reference.reason, service.subject.short());
-                self.caller(reference.client, ports, reason);
+                if let Some(ports) = self.ports(service, named.as_ref()) {
+                    self.caller(reference.client, ports, reason);
+                }
             }
             self.members(service);
             if service.is_external() {
-                let ports = isolation::ports_for(self.workload, service, None);
-                self.everybody(&ports, &format!("{} has type {}", service.subject.short(), service.kind()));
+                if let Some(ports) = self.ports(service, None) {
+                    self.everybody(&ports, &format!("{} has type {}", service.subject.short(), service.kind()));
+                }
             }
         }
         self.host_ports();
         self.scraped();
         self.mesh();
+    }
+
+    /// The pods' ports behind a Service, without names that no container has: they bring no traffic.
+    fn ports(&mut self, service: &Item<Service>, named: Option<&IntOrString>) -> Option<Vec<PodPort>> {
+        let all = isolation::ports_for(self.workload, service, named).into_iter();
+        let (served, lost): (Vec<_>, Vec<_>) = all.partition(|port| matches!(port.port, IntOrString::Int(_)));
+        for PodPort { port, .. } in &lost {
+            let name = service.subject.short();
+            self.notes.push(format!("{name} leads to a port named {port}, which no container has: it is not let in"));
+        }
+        (lost.is_empty() || !served.is_empty()).then_some(served)
     }
 
     /// Pods of a workload that was read.
@@ -100,7 +113,7 @@ impl<'a> Flows<'a> {
     /// Pods of one StatefulSet find each other through a headless Service, under names made at run time.
     fn members(&mut self, service: &Item<Service>) {
         if self.workload.kind == "StatefulSet" && service.is_headless() && self.workload.replicas() > 1 {
-            let ports = isolation::ports_for(self.workload, service, None);
+            let Some(ports) = self.ports(service, None) else { return };
             let reason = format!("its pods have names of their own in headless {}", service.subject.short());
             self.caller(self.position, ports, reason);
         }
@@ -170,7 +183,7 @@ impl<'a> Flows<'a> {
 
     /// The controller that forwards to a Service.
     fn routed(&mut self, service: &Item<Service>, route: &Route) {
-        let ports = isolation::ports_for(self.workload, service, route.port.as_ref());
+        let Some(ports) = self.ports(service, route.port.as_ref()) else { return };
         let reason = format!("{} routes to {}", route.object.short(), service.subject.short());
         match &route.controller {
             Controller::Pods { workloads, evidence, checked } => {
@@ -272,11 +285,13 @@ impl<'a> Flows<'a> {
         let input = self.context.input(&self.workload.subject, "callers", nobody || hidden.is_some());
         if input.value.as_deref() == Some("namespace") {
             let services = inventory.services_of(self.position);
-            let mut ports: Vec<PodPort> = services.flat_map(|s| isolation::ports_for(self.workload, s, None)).collect();
-            ports.sort();
-            ports.dedup();
-            let (source, reason) = ("every pod of the namespace".to_owned(), "callers=namespace".to_owned());
-            self.list.push(Flow { peer: json!({"podSelector": {}}), ports, source, reason });
+            let served: Vec<_> = services.filter_map(|service| self.ports(service, None)).collect();
+            // None at all is every port, which a Service that leads nowhere does not ask for.
+            if !served.is_empty() {
+                let ports = served.concat();
+                let (source, reason) = ("every pod of the namespace".to_owned(), "callers=namespace".to_owned());
+                self.list.push(Flow { peer: json!({"podSelector": {}}), ports, source, reason });
+            }
         }
         let to = if input.value.is_none() { Applicability::Input } else { Applicability::Unsafe };
         if let Some(text) = hidden {

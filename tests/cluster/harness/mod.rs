@@ -15,7 +15,7 @@ mod namespace;
 mod plane;
 mod process;
 mod users;
-mod wait;
+pub(crate) mod wait;
 
 pub(crate) use audit_log::AuditEntry;
 pub(crate) use command::{Finished, Invocation};
