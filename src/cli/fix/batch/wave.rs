@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use super::super::preflight::{self, Now};
 use super::super::settled::Settled;
 use super::super::{is_allowed, not_offered, portions, purpose_of, step_diff};
-use super::{Attempt, Batch, Out, pinned};
+use super::{Attempt, Batch, Out, pinned, planned};
 use crate::backend::change::{Prepared, Purpose, Refusal};
 use crate::cli::error::CliError;
 use crate::cli::session::offered;
 use crate::finding::Finding;
 use crate::fix::{Fix, Step};
 use crate::model::{ObjectRef, Subject};
-use crate::plan::graph::Planned;
 use crate::plan::merge;
 
 /// What the server said to a portion.
@@ -110,8 +109,7 @@ impl Batch<'_, '_> {
 
     /// What the fixes make together, as they are built by now.
     fn make_together(&mut self) {
-        let planned = |(finding, fix): &(Finding, Fix)| Planned::of(finding, fix, &self.session.inventory);
-        let planned: Vec<Planned> = self.chosen.iter().map(planned).collect();
+        let planned = planned(&self.chosen, self.session);
         let places: Vec<usize> = (0..planned.len()).filter(|fix| !self.out.contains_key(fix)).collect();
         let (manifests, others) = merge::creations(&planned, &places);
         self.manifests = manifests;
