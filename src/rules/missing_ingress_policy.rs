@@ -13,6 +13,7 @@ use crate::model::plugin::{self, Enforcement};
 use crate::model::workload::{KINDS, Workload};
 use crate::model::{Inventory, Item};
 
+mod flow;
 mod flows;
 mod known;
 

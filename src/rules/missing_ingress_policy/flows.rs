@@ -1,9 +1,8 @@
 //! Which flows a workload must let in, each with its reason.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
+use super::flow::{self, Flow};
 use super::known::Known;
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Input};
@@ -15,14 +14,6 @@ use crate::model::plugin::Enforcement;
 use crate::model::routes::{Controller, Route};
 use crate::model::workload::Workload;
 use crate::rules::rule::Context;
-
-/// One caller, the ports that it may call, and why.
-struct Flow {
-    peer: Value,
-    ports: Vec<PodPort>,
-    source: String,
-    reason: String,
-}
 
 /// The flows of one workload, and what they do to its fix.
 pub(super) struct Flows<'a> {
@@ -303,50 +294,20 @@ impl<'a> Flows<'a> {
         self.ask(input);
     }
 
-    /// The rules of the policy: callers with the same ports share one.
+    /// The rules of the policy.
     pub(super) fn rules(&self) -> Vec<Value> {
-        let mut callers: Vec<(&Value, Vec<PodPort>, bool)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for flow in &self.list {
-            let place = *places.entry(flow.peer.to_string()).or_insert_with(|| {
-                callers.push((&flow.peer, Vec::new(), false));
-                callers.len() - 1
-            });
-            callers[place].1.extend(flow.ports.iter().cloned());
-            callers[place].2 |= flow.ports.is_empty();
-        }
-        let mut rules: Vec<(Vec<PodPort>, Vec<&Value>)> = Vec::new();
-        for (peer, mut ports, all) in callers {
-            ports.sort();
-            ports.dedup();
-            if all {
-                ports.clear();
-            }
-            match rules.iter_mut().find(|(known, _)| *known == ports) {
-                Some((_, peers)) => peers.push(peer),
-                None => rules.push((ports, vec![peer])),
-            }
-        }
-        let show = |(ports, peers): (Vec<PodPort>, Vec<&Value>)| {
-            let mut rule = json!({"from": peers});
-            if !ports.is_empty() {
-                rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
-            }
-            rule
-        };
-        rules.into_iter().map(show).collect()
+        flow::rules(&self.list)
     }
 
     /// The table of flows as evidence.
-    pub(super) fn evidence(&self, mut finding: Finding) -> Finding {
-        for flow in &self.list {
-            let ports: Vec<String> = flow.ports.iter().map(ToString::to_string).collect();
-            let ports = if ports.is_empty() { "all ports".to_owned() } else { ports.join(", ") };
-            finding = finding.because(format!("{} -> {ports}: {}", flow.source, flow.reason));
+    pub(super) fn evidence(&self, finding: Finding) -> Finding {
+        let mut lines: Vec<String> = self.list.iter().map(Flow::told).collect();
+        // Several paths of an Ingress lead to one port.
+        lines.dedup();
+        if lines.is_empty() {
+            lines.push("no object shows a caller".to_owned());
         }
-        if self.list.is_empty() {
-            finding = finding.because("no object shows a caller");
-        }
+        let finding = lines.into_iter().fold(finding, Finding::because);
         match &self.known.enforcement {
             Enforcement::Enforced { by, seen } => finding.because_of(seen, format!("{by} enforces policies")),
             Enforcement::NotEnforced { by, seen, .. } => finding.because_of(seen, format!("{by} enforces no policies")),

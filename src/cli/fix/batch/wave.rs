@@ -10,7 +10,7 @@ use crate::backend::change::{Prepared, Purpose, Refusal};
 use crate::cli::error::CliError;
 use crate::cli::session::offered;
 use crate::finding::Finding;
-use crate::fix::{Fix, Step};
+use crate::fix::Step;
 use crate::model::{ObjectRef, Subject};
 use crate::plan::merge;
 

@@ -1,0 +1,57 @@
+//! One flow that a policy lets in, and the rules that many of them make.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::model::isolation::PodPort;
+
+/// One caller, the ports that it may call, and why.
+pub(super) struct Flow {
+    pub(super) peer: Value,
+    pub(super) ports: Vec<PodPort>,
+    pub(super) source: String,
+    pub(super) reason: String,
+}
+
+impl Flow {
+    /// As a fact.
+    pub(super) fn told(&self) -> String {
+        let ports = self.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("{} -> {}: {}", self.source, if ports.is_empty() { "all ports" } else { &ports }, self.reason)
+    }
+}
+
+/// The rules of the policy: callers with the same ports share one.
+pub(super) fn rules(list: &[Flow]) -> Vec<Value> {
+    let mut callers: Vec<(&Value, Vec<PodPort>, bool)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for flow in list {
+        let place = *places.entry(flow.peer.to_string()).or_insert_with(|| {
+            callers.push((&flow.peer, Vec::new(), false));
+            callers.len() - 1
+        });
+        callers[place].1.extend(flow.ports.iter().cloned());
+        callers[place].2 |= flow.ports.is_empty();
+    }
+    let mut rules: Vec<(Vec<PodPort>, Vec<&Value>)> = Vec::new();
+    for (peer, mut ports, all) in callers {
+        ports.sort();
+        ports.dedup();
+        if all {
+            ports.clear();
+        }
+        match rules.iter_mut().find(|(known, _)| *known == ports) {
+            Some((_, peers)) => peers.push(peer),
+            None => rules.push((ports, vec![peer])),
+        }
+    }
+    let show = |(ports, peers): (Vec<PodPort>, Vec<&Value>)| {
+        let mut rule = json!({"from": peers});
+        if !ports.is_empty() {
+            rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
+        }
+        rule
+    };
+    rules.into_iter().map(show).collect()
+}
