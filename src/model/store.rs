@@ -1,6 +1,10 @@
-//! Objects of one kind, sorted: every look-up is a binary search, every walk is in order.
+//! Objects of one kind, sorted: every look-up is by hash or a binary search, every walk is in order.
 
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use super::object::{Meta, ObjectRef, Subject};
 
@@ -108,15 +112,23 @@ impl<T: Projection> Item<T> {
     }
 }
 
+/// Positions by the hash of namespace, kind and name: whoever asks compares what is found.
+type Places = HashMap<u64, usize, FixedState>;
+
+/// The fewest objects whose places are kept by hash.
+const MANY: usize = 64;
+
 /// Objects of one kind, sorted by namespace, kind and name.
 #[derive(Clone, Debug)]
 pub struct Store<T> {
     items: Vec<Arc<Item<T>>>,
+    /// `None` for few objects, and from a change until the next sort: then look-ups search.
+    places: Option<Arc<Places>>,
 }
 
 impl<T> Default for Store<T> {
     fn default() -> Self {
-        Self { items: Vec::new() }
+        Self { items: Vec::new(), places: None }
     }
 }
 
@@ -124,9 +136,15 @@ fn key(subject: &ObjectRef) -> (&str, &str, &str) {
     (subject.namespace(), &subject.kind, &subject.name)
 }
 
+/// The hash of a name; the same in every run, and for people who choose names to share one a search.
+fn hash(key: (&str, &str, &str)) -> u64 {
+    FixedState::default().hash_one(key)
+}
+
 impl<T> Store<T> {
     /// Adds an object; [`Self::sort`] must follow before anything is looked up.
     pub fn push(&mut self, item: Item<T>) {
+        self.places = None;
         self.items.push(Arc::new(item));
     }
 
@@ -135,6 +153,7 @@ impl<T> Store<T> {
         if self.items.is_empty() {
             *self = other;
         } else {
+            self.places = None;
             self.items.append(&mut other.items);
         }
     }
@@ -159,18 +178,26 @@ impl<T> Store<T> {
             same
         });
         self.items.reverse();
+        self.places = (self.items.len() >= MANY).then(|| {
+            let places = self.items.iter().enumerate().map(|(at, item)| (hash(key(&item.subject)), at));
+            Arc::new(places.collect())
+        });
     }
 
     /// Replaces or adds one object, in order.
     pub fn put(&mut self, item: Item<T>) {
         match self.items.binary_search_by(|other| key(&other.subject).cmp(&key(&item.subject))) {
             Ok(at) => self.items[at] = Arc::new(item),
-            Err(at) => self.items.insert(at, Arc::new(item)),
+            Err(at) => {
+                self.places = None;
+                self.items.insert(at, Arc::new(item));
+            }
         }
     }
 
     /// Takes objects out.
     pub fn retain(&mut self, stays: impl Fn(&ObjectRef) -> bool) {
+        self.places = None;
         self.items.retain(|item| stays(&item.subject));
     }
 
@@ -208,13 +235,16 @@ impl<T> Store<T> {
 
     /// One by kind and name.
     pub fn get(&self, namespace: &str, kind: &str, name: &str) -> Option<&Arc<Item<T>>> {
-        let wanted = (namespace, kind, name);
-        self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok().map(|at| &self.items[at])
+        self.position(namespace, kind, name).map(|at| &self.items[at])
     }
 
     /// The position of an object by kind and name.
     pub fn position(&self, namespace: &str, kind: &str, name: &str) -> Option<usize> {
         let wanted = (namespace, kind, name);
-        self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok()
+        let search = || self.items.binary_search_by(|item| key(&item.subject).cmp(&wanted)).ok();
+        let Some(places) = &self.places else { return search() };
+        let at = *places.get(&hash(wanted))?;
+        // Two names with one hash: only one has its place there.
+        if key(&self.items[at].subject) == wanted { Some(at) } else { search() }
     }
 }

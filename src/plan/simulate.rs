@@ -1,8 +1,9 @@
 //! What the inventory would be after fixes: on projections, without guards.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use serde_json::Value;
 
 use crate::fix::{Fix, Step};

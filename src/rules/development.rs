@@ -17,11 +17,10 @@ use crate::model::workload::Workload;
 /// The rule whose parameter extends the recognition.
 pub const RULE: &str = "dev-storage-endpoint";
 
-static IMAGE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(^|/)(localstack(-pro)?|mailhog|maildev|moto)([:@]|$)").expect("a constant pattern")
-});
-static OBJECT_STORE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)(^|/)minio([:@]|$)").expect("a constant pattern"));
+/// Names of images that are development services wherever they run.
+const IMAGES: [&str; 5] = ["localstack", "localstack-pro", "mailhog", "maildev", "moto"];
+/// One that is if it keeps nothing.
+const OBJECT_STORE: &str = "minio";
 static VALUE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)localstack|:4566\b").expect("a constant pattern"));
 
 thread_local! {
@@ -59,9 +58,11 @@ pub fn service_image<'a>(context: &Context<'_>, workload: &'a Item<Workload>) ->
     let keeps_data = template.spec.volumes.iter().any(|volume| volume.claim().is_some())
         || !workload.spec.volume_claim_templates.is_empty();
 
-    template.spec.containers.iter().map(|container| container.image.as_str()).find(|image| {
-        IMAGE.is_match(image) || (OBJECT_STORE.is_match(image) && !keeps_data) || is_users(context, image)
-    })
+    let found = template.spec.containers.iter().find(|container| {
+        let is = |name: &str| container.image_name().eq_ignore_ascii_case(name);
+        IMAGES.into_iter().any(is) || (is(OBJECT_STORE) && !keeps_data) || is_users(context, &container.image)
+    });
+    found.map(|container| container.image.as_str())
 }
 
 /// True if a value leads to a development service.

@@ -7,7 +7,7 @@ use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::Applicability;
-use crate::model::backups::{self, Backups, Cover};
+use crate::model::backups::{self, Cover};
 use crate::model::volumes::{self, Claim, LISTS};
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item, ObjectRef, Subject, databases, evidence};
@@ -89,7 +89,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
-    let backups = Backups::of(inventory);
+    let backups = inventory.backups();
     let product = volumes::other_product(inventory);
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
     for (position, workload) in inventory.audited_workloads() {

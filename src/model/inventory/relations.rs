@@ -2,10 +2,13 @@
 //! targets. Everything is kept as positions in the stores.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
 
+use foldhash::fast::FixedState;
+
 use super::Inventory;
+use crate::model::backups::Backups;
 use crate::model::cluster::Other;
 use crate::model::environment::Variables;
 use crate::model::network::{NetworkPolicy, Service};
@@ -35,6 +38,8 @@ pub(super) struct Relations {
     scaled_by: HashMap<usize, Arc<Item<Other>>>,
     /// Who names whose Service: found at the first question.
     references: OnceLock<Arc<References>>,
+    /// The jobs that back up: found at the first question.
+    backups: OnceLock<Arc<Backups>>,
     /// What the containers of each workload get: found at the first question.
     environments: Vec<Environments>,
     /// What the pods of each node request: found at the first question.
@@ -57,8 +62,8 @@ pub(in crate::model) type Environments = OnceLock<Vec<Arc<Variables>>>;
 #[derive(Clone, Debug, Default)]
 struct LabelIndex {
     /// By the hash of the three: whoever asks matches what is found.
-    by_term: HashMap<u64, Vec<usize>>,
-    hasher: RandomState,
+    by_term: HashMap<u64, Vec<usize>, FixedState>,
+    hasher: FixedState,
 }
 
 impl LabelIndex {
@@ -217,6 +222,14 @@ impl Inventory {
             let _ = self.relations.references.set(Arc::new(References::of(self)));
         }
         self.relations.references.get().expect("it was found").clone()
+    }
+
+    /// The jobs that back up, found once.
+    pub fn backups(&self) -> Arc<Backups> {
+        if self.relations.backups.get().is_none() {
+            let _ = self.relations.backups.set(Arc::new(Backups::of(self)));
+        }
+        self.relations.backups.get().expect("they were found").clone()
     }
 
     /// Finds at once what many rules will ask for.

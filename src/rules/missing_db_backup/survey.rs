@@ -1,6 +1,7 @@
 //! Which databases a namespace has, and whether anything saves them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::finding::Location;
 use crate::model::allowance::active_workloads;
@@ -50,7 +51,7 @@ impl State {
 
 /// What is gathered once for all databases.
 pub(super) struct Evidence {
-    backups: Backups,
+    backups: Arc<Backups>,
     /// A backup product whose rules are not read.
     product: Option<String>,
     /// The addresses of Services.
@@ -60,7 +61,7 @@ pub(super) struct Evidence {
 impl Evidence {
     pub(super) fn of(inventory: &Inventory) -> Self {
         let product = volumes::other_product(inventory);
-        Self { backups: Backups::of(inventory), product, addresses: Addresses::of(inventory) }
+        Self { backups: inventory.backups(), product, addresses: Addresses::of(inventory) }
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Fault, State, age, stale, tell};
 use crate::finding::Location;
-use crate::model::backups::Backups;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item};
 use crate::rules::rule::{Context, Verdicts};
@@ -12,7 +11,7 @@ use crate::rules::rule::{Context, Verdicts};
 pub(super) fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let last = last_jobs(inventory);
-    for job in Backups::of(inventory).jobs {
+    for job in &inventory.backups().jobs {
         let workload = inventory.workloads.at(job.workload);
         if workload.kind == "CronJob" && inventory.scope.covers(workload.namespace()) {
             let run = workload.metadata.uid.as_deref().and_then(|uid| last.get(uid)).copied();
