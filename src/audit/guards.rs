@@ -109,14 +109,18 @@ fn guard_new_pods(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload
     let runs = inventory.is_live() && !workload.is_idle();
     let Some(template) = workload.template().filter(|_| runs) else { return };
     let name = workload.subject.short();
+    let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
+    let gone = if workload.strategy_kind() == "Recreate" || surge == 0 { missing.max(1) } else { missing };
     for obstacle in admission::refusals(inventory, workload) {
         if !changes_what_is_judged(fix, workload, obstacle.guard) {
             let reason = format!("new pods of {name} would be refused: {}", obstacle.reason);
             lower(fix, &obstacle, obstacle.refuses, reason);
+        } else if obstacle.refuses && gone > 0 {
+            // Nothing could be taken back: the pods of today's template are refused.
+            let begins = format!("pods of {name} end before new ones are ready, and if those fail none come back");
+            lower(fix, &obstacle, true, format!("{begins}: {}", obstacle.reason));
         }
     }
-    let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
-    let gone = if workload.strategy_kind() == "Recreate" || surge == 0 { missing.max(1) } else { missing };
     let all = match workload.kind.as_str() {
         "DaemonSet" => workload.status.desired_number_scheduled,
         _ => workload.replicas(),

@@ -88,7 +88,7 @@ declare_rule! {
     fix: Some(Applicability::Unsafe),
     impact: "New pods are rejected by the quota, or run without requests.",
     parameters: &[],
-    next_stages: &[],
+    next_stages: &["quota-exhausted"],
     check: check,
 }
 

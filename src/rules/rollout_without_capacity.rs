@@ -7,10 +7,10 @@ use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
-use crate::model::Item;
 use crate::model::capacity::{self, Bound};
 use crate::model::pod::PodSpec;
 use crate::model::workload::Workload;
+use crate::model::{Item, admission};
 
 declare_rule! {
     /// ## What it does
@@ -76,7 +76,7 @@ declare_rule! {
         kind: ParameterKind::Acknowledge,
         default: None,
     }],
-    next_stages: &[],
+    next_stages: &["quota-exhausted"],
     check: check,
 }
 
@@ -144,16 +144,28 @@ fn all_missing(context: &Context<'_>, workload: &Item<Workload>, floor: &Bound) 
     let pointer = "/spec/strategy/rollingUpdate/maxUnavailable";
     let value = current.and_then(|current| serde_json::to_value(current).ok());
     let pods = more_pods::pods(floor.pods);
+    let mut fix = Fix::new("Set maxUnavailable to 25%", Applicability::Unsafe)
+        .consequence("rollouts take longer")
+        .note("25% is the default of the API, rounded down")
+        .step(Step::patch(&workload.subject, vec![Edit::set(pointer, "25%")]));
+    room(context, workload, floor, &mut fix);
     context
         .finding(workload, format!("maxUnavailable {text} takes all of its {pods} down at once"))
         .at(Location::at(pointer).values(value, Some("25%".into())))
         .because(format!("floor {} = {}", floor.pods, floor.source))
-        .fix(
-            Fix::new("Set maxUnavailable to 25%", Applicability::Unsafe)
-                .consequence("rollouts take longer")
-                .note("25% is the default of the API, rounded down")
-                .step(Step::patch(&workload.subject, vec![Edit::set(pointer, "25%")])),
-        )
+        .fix(fix)
+}
+
+/// Where a quarter of the pods is none, a new pod starts before an old one ends: a full quota would
+/// stop every rollout.
+fn room(context: &Context<'_>, workload: &Item<Workload>, floor: &Bound, fix: &mut Fix) {
+    if floor.pods >= 4 || !context.inventory.is_live() {
+        return;
+    }
+    if let Some(obstacle) = admission::shortage(context.inventory, workload, 1, 0).filter(|it| it.known) {
+        let reason = format!("rollouts would not end until there is room: {}", obstacle.reason);
+        fix.demote(Applicability::Unsafe, obstacle.guard, reason);
+    }
 }
 
 /// Why a new pod can't start beside the old ones. Volumes and singletons make `Recreate` right.
@@ -165,6 +177,7 @@ fn guard(context: &Context<'_>, workload: &Item<Workload>, floor: &Bound, fix: &
             _ => fix.demote(Applicability::Unsafe, obstacle.guard, obstacle.reason),
         }
     }
+    room(context, workload, floor, fix);
 }
 
 /// The container that seems to migrate a schema when a pod starts.

@@ -64,10 +64,11 @@ pub(crate) fn ingress(chance: &mut Chance, name: &str) -> Value {
     let port = chance.one(&[json!({"number": 80}), json!({"name": "http"}), json!({"number": 8080})]);
     let backend = json!({"service": {"name": name, "port": port}});
     let path = json!({"path": "/", "pathType": "Prefix", "backend": backend});
-    let (short, _) = name.split_at(5);
-    let mut spec = json!({"rules": [{"host": format!("{short}.example.com"), "http": {"paths": [path]}}]});
+    // Worlds stand side by side, and a host belongs to one.
+    let host = format!("host-{}.example.com", chance.below(1 << 40));
+    let mut spec = json!({"rules": [{"host": host, "http": {"paths": [path]}}]});
     if chance.percent(30) {
-        spec["tls"] = json!([{"hosts": [format!("{short}.example.com")], "secretName": "tls"}]);
+        spec["tls"] = json!([{"hosts": [host], "secretName": "tls"}]);
     }
     json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": name}, "spec": spec})
 }

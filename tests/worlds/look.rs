@@ -53,7 +53,8 @@ impl Look {
         let findings = report["findings"].as_array().unwrap().iter().map(|finding| {
             let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
             let object = format!("{}/{}", finding["object"]["kind"].as_str().unwrap(), finding["object"]["name"]);
-            (text("fingerprint"), (text("rule"), format!("{object}: {}", text("message"))))
+            let message = format!("{object}: {}; {}", text("message"), finding["evidence"]);
+            (text("fingerprint"), (text("rule"), message))
         });
         Ok(Self { ready, evictable, findings: findings.collect(), report })
     }
@@ -112,6 +113,7 @@ fn settled(ns: &TestNamespace) -> Result<BTreeMap<String, i64>, String> {
         // The controller wakes up one budget of a pod that several select; the others stay behind.
         if started.elapsed() < BEHIND {
             budgets_counted(ns)?;
+            quotas_counted(ns)?;
         }
         for job in ns.get("batch/v1/jobs")["items"].as_array().unwrap() {
             if job["status"]["succeeded"] != 1 {
@@ -182,6 +184,20 @@ fn budgets_counted(ns: &TestNamespace) -> Result<(), String> {
         let seen = budget["status"]["observedGeneration"] == budget["metadata"]["generation"];
         if !seen || counted != Some(healthy as u64) {
             return Err(format!("a budget is behind: {} {}", budget["metadata"]["name"], budget["status"]));
+        }
+    }
+    Ok(())
+}
+
+/// No quota counts pods that are gone any more.
+fn quotas_counted(ns: &TestNamespace) -> Result<(), String> {
+    let pods = ns.get("v1/pods");
+    let ended = |pod: &&Value| pod["status"]["phase"] == "Succeeded" || pod["status"]["phase"] == "Failed";
+    let there = pods["items"].as_array().unwrap().iter().filter(|pod| !ended(pod)).count().to_string();
+    for quota in ns.get("v1/resourcequotas")["items"].as_array().unwrap() {
+        let used = &quota["status"]["used"]["pods"];
+        if used.is_string() && *used != there.as_str() {
+            return Err(format!("a quota is behind: {there} pods, {}", quota["status"]));
         }
     }
     Ok(())

@@ -64,10 +64,10 @@ impl<'a> Flows<'a> {
                 }
             }
             self.members(service);
-            if service.is_external() {
-                if let Some(ports) = self.ports(service, None) {
-                    self.everybody(&ports, &format!("{} has type {}", service.subject.short(), service.kind()));
-                }
+            if service.is_external()
+                && let Some(ports) = self.ports(service, None)
+            {
+                self.everybody(&ports, &format!("{} has type {}", service.subject.short(), service.kind()));
             }
         }
         self.host_ports();

@@ -130,8 +130,11 @@ impl Patience {
         })?;
         let message = text(condition, "message");
         let why = format!("{}: {}", text(condition, "reason"), shorten(&message));
-        let patience =
-            if message.contains("exceeded quota") && old_pods_may_go(scene.workload) { ROOM } else { Duration::ZERO };
+        // New pods that are there let old ones go once they are ready.
+        let has_new = kind(source) == "ReplicaSet"
+            && source.pointer("/status/replicas").and_then(Value::as_u64).is_some_and(|pods| pods > 0);
+        let may_go = has_new || old_pods_may_go(scene.workload);
+        let patience = if message.contains("exceeded quota") && may_go { ROOM } else { Duration::ZERO };
         Some(Obstacle { name: format!("create after {pods}"), why, patience })
     }
 
@@ -158,8 +161,24 @@ impl Patience {
         let repeated =
             self.old_events.as_ref().is_some_and(|old| old.get(&uid(event)).is_none_or(|n| *n < count(event)));
         let refused = matches!(text("/reason"), "FailedCreate" | "FailedDaemonPod");
-        (refused && repeated && about == uid(workload)).then(|| Obstacle::fatal(why()))
+        if !(refused && repeated && about == uid(workload)) {
+            return None;
+        }
+        if !text("/message").contains("exceeded quota") {
+            return Some(Obstacle::fatal(why()));
+        }
+        // The quota counts the old pod a moment longer than it is there; the event stays when it is over.
+        let obstacle = Obstacle { name: format!("make {about}"), why: why(), patience: ROOM };
+        misses_pods(workload).then_some(obstacle)
     }
+}
+
+/// True if a `StatefulSet` or a `DaemonSet` has fewer pods than it should.
+fn misses_pods(workload: &Value) -> bool {
+    let number = |pointer: &str| workload.pointer(pointer).and_then(Value::as_i64);
+    let wanted = number("/status/desiredNumberScheduled").or(number("/spec/replicas")).unwrap_or(1);
+    let there = number("/status/currentNumberScheduled").or(number("/status/replicas")).unwrap_or(0);
+    there < wanted
 }
 
 fn uid(object: &Value) -> String {

@@ -125,6 +125,28 @@ fn event(reason: &str, about: &str, message: &str, count: u64) -> Value {
 }
 
 #[test]
+fn a_quota_still_counts_the_old_pod_for_a_moment() {
+    let mut trial = Trial::new();
+    let mut at = |seconds, there: u64, events| {
+        let set = json!({"kind": "StatefulSet", "metadata": {"uid": "w"}, "spec": {"replicas": 2},
+            "status": {"replicas": there}});
+        trial.at(seconds, &set, Vec::new(), View::default(), events)
+    };
+    let full = || vec![event("FailedCreate", "w", "pods \"db-1\" is forbidden: exceeded quota: q", 1)];
+    assert_eq!(at(0, 2, Vec::new()), Verdict::Well);
+    assert!(matches!(at(1, 1, full()), Verdict::Until(_)));
+    assert_eq!(at(9, 2, full()), Verdict::Well, "it has come, and the event stays");
+    assert!(matches!(at(30, 1, full()), Verdict::Until(_)), "the next one");
+    assert!(matches!(at(40, 1, full()), Verdict::Hopeless(_)));
+
+    let (workload, sets) = refused("exceeded quota", json!(0));
+    let mut set = sets.objects().next().unwrap().clone();
+    set["status"]["replicas"] = json!(1);
+    let judged = Trial::new().at(0, &workload, Vec::new(), view(vec![set]), Vec::new());
+    assert!(matches!(judged, Verdict::Until(_)), "an old pod goes for the new one that is there");
+}
+
+#[test]
 fn a_controller_that_may_not_make_pods_says_so_in_events() {
     let mut trial = Trial::new();
     let mut at =
