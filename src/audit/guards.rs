@@ -2,12 +2,12 @@
 //! namespaces, objects that are leaving, workloads that can't be restarted, values that the
 //! journal may not keep.
 
-use crate::fix::{Applicability, Edit, Fix, LoweredBy, Step};
-use crate::model::capacity::{self, Obstacle};
+use crate::fix::{Applicability, Fix, Step};
 use crate::model::ownership::{Ownership, OwnershipClass};
-use crate::model::workload::Workload;
-use crate::model::{Inventory, Item, Meta, ObjectRef, Subject, admission, room};
+use crate::model::{Inventory, Meta, ObjectRef, Subject};
 use crate::rules::settings::Settings;
+
+mod new_pods;
 
 /// Lowers or stops a fix for what its steps touch, and adds what a restart means.
 pub fn apply(inventory: &Inventory, settings: &Settings, fix: &mut Fix) {
@@ -89,7 +89,7 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
                 format!("{name} uses OnDelete: pods change when somebody deletes them"),
             );
         }
-        guard_new_pods(inventory, fix, workload);
+        new_pods::guard(inventory, fix, workload);
         let pods =
             if workload.kind == "DaemonSet" { workload.status.desired_number_scheduled } else { workload.replicas() };
         let what = if inventory.is_live() && workload.is_scalable() {
@@ -99,84 +99,6 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
         };
         fix.applicability = fix.applicability.max(Applicability::Unsafe);
         fix.consequences.push(what);
-    }
-}
-
-/// New pods of a restart must be let in, and find room beside the old ones. What refuses every pod
-/// stops it, and so does a quota by which a pod that ended would not come back. Room may still come,
-/// so that its lack is said and lowers; a volume that one pod may mount never has any.
-fn guard_new_pods(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload>) {
-    let runs = inventory.is_live() && !workload.is_idle();
-    let Some(template) = workload.template().filter(|_| runs) else { return };
-    let name = workload.subject.short();
-    if !changes_what_is_judged(fix, workload) {
-        for obstacle in admission::refusals(inventory, workload) {
-            let reason = format!("new pods of {name} would be refused: {}", obstacle.reason);
-            lower(fix, &obstacle, obstacle.refuses, reason);
-        }
-    }
-    let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
-    let gone = match (workload.strategy_kind(), surge) {
-        ("Recreate", _) => workload.replicas(),
-        (_, 0) => missing.max(1),
-        _ => missing,
-    };
-    let lasting = admission::shortage(inventory, workload, 1, gone);
-    if surge == 0 {
-        if let Some(obstacle) = lasting {
-            let reason = format!("a pod of {name} that ends would not come back: {}", obstacle.reason);
-            lower(fix, &obstacle, obstacle.known, reason);
-        }
-        return;
-    }
-    let begins = format!("a restart of {name} starts a new pod before an old one ends, and");
-    if let Some(obstacle) = admission::shortage(inventory, workload, 1, 0) {
-        let (lost, end) = match &lasting {
-            Some(obstacle) if gone > 0 => (obstacle.known, ": those that end would not come back"),
-            Some(_) => (false, ": it would not end"),
-            None => (false, ""),
-        };
-        lower(fix, &obstacle, lost, format!("{begins} {}{end}", obstacle.reason));
-    }
-    for obstacle in capacity::obstacles(inventory, workload, workload.replicas() + 1) {
-        let reason = format!("{begins} {}", obstacle.reason);
-        match obstacle.guard {
-            "volume" => lower(fix, &obstacle, obstacle.refuses && missing == 0, reason),
-            "nodes" => lower(fix, &obstacle, false, reason),
-            _ => {}
-        }
-    }
-    if let Some(obstacle) = room::shortage(inventory, &template.spec, 1) {
-        lower(fix, &obstacle, false, format!("{begins} {}", obstacle.reason));
-    }
-}
-
-/// Fields of a template by which admission judges its pods.
-const JUDGED: [&str; 5] = ["/resources", "ecurityContext", "/host", "/volumes", "apparmor"];
-
-/// True if a fix changes what admission judges: then today's template says nothing about its pods.
-fn changes_what_is_judged(fix: &Fix, workload: &Item<Workload>) -> bool {
-    fix.steps.iter().any(|step| match step {
-        Step::Patch { object, edits, .. } => {
-            let judged = |edit: &Edit| JUDGED.iter().any(|field| edit.pointer.contains(field));
-            object.same(&workload.subject) && edits.iter().any(judged)
-        }
-        _ => false,
-    })
-}
-
-/// Lowers a fix for an obstacle, unless its rule has said as much.
-fn lower(fix: &mut Fix, obstacle: &Obstacle, refuses: bool, reason: String) {
-    let said = |lowered: &LoweredBy| lowered.guard == obstacle.guard && (lowered.refuses || !refuses);
-    if fix.lowered_by.iter().any(said) {
-        return;
-    }
-    if refuses {
-        fix.refuse(obstacle.guard, reason);
-    } else if obstacle.is_hint() {
-        fix.notes.push(reason);
-    } else {
-        fix.demote(Applicability::Unsafe, obstacle.guard, reason);
     }
 }
 
@@ -225,6 +147,7 @@ fn is_immutable(kind: &str, pointer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fix::Edit;
 
     #[test]
     fn immutable_fields_are_refused() {
