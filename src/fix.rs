@@ -1,7 +1,7 @@
 //! What a fix is: steps, inputs, applicability. Pure.
 //!
 //! A fix says what it wants (edits); how that is guarded against other writers is the business of
-//! `plan`, which builds the RFC 6902 operations from the object as it is served.
+//! [`patch`], which builds the RFC 6902 operations from the object as it is served.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::model::short::push;
 use crate::model::{Meta, ObjectRef, Subject};
+
+pub mod encode;
+pub mod patch;
 
 /// The label that names the rule on a created object.
 pub const RULE_LABEL: &str = "progrc.io/rule";

@@ -2,12 +2,12 @@
 //! namespaces, objects that are leaving, workloads that can't be restarted, values that the
 //! journal may not keep.
 
-use crate::fix::{Applicability, Edit, Fix, LoweredBy, Step};
-use crate::model::capacity::{self, Obstacle};
+use crate::fix::{Applicability, Fix, Step};
 use crate::model::ownership::{Ownership, OwnershipClass};
-use crate::model::workload::Workload;
-use crate::model::{Inventory, Item, Meta, ObjectRef, Subject, admission, room};
+use crate::model::{Inventory, Meta, ObjectRef, Subject};
 use crate::rules::settings::Settings;
+
+mod new_pods;
 
 /// Lowers or stops a fix for what its steps touch, and adds what a restart means.
 pub fn apply(inventory: &Inventory, settings: &Settings, fix: &mut Fix) {
@@ -89,7 +89,7 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
                 format!("{name} uses OnDelete: pods change when somebody deletes them"),
             );
         }
-        guard_new_pods(inventory, fix, workload);
+        new_pods::guard(inventory, fix, workload);
         let pods =
             if workload.kind == "DaemonSet" { workload.status.desired_number_scheduled } else { workload.replicas() };
         let what = if inventory.is_live() && workload.is_scalable() {
@@ -99,92 +99,6 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
         };
         fix.applicability = fix.applicability.max(Applicability::Unsafe);
         fix.consequences.push(what);
-    }
-}
-
-/// New pods of a restart must be let in, and find room beside the old ones. What refuses every pod
-/// stops it, and so does a quota by which a pod that ended would not come back. Room may still come,
-/// so that its lack is said and lowers; a volume that one pod may mount never has any.
-fn guard_new_pods(inventory: &Inventory, fix: &mut Fix, workload: &Item<Workload>) {
-    let runs = inventory.is_live() && !workload.is_idle();
-    let Some(template) = workload.template().filter(|_| runs) else { return };
-    let name = workload.subject.short();
-    let (surge, missing) = workload.surge_and_unavailable(workload.replicas());
-    let gone = if workload.strategy_kind() == "Recreate" || surge == 0 { missing.max(1) } else { missing };
-    for obstacle in admission::refusals(inventory, workload) {
-        if !changes_what_is_judged(fix, workload, obstacle.guard) {
-            let reason = format!("new pods of {name} would be refused: {}", obstacle.reason);
-            lower(fix, &obstacle, obstacle.refuses, reason);
-        } else if obstacle.refuses && gone > 0 {
-            // Nothing could be taken back: the pods of today's template are refused.
-            let begins = format!("pods of {name} end before new ones are ready, and if those fail none come back");
-            lower(fix, &obstacle, true, format!("{begins}: {}", obstacle.reason));
-        }
-    }
-    let all = match workload.kind.as_str() {
-        "DaemonSet" => workload.status.desired_number_scheduled,
-        _ => workload.replicas(),
-    };
-    // In the end all are new, and a new one may take more than an old one.
-    let (more, freed) = if gone > 0 { (all.max(1), all.max(1)) } else { (1, 0) };
-    let lasting = admission::shortage(inventory, workload, more, freed);
-    if surge == 0 {
-        if let Some(obstacle) = lasting {
-            let reason = format!("a pod of {name} that ends would not come back: {}", obstacle.reason);
-            lower(fix, &obstacle, obstacle.known, reason);
-        }
-        return;
-    }
-    let begins = format!("a restart of {name} starts a new pod before an old one ends, and");
-    if let Some(obstacle) = admission::shortage(inventory, workload, 1, 0) {
-        let (lost, end) = match &lasting {
-            Some(obstacle) if gone > 0 => (obstacle.known, ": those that end would not come back"),
-            Some(_) => (false, ": it would not end"),
-            None => (false, ""),
-        };
-        lower(fix, &obstacle, lost, format!("{begins} {}{end}", obstacle.reason));
-    }
-    for obstacle in capacity::obstacles(inventory, workload, workload.replicas() + 1) {
-        let reason = format!("{begins} {}", obstacle.reason);
-        match obstacle.guard {
-            "volume" => lower(fix, &obstacle, obstacle.refuses && missing == 0, reason),
-            "nodes" => lower(fix, &obstacle, false, reason),
-            _ => {}
-        }
-    }
-    if let Some(obstacle) = room::shortage(inventory, &template.spec, 1) {
-        lower(fix, &obstacle, false, format!("{begins} {}", obstacle.reason));
-    }
-}
-
-/// True if a fix changes what this guard of admission judges: then today's template says nothing about
-/// its pods.
-fn changes_what_is_judged(fix: &Fix, workload: &Item<Workload>, guard: &str) -> bool {
-    let fields: &[&str] = match guard {
-        "pod-security" => &["ecurityContext", "/host", "/volumes", "apparmor"],
-        _ => &["/resources"],
-    };
-    fix.steps.iter().any(|step| match step {
-        Step::Patch { object, edits, .. } => {
-            let judged = |edit: &Edit| fields.iter().any(|field| edit.pointer.contains(field));
-            object.same(&workload.subject) && edits.iter().any(judged)
-        }
-        _ => false,
-    })
-}
-
-/// Lowers a fix for an obstacle, unless its rule has said as much.
-fn lower(fix: &mut Fix, obstacle: &Obstacle, refuses: bool, reason: String) {
-    let said = |lowered: &LoweredBy| lowered.guard == obstacle.guard && (lowered.refuses || !refuses);
-    if fix.lowered_by.iter().any(said) {
-        return;
-    }
-    if refuses {
-        fix.refuse(obstacle.guard, reason);
-    } else if obstacle.is_hint() {
-        fix.notes.push(reason);
-    } else {
-        fix.demote(Applicability::Unsafe, obstacle.guard, reason);
     }
 }
 
@@ -233,6 +147,7 @@ fn is_immutable(kind: &str, pointer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fix::Edit;
 
     #[test]
     fn immutable_fields_are_refused() {

@@ -20,16 +20,24 @@ use super::workload::Workload;
 
 /// What refuses every new pod of a workload, however few there are.
 pub fn refusals(inventory: &Inventory, workload: &Item<Workload>) -> Vec<Obstacle> {
-    let (namespace, Some(template)) = (workload.namespace(), workload.template()) else { return Vec::new() };
-    let filled = Defaults::of(inventory, namespace).fill(&template.spec);
+    refusals_after(inventory, workload, workload)
+}
+
+/// The same for a workload that gets another template. What happens to pods on their way shows by
+/// those of the old one.
+pub fn refusals_after(inventory: &Inventory, old: &Item<Workload>, new: &Item<Workload>) -> Vec<Obstacle> {
+    let (namespace, Some(template)) = (new.namespace(), new.template()) else { return Vec::new() };
+    let defaults = Defaults::of(inventory, namespace);
+    let filled = defaults.fill(&template.spec);
     let mut out: Vec<Obstacle> = insecure(inventory, namespace, template).into_iter().collect();
     if let Some(reason) = inventory.unseen("limitranges", namespace) {
         let reason = format!("what its containers get by default is not known: {reason}");
         out.push(Obstacle::new("limit-range", reason).unknown());
         return out;
     }
-    let known = !is_changed_on_the_way(inventory, workload, &filled);
-    let demanded = demands(inventory, workload, &filled).map(|reason| Obstacle::new("quota", reason));
+    let today = old.template().map(|template| defaults.fill(&template.spec));
+    let known = !today.is_some_and(|today| is_changed_on_the_way(inventory, old, &today));
+    let demanded = demands(inventory, new, &filled).map(|reason| Obstacle::new("quota", reason));
     let beyond = bounds::broken(inventory, namespace, &filled).map(|reason| Obstacle::new("limit-range", reason));
     out.extend(demanded.into_iter().chain(beyond).map(|obstacle| Obstacle { known, refuses: known, ..obstacle }));
     out
@@ -80,7 +88,17 @@ fn insecure(inventory: &Inventory, namespace: &str, template: &PodTemplate) -> O
 /// The first quota that `more` new pods would exceed once `freed` old ones are gone. A quota of which
 /// nobody can say whether it holds for them is no proof.
 pub fn shortage(inventory: &Inventory, workload: &Item<Workload>, more: i64, freed: i64) -> Option<Obstacle> {
-    let (namespace, template) = (workload.namespace(), workload.template()?);
+    shortage_after(inventory, (workload, freed), (workload, more))
+}
+
+/// The same for a workload that gets another template: the old one with its pods that are gone, and the
+/// new one with those that come.
+pub fn shortage_after(
+    inventory: &Inventory,
+    (old, freed): (&Item<Workload>, i64),
+    (new, more): (&Item<Workload>, i64),
+) -> Option<Obstacle> {
+    let (namespace, template) = (new.namespace(), new.template()?);
     if more < 1 {
         return None;
     }
@@ -88,11 +106,14 @@ pub fn shortage(inventory: &Inventory, workload: &Item<Workload>, more: i64, fre
         let reason = format!("whether a quota leaves room is not known: {reason}");
         return Some(Obstacle::new("quota", reason).unknown());
     }
-    let filled = Defaults::of(inventory, namespace).fill(&template.spec);
-    let old = Old::of(inventory, workload, &template.spec, &filled);
+    let defaults = Defaults::of(inventory, namespace);
+    let filled = defaults.fill(&template.spec);
+    let (stated, today) = (&old.template()?.spec, defaults.fill(&old.template()?.spec));
+    let before = Old::of(inventory, old, stated, &today);
     let all = inventory.quotas.within(namespace).iter().filter_map(|quota| {
         let holds = holds_for(quota, &filled);
-        let reason = exceeds(quota, &filled, &old, more, freed).filter(|_| holds != Some(false))?;
+        let freed = if holds_for(quota, &today) == Some(false) { 0 } else { freed };
+        let reason = exceeds(quota, (&before, freed), (&filled, more)).filter(|_| holds != Some(false))?;
         if holds.is_some() {
             return Some(Obstacle::new("quota", reason));
         }
@@ -127,42 +148,43 @@ impl<'a> Old<'a> {
     }
 
     /// What makes room when one of them goes.
-    fn amount(&self, resource: &str, side: Side) -> Quantity {
-        match (&self.least, resource, side) {
-            (Some(least), "cpu", Side::Requests) => least.cpu,
-            (Some(least), "memory", Side::Requests) => least.memory,
-            _ => pod_amount(self.spec, resource, side).unwrap_or_default(),
+    fn counted(&self, key: &str) -> Quantity {
+        match (&self.least, key) {
+            (Some(least), "cpu" | "requests.cpu") => least.cpu,
+            (Some(least), "memory" | "requests.memory") => least.memory,
+            _ => counted(key, self.spec).unwrap_or_default(),
         }
     }
 }
 
-/// The number of a quota that pods of this shape would exceed, in words: `more` are made once `freed`
-/// old ones are gone.
-fn exceeds(quota: &Item<ResourceQuota>, spec: &PodSpec, old: &Old<'_>, more: i64, freed: i64) -> Option<String> {
+/// The number of a quota that pods of this shape would exceed, in words, once so many of the old ones
+/// are gone and so many are made.
+fn exceeds(quota: &Item<ResourceQuota>, old: (&Old<'_>, i64), new: (&PodSpec, i64)) -> Option<String> {
     let read = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Quantity::from_value);
     quota.status.hard.keys().find_map(|key| {
         let (hard, used) = (read(&quota.status.hard, key)?, read(&quota.status.used, key)?);
-        let sizes = |resource: &str, side: Side| Some((pod_amount(spec, resource, side)?, old.amount(resource, side)));
-        let (each, goes) = match key.as_str() {
-            "pods" | "count/pods" => (Quantity::units(1), Quantity::units(1)),
-            "cpu" | "memory" => sizes(key, Side::Requests)?,
-            other => match other.split_once('.') {
-                Some(("requests", resource)) => sizes(resource, Side::Requests)?,
-                Some(("limits", resource)) => sizes(resource, Side::Limits)?,
-                _ => return None,
-            },
-        };
-        if each.is_zero() {
-            return None;
-        }
-        let (comes, goes) = (each * more, goes * freed);
+        let each = counted(key, new.0).filter(|each| !each.is_zero())?;
+        let (comes, goes) = (each * new.1, old.0.counted(key) * old.1);
+        let needed = if comes > goes { comes.minus(goes) } else { each };
         let text = |amount| allowance::text(key, amount);
         (used + comes > hard + goes).then(|| {
-            let needed = if comes > goes { comes.minus(goes) } else { each };
             let name = quota.subject.short();
             format!("{name} allows {} {key}, {} is used and {} more is needed", text(hard), text(used), text(needed))
         })
     })
+}
+
+/// What one pod counts in a quota.
+fn counted(key: &str, spec: &PodSpec) -> Option<Quantity> {
+    match key {
+        "pods" | "count/pods" => Some(Quantity::units(1)),
+        "cpu" | "memory" => pod_amount(spec, key, Side::Requests),
+        other => match other.split_once('.')? {
+            ("requests", resource) => pod_amount(spec, resource, Side::Requests),
+            ("limits", resource) => pod_amount(spec, resource, Side::Limits),
+            _ => None,
+        },
+    }
 }
 
 /// Whether a quota holds for pods of this shape; `None` if that is not known.

@@ -1,7 +1,5 @@
 //! From findings to ordered, guarded steps; inverses and diffs. Pure.
 
-pub mod patch;
-pub mod encode;
 pub mod change;
 pub mod owners;
 pub mod seen;
@@ -16,4 +14,5 @@ pub mod draft;
 pub mod emit;
 pub mod file;
 
-pub use patch::{Guarded, PatchError};
+pub use crate::fix::encode;
+pub use crate::fix::patch::{self, Guarded, PatchError};

@@ -63,7 +63,8 @@ declare_rule! {
     /// `ALL` capabilities dropped; `runAsNonRoot: true`. `--set insecure-security-context.upTo=`
     /// `low-risk` or `capabilities` stops earlier, and the rest is a later stage. Everything that
     /// somebody wrote on purpose (privileged, host access, user 0, added capabilities) is left to
-    /// a person. `readOnlyRootFilesystem` is not part of the profile.
+    /// a person. `readOnlyRootFilesystem` is not part of the profile. Refused where the namespace
+    /// would not let the new pods in all the same: by its own level, a LimitRange or a quota.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/security/pod-security-standards/>

@@ -51,7 +51,8 @@ declare_rule! {
     /// Asks for the values, then unsafe: sets them for every container that lacks them, in one patch
     /// and one rollout. Nobody but a measurement knows them: take the 95th percentile of some days
     /// and add a fifth; a single look at `kubectl top pod` is no recommendation. Manual
-    /// for Jobs and bare pods, whose templates can't change.
+    /// for Jobs and bare pods, whose templates can't change. Refused where a LimitRange or a quota of
+    /// the namespace would not let the new pods in.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/>

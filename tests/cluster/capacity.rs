@@ -95,6 +95,29 @@ fn pods_that_would_not_come_back_are_not_restarted() {
     assert_refused(&ns, "quota", reason);
 }
 
+/// The pods of today ask for nothing; those that the fix makes would not all be let in.
+#[test]
+fn pods_that_a_fix_makes_too_large_for_a_quota_are_not_made() {
+    let ns = ControlPlane::full().namespace("grows");
+    ns.apply(&deployment("web", 4));
+    ns.wait_for_rollout("web");
+    ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {requests.memory: 320Mi}}}");
+    ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["requests.memory"] == "0");
+    let fix = |memory: &str| {
+        let memory = format!("--set=missing-resource-requests.memory={memory}");
+        let rule = ["fix", "--yes", "--unsafe-fixes", "--select=missing-resource-requests"];
+        ns.progrc(&[&rule[..], &["--set=missing-resource-requests.cpu=1m", &memory]].concat()).run().expect_code(0)
+    };
+    let left = fix("128Mi");
+    let reason = "ResourceQuota/q allows 320Mi requests.memory, 0 is used and 512Mi more is needed: \
+                  those that end would not come back";
+    assert!(left.stdout.contains(reason), "{}", left.stdout);
+    assert_eq!(writes(&ns.requests()), []);
+    fix("64Mi");
+    ns.wait_for_rollout("web");
+    ns.wait_for("v1/resourcequotas/q", "full", |quota| quota["status"]["used"]["requests.memory"] == "256Mi");
+}
+
 #[test]
 fn what_the_nodes_have_no_room_for_is_said_and_so_is_what_is_not_known() {
     let small = flagged("room");

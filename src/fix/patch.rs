@@ -10,7 +10,7 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation};
 use serde_json::Value;
 
-use crate::fix::{Action, Edit};
+use super::{Action, Edit};
 
 /// A patch, and what the object becomes if it is applied.
 #[derive(Clone, Debug)]
