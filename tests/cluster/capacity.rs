@@ -112,7 +112,13 @@ fn pods_that_a_fix_makes_too_large_for_a_quota_are_not_made() {
     let reason = "ResourceQuota/q allows 320Mi requests.memory, 0 is used and 512Mi more is needed: \
                   those that end would not come back";
     assert!(left.stdout.contains(reason), "{}", left.stdout);
+    // The pods of today could not come back either.
+    let left = fix("64Mi");
+    let reason = "none come back: ResourceQuota/q demands requests.memory of every container";
+    assert!(left.stdout.contains(reason), "{}", left.stdout);
     assert_eq!(writes(&ns.requests()), []);
+    let patch = r#"{"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 0}}}}"#;
+    ns.kubectl(&["patch", "deployment", "web", "--patch", patch]).run().expect_code(0);
     fix("64Mi");
     ns.wait_for_rollout("web");
     ns.wait_for("v1/resourcequotas/q", "full", |quota| quota["status"]["used"]["requests.memory"] == "256Mi");

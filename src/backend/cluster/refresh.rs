@@ -45,11 +45,12 @@ impl Wanted {
     }
 
     /// What a step is built from. For an object that is to be made all of its kind in the namespace:
-    /// any of them may be the one that was missing. For pods that are replaced the quotas, of which
-    /// earlier rollouts may have taken the rest.
-    pub fn step(&mut self, step: &Step) {
-        if rolls_out(step) {
-            self.list_of(&ObjectRef::new("v1", "ResourceQuota", Some(step.object().namespace()), ""));
+    /// any of them may be the one that was missing. For pods that are replaced the quotas that were
+    /// there, of which earlier rollouts may have taken the rest.
+    pub fn step(&mut self, step: &Step, known: &Inventory) {
+        let namespace = step.object().namespace();
+        if rolls_out(step) && !known.quotas.within(namespace).is_empty() {
+            self.list_of(&ObjectRef::new("v1", "ResourceQuota", Some(namespace), ""));
         }
         if let Some((object, part)) = step.source() {
             let place = || (object.clone(), part.map(str::to_owned));

@@ -86,7 +86,7 @@ pub fn read<'s>(
         wanted.object(&finding.object);
         finding.locations.iter().filter_map(|it| it.object.as_ref()).for_each(|object| wanted.object(object));
     }
-    steps.into_iter().for_each(|step| wanted.step(step));
+    steps.into_iter().for_each(|step| wanted.step(step, &session.inventory));
     let inventory = std::mem::take(&mut session.inventory);
     let (inventory, read) = run.runtime.block_on(refresh::refresh(&run.connection, inventory, wanted));
     session.inventory = inventory;
