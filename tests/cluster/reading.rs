@@ -144,6 +144,8 @@ fn a_reader_of_one_namespace_sees_it_with_gaps() {
     }
     assert_no_secrets(&ns.requests_of(&user));
     ns.progrc_as(&user, &["audit", "--require-full"]).run().expect_code(2);
+    let fixed = ns.progrc_as(&user, &["fix", "--yes", "--select=missing-tracing"]).run().expect_code(0);
+    assert!(fixed.stdout.contains("were not read and what rests on them is unknown: "), "{}", fixed.stdout);
 }
 
 #[test]

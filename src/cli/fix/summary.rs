@@ -164,6 +164,12 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Audit>,
         let object = left.finding.object.short();
         lines.push(Line::of(Role::Plain, &format!("  {} · {object}: {}", left.finding.rule, left.reason)));
     }
+    let gaps = session.inventory.gaps.len();
+    if gaps > 0 {
+        let kinds = count(gaps, "kind was not read and what rests on it", "kinds were not read and what rests on them");
+        let line = Line::of(Role::Plain, &format!("{kinds} is unknown: "));
+        lines.push(line.and(Role::Command, "kubectl progrc audit"));
+    }
     if let (Some(before), Some(now)) = (overall(&session.audit), after.and_then(overall)) {
         lines.push(Line::of(Role::Plain, &format!("Score {before:.1} before, {now:.1} now")));
     }
