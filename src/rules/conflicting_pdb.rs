@@ -4,11 +4,10 @@ use super::rule::{Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
-use crate::model::eviction;
 use crate::model::policy::DisruptionBudget;
 use crate::model::selector::Selector;
 use crate::model::workload::Workload;
-use crate::model::{Inventory, Item};
+use crate::model::{Inventory, Item, eviction, lint, makers};
 
 /// What a budget without a whole number of `minAvailable` may select.
 const SCALED: &str = "select only pods of controllers with a scale subresource, or set minAvailable to a whole number";
@@ -20,8 +19,9 @@ declare_rule! {
     /// (`DisruptionAllowed=False/SyncFailed`). That happens with `maxUnavailable` or a percentage as
     /// soon as one selected pod is of a DaemonSet, Job or CronJob, which have no scale; pods without
     /// a controller are left out of the count. Of two budgets with the same selector only the
-    /// younger one is reported, in manifests the one that comes later by name. That a budget selects no pods is unknown in manifests, unless
-    /// they are declared complete. A budget of a workload scaled to zero is right.
+    /// younger one is reported, in manifests the one that comes later by name. That a budget selects
+    /// no pods is unknown in manifests, unless they are declared complete and no custom resource may
+    /// own such pods. A budget of a workload scaled to zero is right.
     ///
     /// ## Why it matters
     /// A pod with two budgets can't be evicted at all: the API answers with error 500, and the
@@ -208,21 +208,21 @@ fn selects_nothing(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> bo
         return true;
     };
     let namespace = budget.namespace();
-    budget.status.expected_pods == 0
-        && inventory.selected_workloads(namespace, selector).is_empty()
-        && inventory.selected_pods(namespace, selector).is_empty()
+    budget.status.expected_pods == 0 && !lint::selects_any(inventory, namespace, selector)
 }
 
 /// True if pods that were not found are not there.
 fn judges_absence(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> bool {
     budget.spec.selector.is_none()
-        || inventory.is_complete()
-        || inventory.is_live() && unread(inventory, budget).is_none()
+        || (inventory.is_live() || inventory.is_complete()) && unread(inventory, budget).is_none()
 }
 
+/// Why pods may be there that were not read, if they may.
 fn unread(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Option<String> {
     let kinds = ["pods", "deployments", "statefulsets", "replicasets", "replicationcontrollers"];
-    kinds.into_iter().find_map(|kind| inventory.unseen(kind, budget.namespace()))
+    let listed = kinds.into_iter().find_map(|kind| inventory.unseen(kind, budget.namespace()));
+    let made = || makers::made(inventory, budget.namespace(), budget.spec.selector.as_ref()?).reason();
+    listed.or_else(made)
 }
 
 fn unknown(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Option<String> {
