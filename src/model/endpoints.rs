@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::inventory::Inventory;
+use super::makers::{self, Made};
 use super::network::Service;
+use super::selector::Selector;
 use super::store::Item;
 
 /// The ready endpoints of every Service of a live cluster, counted once.
@@ -62,8 +64,23 @@ impl Endpoints {
             None if !selected.is_empty() => {
                 Answer::No(format!("it selects {}, which runs nothing", selected[0].subject.short()))
             }
-            None if inventory.is_complete() => Answer::No("its selector matches no workload".to_owned()),
-            None => Answer::Unknown("the workload that it selects is not in the files".to_owned()),
+            None => of_custom_resources(inventory, service),
         }
+    }
+}
+
+/// Whether custom resources make the pods of a Service that selects no workload of the files.
+fn of_custom_resources(inventory: &Inventory, service: &Item<Service>) -> Answer {
+    let selector = Selector::labels(&service.spec.selector);
+    match makers::made(inventory, service.namespace(), &selector) {
+        Made::By(maker) if makers::is_idle(maker) => {
+            Answer::No(format!("it selects {}, which runs nothing", maker.subject.short()))
+        }
+        Made::By(_) => Answer::Yes,
+        made @ Made::Perhaps(_) if inventory.is_complete() => {
+            Answer::Unknown(format!("its selector matches no workload, but {}", made.reason().unwrap_or_default()))
+        }
+        Made::No if inventory.is_complete() => Answer::No("its selector matches no workload".to_owned()),
+        _ => Answer::Unknown("the workload that it selects is not in the files".to_owned()),
     }
 }

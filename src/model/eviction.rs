@@ -1,15 +1,17 @@
 //! What a disruption budget covers, and how many evictions it allows.
 //!
 //! Sources: the reference documentation on disruption budgets ("Specifying a `PodDisruptionBudget`",
-//! percentages round up) and the disruption controller, which counts the wanted pods of the
-//! controllers of the selected pods.
+//! percentages round up) and the disruption controller (`getExpectedScale`), which adds up the
+//! scales of the controllers of the selected pods. It fails at a controller without a scale and
+//! passes over pods without a controller.
 
 use std::sync::Arc;
 
 use super::Item;
 use super::capacity;
-use super::inventory::Inventory;
+use super::inventory::{Inventory, is_top_level};
 use super::policy::DisruptionBudget;
+use super::workload::Workload;
 
 /// The pods that a budget counts when every workload keeps only as many as it must.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,23 +22,33 @@ pub struct Covered {
     pub sources: Vec<String>,
     /// Positions of the workloads.
     pub workloads: Vec<usize>,
-    /// True if it also selects workloads that have no number of pods: a `DaemonSet`, a Job.
+    /// True if it also selects workloads that leave open how many pods count: a `DaemonSet`, or any
+    /// that the controller can't count for this budget.
     pub unscaled: bool,
 }
 
 /// The workloads that a budget selects, and what they keep. Workloads at zero keep nothing, and
-/// those without a number of pods (`DaemonSet`, Job) are only noted. If pods of other controllers
-/// are among them, the controller's own count stands in.
+/// neither do jobs, which end. A pod without a controller is one. If pods of other controllers are
+/// among them, the controller's own count stands in.
 pub fn covered(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Covered {
     let mut covered = Covered::default();
     let Some(selector) = &budget.spec.selector else {
         return covered;
     };
+    let by_pods = budget.spec.min_available.is_some() && !budget.counts_by_scale();
+    let is_job = |position: usize| matches!(inventory.workloads.at(position).kind.as_str(), "CronJob" | "Job");
     for position in inventory.selected_workloads(budget.namespace(), selector) {
         let workload = inventory.workloads.at(position);
-        if !workload.is_scalable() {
+        if workload.is_idle() {
+            continue;
+        }
+        if workload.kind == "DaemonSet" || !workload.is_scalable() && !by_pods {
             covered.unscaled = true;
-        } else if !workload.is_idle() {
+        } else if workload.kind == "Pod" {
+            covered.pods += 1;
+            covered.sources.push(format!("1 = {}", workload.subject.short()));
+            covered.workloads.push(position);
+        } else if !is_job(position) {
             let floor = capacity::floor(inventory, position);
             covered.pods += floor.pods;
             let short = workload.subject.short();
@@ -45,13 +57,26 @@ pub fn covered(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Covere
             covered.workloads.push(position);
         }
     }
-    let of_others = |owner: Option<usize>| owner.is_none_or(|owner| covered.workloads.binary_search(&owner).is_err());
+    let of_others = |owner: Option<usize>| {
+        owner.is_none_or(|owner| covered.workloads.binary_search(&owner).is_err() && !is_job(owner))
+    };
     let pods = inventory.selected_pods(budget.namespace(), selector);
     if budget.status.expected_pods > 0 && pods.iter().any(|(_, owner)| of_others(*owner)) {
         covered.pods = budget.status.expected_pods;
         covered.sources = vec![format!("{} = {} status.expectedPods", covered.pods, budget.subject.short())];
     }
     covered
+}
+
+/// Workloads that a budget selects and whose pods its controller can't count: a `DaemonSet`, a Job, a
+/// `CronJob` and a pod without a controller have no scale. None if the budget needs no scale.
+pub fn uncounted<'a>(inventory: &'a Inventory, budget: &Item<DisruptionBudget>) -> Vec<&'a Item<Workload>> {
+    let Some(selector) = budget.spec.selector.as_ref().filter(|_| budget.counts_by_scale()) else {
+        return Vec::new();
+    };
+    let selected = inventory.selected_workloads(budget.namespace(), selector).into_iter();
+    let workloads = selected.map(|position| &**inventory.workloads.at(position));
+    workloads.filter(|workload| !workload.is_scalable() && !workload.is_idle() && is_top_level(workload)).collect()
 }
 
 /// The numbers of a budget in words: `minAvailable 2`.

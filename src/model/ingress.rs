@@ -6,6 +6,8 @@ use super::network::LoadBalancerOwner;
 use super::number::IntOrString;
 use super::object::{Meta, nullable};
 
+const DEFAULT: &str = "/spec/defaultBackend";
+
 /// An Ingress.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -81,6 +83,9 @@ pub struct IngressBackend {
     /// The Service; absent for other resources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<BackendService>,
+    /// True if the Service stands in the two fields of the first versions.
+    #[serde(skip)]
+    pub is_split: bool,
 }
 
 /// A backend as it stands in the object. Before `networking.k8s.io/v1` it names the Service and
@@ -95,13 +100,15 @@ struct ServedBackend {
 
 impl From<ServedBackend> for IngressBackend {
     fn from(served: ServedBackend) -> Self {
+        let has_port = served.service_port.is_some();
         let port = match served.service_port {
             Some(IntOrString::Int(number)) => BackendPort { number: Some(number), ..BackendPort::default() },
             Some(IntOrString::Text(name)) => BackendPort { name: Some(name), ..BackendPort::default() },
             None => BackendPort::default(),
         };
         let old = served.service_name.map(|name| BackendService { name, port });
-        Self { service: served.service.or(old) }
+        let is_split = old.is_some() || has_port;
+        Self { service: served.service.or(old), is_split }
     }
 }
 
@@ -151,11 +158,28 @@ pub struct IngressTls {
 }
 
 impl Ingress {
+    /// The pointers of the backends that name their Service in fields that this version of the API
+    /// does not have. `networking.k8s.io/v1` has `service`, those before it have `serviceName` and
+    /// `servicePort`.
+    pub fn misnamed(&self, api_version: &str) -> Vec<String> {
+        let is_first = api_version != "networking.k8s.io/v1";
+        let is_wrong = |backend: &IngressBackend| {
+            if is_first { backend.service.is_some() && !backend.is_split } else { backend.is_split }
+        };
+        let rest = self.spec.default_backend.as_ref().filter(|backend| is_wrong(backend));
+        let mut out: Vec<String> = rest.map(|_| DEFAULT.to_owned()).into_iter().collect();
+        for (i, rule) in self.spec.rules.iter().enumerate() {
+            let wrong = rule.http.paths.iter().enumerate().filter(|(_, path)| is_wrong(&path.backend));
+            out.extend(wrong.map(|(j, _)| format!("/spec/rules/{i}/http/paths/{j}/backend")));
+        }
+        out
+    }
+
     /// Every backend with the host and the pointer it stands at.
     pub fn backends(&self) -> Vec<(String, Option<&str>, &BackendService)> {
         let mut out = Vec::new();
         if let Some(service) = self.spec.default_backend.as_ref().and_then(|b| b.service.as_ref()) {
-            out.push(("/spec/defaultBackend".to_owned(), None, service));
+            out.push((DEFAULT.to_owned(), None, service));
         }
         for (i, rule) in self.spec.rules.iter().enumerate() {
             for (j, path) in rule.http.paths.iter().enumerate() {
@@ -204,6 +228,17 @@ impl IngressClass {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_version_has_its_own_fields() {
+        let ingress: Ingress = serde_json::from_value(serde_json::json!({"spec": {"rules": [{"http": {"paths": [
+            {"backend": {"serviceName": "web", "servicePort": 80}},
+            {"backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}}))
+        .unwrap();
+        assert_eq!(ingress.misnamed("networking.k8s.io/v1"), ["/spec/rules/0/http/paths/0/backend"]);
+        assert_eq!(ingress.misnamed("networking.k8s.io/v1beta1"), ["/spec/rules/0/http/paths/1/backend"]);
+        assert_eq!(ingress.misnamed("extensions/v1beta1"), ["/spec/rules/0/http/paths/1/backend"]);
+    }
 
     #[test]
     fn the_first_versions_name_service_and_port_in_two_fields() {

@@ -2,6 +2,7 @@
 
 use super::inventory::{Inventory, SYSTEM_NAMESPACES};
 use super::isolation::NAMESPACE_NAME;
+use super::makers::{self, Made};
 use super::network::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
 use super::number::IntOrString;
 use super::selector::{Labels, Selector};
@@ -40,10 +41,19 @@ pub fn sees_all_pods(inventory: &Inventory, namespace: &str) -> bool {
         || inventory.is_live() && is_read && lists.iter().all(|list| inventory.unseen(list, namespace).is_none())
 }
 
-/// True if a selector selects a template or a pod of the namespace.
+/// Why a selector that selects nothing of a namespace may still select pods, if it may.
+pub fn unseen_pods(inventory: &Inventory, namespace: &str, selector: &Selector) -> Option<String> {
+    if !sees_all_pods(inventory, namespace) {
+        return Some("they were not read".to_owned());
+    }
+    makers::made(inventory, namespace, selector).reason()
+}
+
+/// True if a selector selects a template, also that of a custom resource, or a pod of the namespace.
 pub fn selects_any(inventory: &Inventory, namespace: &str, selector: &Selector) -> bool {
     !inventory.selected_workloads(namespace, selector).is_empty()
         || !inventory.selected_pods(namespace, selector).is_empty()
+        || matches!(makers::made(inventory, namespace, selector), Made::By(_))
 }
 
 /// The rules of a direction with the name of their list of peers.

@@ -22,6 +22,7 @@ pub mod ownership;
 pub mod mask;
 pub mod store;
 pub mod inventory;
+pub mod makers;
 pub mod environment;
 pub mod config_text;
 pub mod consumers;

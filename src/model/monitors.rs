@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::cluster::Other;
 use super::evidence;
 use super::inventory::Inventory;
+use super::makers::{self, Made};
 use super::network::Service;
 use super::object::{Meta, Subject};
 use super::observability::{self, Role};
@@ -331,6 +332,12 @@ pub fn pods_of(inventory: &Inventory, monitor: &Item<Other>) -> Vec<usize> {
         all
     });
     names.into_iter().flat_map(|name| inventory.selected_workloads(name, &selector)).collect()
+}
+
+/// Which custom resources make pods that a monitor of pods selects.
+pub fn pods_made<'a>(inventory: &'a Inventory, monitor: &Item<Other>) -> Made<'a> {
+    let selector = selector_at(monitor, "/spec/selector").unwrap_or_default();
+    makers::made_in(inventory, namespaces(monitor), &selector)
 }
 
 /// The endpoints of a monitor with their place in it.

@@ -132,6 +132,15 @@ pub struct DisruptionBudgetStatus {
 }
 
 impl DisruptionBudget {
+    /// True if its controller asks the owner of each selected pod for its scale: for
+    /// `maxUnavailable` and for percentages. For a whole number of `minAvailable` it counts pods.
+    pub fn counts_by_scale(&self) -> bool {
+        match (&self.spec.min_available, &self.spec.max_unavailable) {
+            (Some(least), _) => matches!(least, IntOrString::Text(_)),
+            (None, most) => most.is_some(),
+        }
+    }
+
     /// Evictions that it allows when `pods` pods are wanted and healthy; both percentages round up.
     pub fn allowed_at(&self, pods: i64) -> i64 {
         let kept = match (&self.spec.min_available, &self.spec.max_unavailable) {
@@ -232,12 +241,25 @@ pub struct LimitRangeItem {
 mod tests {
     use super::*;
 
+    fn budget(spec: Value) -> DisruptionBudget {
+        DisruptionBudget { spec: serde_json::from_value(spec).unwrap(), ..DisruptionBudget::default() }
+    }
+
+    #[test]
+    fn only_a_whole_number_of_pods_needs_no_scale() {
+        for (spec, scale) in [
+            (serde_json::json!({"minAvailable": 2}), false),
+            (serde_json::json!({"minAvailable": "50%"}), true),
+            (serde_json::json!({"maxUnavailable": 0}), true),
+            (serde_json::json!({"maxUnavailable": "50%"}), true),
+            (serde_json::json!({}), false),
+        ] {
+            assert_eq!(budget(spec.clone()).counts_by_scale(), scale, "{spec}");
+        }
+    }
+
     #[test]
     fn budgets_round_up() {
-        let budget = |spec: Value| DisruptionBudget {
-            spec: serde_json::from_value(spec).unwrap(),
-            ..DisruptionBudget::default()
-        };
         assert_eq!(budget(serde_json::json!({"maxUnavailable": "10%"})).allowed_at(3), 1);
         assert_eq!(budget(serde_json::json!({"minAvailable": "50%"})).allowed_at(3), 1);
         assert_eq!(budget(serde_json::json!({"minAvailable": 3})).allowed_at(3), 0);

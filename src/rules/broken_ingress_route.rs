@@ -14,7 +14,8 @@ use crate::model::{Inventory, Item, Subject};
 declare_rule! {
     /// ## What it does
     /// Reports an Ingress with a backend Service that does not exist, a port that the Service does
-    /// not have or a Service without ready endpoints, an Ingress whose class no controller serves,
+    /// not have or a Service without ready endpoints, a backend in fields that the API version does not
+    /// have (`serviceName` in `networking.k8s.io/v1`), an Ingress whose class no controller serves,
     /// and two Ingresses of one class that send the same host and path to different places. In files
     /// that are not complete, a Service that is missing is unknown, not broken.
     ///
@@ -96,8 +97,14 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let claims = claims(inventory);
     for ingress in inventory.ingresses.iter().filter(|ingress| inventory.scope.covers(ingress.namespace())) {
         let mut judged = Judged::default();
-        for (at, _, backend) in ingress.backends() {
+        let version = ingress.subject.api_version.as_str();
+        let misnamed = ingress.misnamed(version);
+        for (at, _, backend) in ingress.backends().into_iter().filter(|(at, _, _)| !misnamed.contains(at)) {
             judge_backend(inventory, &endpoints, ingress, &at, backend, &mut judged);
+        }
+        for at in misnamed {
+            let text = format!("{version} has no {}: the API refuses the backend", absent_fields(version));
+            judged.defects.push((Location::at(at), text));
         }
         judge_class(inventory, ingress, &mut judged);
         judge_claims(&claims, ingress, &mut judged);
@@ -117,6 +124,11 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         }
         verdicts.fail(finding.fix(fix));
     }
+}
+
+/// The fields of a backend that the other versions of the API have.
+fn absent_fields(version: &str) -> &'static str {
+    if version == "networking.k8s.io/v1" { "backend.serviceName and backend.servicePort" } else { "backend.service" }
 }
 
 fn judge_backend(

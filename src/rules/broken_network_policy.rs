@@ -24,7 +24,8 @@ declare_rule! {
     /// - pods on their node's network, to which policies do not apply.
     ///
     /// That a selector selects nothing is known from a cluster, or from manifests that are declared
-    /// complete, or if the Namespace that is meant is among them without the label. Ports that
+    /// complete, or if the Namespace that is meant is among them without the label. A custom resource
+    /// of the namespace that may own such pods leaves it unknown. Ports that
     /// containers declare are documentation, so a number is reported only if a Service explains it.
     ///
     /// ## Why it matters

@@ -4,22 +4,29 @@ use super::rule::{Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
-use crate::model::eviction;
 use crate::model::policy::DisruptionBudget;
 use crate::model::selector::Selector;
-use crate::model::{Inventory, Item};
+use crate::model::workload::Workload;
+use crate::model::{Inventory, Item, eviction, lint, makers};
+
+/// What a budget without a whole number of `minAvailable` may select.
+const SCALED: &str = "select only pods of controllers with a scale subresource, or set minAvailable to a whole number";
 
 declare_rule! {
     /// ## What it does
     /// Reports a PodDisruptionBudget that shares pods with another one, selects every pod of its
     /// namespace, selects no pods, or that the controller can't compute
-    /// (`DisruptionAllowed=False/SyncFailed`). Of two budgets with the same selector only the
-    /// younger one is reported, in manifests the one that comes later by name. That a budget selects no pods is unknown in manifests, unless
-    /// they are declared complete. A budget of a workload scaled to zero is right.
+    /// (`DisruptionAllowed=False/SyncFailed`). That happens with `maxUnavailable` or a percentage as
+    /// soon as one selected pod is of a DaemonSet, Job or CronJob, which have no scale; pods without
+    /// a controller are left out of the count. Of two budgets with the same selector only the
+    /// younger one is reported, in manifests the one that comes later by name. That a budget selects
+    /// no pods is unknown in manifests, unless they are declared complete and no custom resource may
+    /// own such pods. A budget of a workload scaled to zero is right.
     ///
     /// ## Why it matters
     /// A pod with two budgets can't be evicted at all: the API answers with error 500, and the
-    /// drain stops. A budget without pods protects nobody, and looks as if it did.
+    /// drain stops. A budget that can't be computed allows no eviction either. A budget without
+    /// pods protects nobody, and looks as if it did.
     ///
     /// ## Example
     /// ```yaml
@@ -160,12 +167,15 @@ fn defect(context: &Context<'_>, budget: &Item<DisruptionBudget>) -> Option<Find
     let failed = budget.status.conditions.iter().find(|condition| {
         condition.kind == "DisruptionAllowed" && condition.status == "False" && condition.reason == "SyncFailed"
     });
+    let uncounted = eviction::uncounted(inventory, budget);
     let (message, because, advice) = if let Some(condition) = failed {
         let because = format!("DisruptionAllowed=False/SyncFailed: {}", condition.message);
-        ("can't be computed by its controller", because, "select only pods of controllers with a scale subresource")
+        ("can't be computed by its controller", because, SCALED)
     } else if budget.spec.selector.as_ref().is_some_and(Selector::is_empty) {
         let because = "an empty selector selects all pods".to_owned();
         ("selects every pod of its namespace", because, "select the pods of one workload, with one budget for each")
+    } else if !uncounted.is_empty() {
+        return Some(incomputable(context, budget, &uncounted));
     } else if selects_nothing(inventory, budget) && judges_absence(inventory, budget) {
         let because = format!("it selects {}: no pod and no template is there", text(budget.spec.selector.as_ref()));
         ("selects no pods", because, "correct the selector, or delete the budget")
@@ -176,27 +186,43 @@ fn defect(context: &Context<'_>, budget: &Item<DisruptionBudget>) -> Option<Find
     Some(finding.fix(Fix::new("Correct the budget", Applicability::Manual).note(advice)))
 }
 
+/// A budget that needs the scale of workloads that have none.
+fn incomputable(context: &Context<'_>, budget: &Item<DisruptionBudget>, uncounted: &[&Item<Workload>]) -> Finding {
+    let mut finding = context.finding(budget, "can't be computed by its controller").at(Location::at("/spec/selector"));
+    for workload in uncounted {
+        let name = workload.subject.short();
+        let text = match workload.kind.as_str() {
+            "Pod" => format!("{name} has no controller: the controller of the budget leaves it out of the count"),
+            "CronJob" => format!("{name} has no scale: while one of its pods is there, no pod may be evicted"),
+            _ => format!("{name} has no scale: no pod may be evicted"),
+        };
+        finding = finding.because_of(&workload.subject, text);
+    }
+    let because = format!("{} is computed from the scales of all controllers", eviction::terms(budget));
+    finding.because(because).fix(Fix::new("Correct the budget", Applicability::Manual).note(SCALED))
+}
+
 /// True if no workload, at whatever number of pods, and no pod is selected.
 fn selects_nothing(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> bool {
     let Some(selector) = &budget.spec.selector else {
         return true;
     };
     let namespace = budget.namespace();
-    budget.status.expected_pods == 0
-        && inventory.selected_workloads(namespace, selector).is_empty()
-        && inventory.selected_pods(namespace, selector).is_empty()
+    budget.status.expected_pods == 0 && !lint::selects_any(inventory, namespace, selector)
 }
 
 /// True if pods that were not found are not there.
 fn judges_absence(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> bool {
     budget.spec.selector.is_none()
-        || inventory.is_complete()
-        || inventory.is_live() && unread(inventory, budget).is_none()
+        || (inventory.is_live() || inventory.is_complete()) && unread(inventory, budget).is_none()
 }
 
+/// Why pods may be there that were not read, if they may.
 fn unread(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Option<String> {
     let kinds = ["pods", "deployments", "statefulsets", "replicasets", "replicationcontrollers"];
-    kinds.into_iter().find_map(|kind| inventory.unseen(kind, budget.namespace()))
+    let listed = kinds.into_iter().find_map(|kind| inventory.unseen(kind, budget.namespace()));
+    let made = || makers::made(inventory, budget.namespace(), budget.spec.selector.as_ref()?).reason();
+    listed.or_else(made)
 }
 
 fn unknown(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Option<String> {

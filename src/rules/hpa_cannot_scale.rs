@@ -14,16 +14,17 @@ use crate::model::autoscaling::OtherScalers;
 use crate::model::policy::Autoscaler;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item, ObjectRef, capacity, replicas};
-use causes::{Cause, double, false_conditions, said_by_conditions, vertical_conflict};
+use causes::{Cause, Rival, ambiguous, double, false_conditions, rivals, said_by_conditions, vertical_conflict};
 
 declare_rule! {
     /// ## What it does
     /// Reports the target of a HorizontalPodAutoscaler that can't scale it: the condition
-    /// `AbleToScale` or `ScalingActive` is `False`, two autoscalers have the same target, the
-    /// target has 0 replicas although the minimum is above 0, or a VerticalPodAutoscaler changes
-    /// the requests that the metric is measured in. If the target does not exist, the autoscaler
-    /// itself is reported. Without conditions, in manifests, it reports an autoscaler all of whose
-    /// metrics are a share of requests that a container does not have. Scaled to zero by design
+    /// `AbleToScale` or `ScalingActive` is `False`, two autoscalers have the same target, or targets
+    /// whose selectors select the same pods (the controller then scales neither), the target has 0
+    /// replicas although the minimum is above 0, or a VerticalPodAutoscaler changes the requests that
+    /// the metric is measured in. If the target does not exist or was not read, the autoscaler itself
+    /// is reported. Without conditions, in manifests, it reports an autoscaler all of whose metrics
+    /// are a share of requests that a container does not have. Scaled to zero by design
     /// is right: `minReplicas: 0`, or a ScaledObject of KEDA with minimum 0 or paused at 0.
     ///
     /// ## Why it matters
@@ -108,26 +109,43 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let others = OtherScalers::of(inventory);
     let mut by_target: BTreeMap<usize, Vec<&Arc<Item<Autoscaler>>>> = BTreeMap::new();
+    let mut unread: BTreeMap<Named<'_>, Vec<&Arc<Item<Autoscaler>>>> = BTreeMap::new();
     for autoscaler in inventory.autoscalers.iter().filter(|a| inventory.scope.covers(a.namespace())) {
         match inventory.target_of(autoscaler) {
             Some(target) => by_target.entry(target).or_default().push(autoscaler),
-            None => judge_without_target(context, autoscaler, verdicts),
+            None => unread.entry(named(autoscaler)).or_default().push(autoscaler),
         }
     }
-    for (position, autoscalers) in by_target {
+    for autoscalers in unread.values() {
+        for autoscaler in autoscalers {
+            judge_without_target(context, autoscaler, autoscalers, verdicts);
+        }
+    }
+    for (position, autoscalers) in &by_target {
+        let position = *position;
         let workload = inventory.workloads.at(position);
         if super::is_development(context, workload) {
             verdicts.na(&workload.subject);
         } else {
-            judge(context, position, &autoscalers, &others, verdicts);
+            let rivals = rivals(inventory, position, &by_target);
+            judge(context, (position, autoscalers), &rivals, &others, verdicts);
         }
     }
 }
 
+/// Namespace, group, kind and name of a target as an autoscaler names it.
+type Named<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn named(autoscaler: &Item<Autoscaler>) -> Named<'_> {
+    let target = &autoscaler.spec.scale_target_ref;
+    let group = target.api_version.split_once('/').map_or("", |(group, _)| group);
+    (autoscaler.namespace(), group, &target.kind, &target.name)
+}
+
 fn judge(
     context: &Context<'_>,
-    position: usize,
-    autoscalers: &[&Arc<Item<Autoscaler>>],
+    (position, autoscalers): (usize, &[&Arc<Item<Autoscaler>>]),
+    rivals: &[Rival<'_>],
     others: &OtherScalers,
     verdicts: &mut Verdicts,
 ) {
@@ -140,6 +158,7 @@ fn judge(
     for autoscaler in autoscalers {
         causes.extend(said_by_conditions(inventory, workload, autoscaler, at_zero));
         causes.extend(vertical_conflict(workload, autoscaler, others));
+        causes.extend(ambiguous(autoscaler, rivals).filter(|_| !at_zero));
     }
     if at_zero && !by_design {
         verdicts.fail(switched_off(context, workload, autoscalers[0], &floor, &causes));
@@ -252,7 +271,13 @@ fn is_read(inventory: &Inventory, autoscaler: &Item<Autoscaler>) -> bool {
 }
 
 /// An autoscaler whose target is not among the workloads: missing, not read, or a custom resource.
-fn judge_without_target(context: &Context<'_>, autoscaler: &Item<Autoscaler>, verdicts: &mut Verdicts) {
+/// All autoscalers that name the same target are given with it.
+fn judge_without_target(
+    context: &Context<'_>,
+    autoscaler: &Arc<Item<Autoscaler>>,
+    all: &[&Arc<Item<Autoscaler>>],
+    verdicts: &mut Verdicts,
+) {
     let inventory = context.inventory;
     let target = &autoscaler.spec.scale_target_ref;
     let name = format!("{}/{}", target.kind, target.name);
@@ -288,6 +313,8 @@ fn judge_without_target(context: &Context<'_>, autoscaler: &Item<Autoscaler>, ve
             inferred: false,
         });
     }
+    let (own, rest): (Vec<_>, Vec<_>) = all.iter().copied().partition(|other| Arc::ptr_eq(other, autoscaler));
+    found.extend(double(&[own, rest].concat()));
     if !found.is_empty() {
         let finding = context.finding(autoscaler, found[0].brief().to_owned()).at(Location::at("/spec/scaleTargetRef"));
         let finding = explain(finding, autoscaler, &found);

@@ -63,8 +63,9 @@ declare_rule! {
     /// `ALL` capabilities dropped; `runAsNonRoot: true`. `--set insecure-security-context.upTo=`
     /// `low-risk` or `capabilities` stops earlier, and the rest is a later stage. Everything that
     /// somebody wrote on purpose (privileged, host access, user 0, added capabilities) is left to
-    /// a person. `readOnlyRootFilesystem` is not part of the profile. Refused where the namespace
-    /// would not let the new pods in all the same: by its own level, a LimitRange or a quota.
+    /// a person. `readOnlyRootFilesystem` is not part of the profile. Manual for a bare pod: the API
+    /// refuses the change while the pod exists. Refused where the namespace would not let the new
+    /// pods in all the same: by its own level, a LimitRange or a quota.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/security/pod-security-standards/>
@@ -183,6 +184,11 @@ fn fix(
         "CronJob" => fix.consequences.push(format!("{name} takes the new template with its next run")),
         "Pod" if context.inventory.is_live() => {
             fix.refuse("immutable", format!("the security settings of {name} can't be changed while it exists"));
+        }
+        "Pod" => {
+            fix.steps.clear();
+            fix.applicability = Applicability::Manual;
+            fix.notes.push("its template can't change; write the fields down, delete the pod and make it anew".into());
         }
         _ => {}
     }

@@ -22,8 +22,10 @@ declare_rule! {
     /// with exit code 137 or 143, a liveness probe and no startup probe (high, inferred, since
     /// events are not read); a probe of a port name that the container does not declare, or of a
     /// number that no container declares although this one declares ports (high); an exec probe
-    /// with a timeout of 1 second (low). It does not apply to workloads that no Service selects,
-    /// and to Jobs. An absent liveness probe is no finding: a bad one does more harm than none.
+    /// with a timeout of 1 second (low). A probe of an undeclared port name is reported of the
+    /// containers beside them too, since a pod is ready only if all its containers are. It does not
+    /// apply to workloads that no Service selects, and to Jobs. An absent liveness probe is no finding:
+    /// a bad one does more harm than none.
     ///
     /// ## Why it matters
     /// Without a readiness probe a pod gets requests as soon as its process runs, and a rollout
@@ -137,6 +139,10 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
         }
         let mut found = Vec::new();
         for container in &served {
+            if !container.is_receiver() {
+                found.extend(probes::never_ready(context, workload, container));
+                continue;
+            }
             if container.container.readiness_probe.is_none() {
                 found.push(missing(context, workload, container));
             }

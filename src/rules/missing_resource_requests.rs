@@ -6,6 +6,7 @@ use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Input, Step};
 use crate::model::Item;
 use crate::model::allowance::{self, Defaults};
+use crate::model::autoscaling::{Metric, metrics};
 use crate::model::object::pointer;
 use crate::model::pod::{Container, PodSpec};
 use crate::model::workload::Workload;
@@ -19,8 +20,8 @@ declare_rule! {
     ///
     /// ## Why it matters
     /// The scheduler takes the pod for weightless and fills nodes beyond what they have. An
-    /// autoscaler can't compute utilisation without requests, and under memory pressure these pods
-    /// are evicted first.
+    /// autoscaler can't compute the utilisation of a container without requests, and under memory
+    /// pressure these pods are evicted first.
     ///
     /// ## Example
     /// ```yaml
@@ -140,10 +141,19 @@ fn finding(context: &Context<'_>, position: usize, workload: &Item<Workload>, ba
         finding = finding.because(format!("container {} states no {resource} request and no limit", container.name));
     }
     for autoscaler in context.inventory.autoscalers_of(position) {
+        if !metrics(autoscaler).iter().any(|metric| is_undefined(metric, workload, bare)) {
+            continue;
+        }
         let text = format!("{} can't compute the utilisation of pods without requests", autoscaler.subject.short());
         finding = finding.because_of(&autoscaler.subject, text);
     }
     context.detail(finding, |finding| finding.fix(fix(context, workload, bare)))
+}
+
+/// True if a metric is a share of a request that one of these containers lacks.
+fn is_undefined(metric: &Metric, workload: &Item<Workload>, bare: &[Bare<'_>]) -> bool {
+    let lacking = workload.template().map(|template| metric.lacking(&template.spec)).unwrap_or_default();
+    bare.iter().any(|bare| bare.resource == metric.resource && lacking.contains(&bare.container.name.as_str()))
 }
 
 fn fix(context: &Context<'_>, workload: &Item<Workload>, bare: &[Bare<'_>]) -> Fix {

@@ -20,7 +20,8 @@ declare_rule! {
     /// reports an endpoint whose `port` no selected Service has as the name of a port; a PodMonitor's
     /// must be the name of a container's port. In manifests without a Prometheus, or without the
     /// selected Services, the verdict is unknown, unless they are declared complete; so it is where
-    /// another program reads monitors by a configuration of its own.
+    /// a custom resource may own the selected pods, and where another program reads monitors by a
+    /// configuration of its own.
     ///
     /// ## Why it matters
     /// The operator leaves such a monitor out without a word. Dashboards stay empty and alerts
@@ -152,7 +153,10 @@ fn pod_ports(inventory: &Inventory, monitor: &Item<Other>) -> Ports {
         if inventory.is_live() {
             return Ports::Unseen("it selects the pods of no workload that was read".to_owned());
         }
-        return nothing(inventory, "pods", "pod");
+        return match monitors::pods_made(inventory, monitor).reason() {
+            Some(reason) => Ports::Unseen(format!("it selects no pod that was read: {reason}")),
+            None => nothing(inventory, "pods", "pod"),
+        };
     }
     let wrong = wrong(monitor, |name| {
         workloads.iter().any(|position| scraped::has_port(inventory.workloads.at(*position), name))

@@ -15,9 +15,9 @@ declare_rule! {
     /// pods as they keep: an autoscaler's minimum, else their own replicas. That is `minAvailable`
     /// of all pods, `maxUnavailable: 0`, or neither of the two. Percentages round up in both
     /// fields, as the controller rounds. A budget over several workloads is judged by their sum. It does not
-    /// apply to a budget that selects no pods (conflicting-pdb looks at those), or also a workload
-    /// without a number of pods, such as a DaemonSet. Pods of custom resources are taken as many
-    /// as the controller counts.
+    /// apply to a budget that selects no pods, or whose controller can't count all that it selects
+    /// (conflicting-pdb looks at those), or that selects a DaemonSet. Jobs end and count for
+    /// nothing. Pods of custom resources are taken as many as the controller counts.
     ///
     /// ## Why it matters
     /// A node drain waits until the budget lets a pod go. Here it never does, so upgrades of the

@@ -56,7 +56,8 @@ declare_rule! {
     /// ## Fix
     /// Unsafe. Sets `automountServiceAccountToken: false` in the pod template, which restarts the
     /// pods. Only offered where nothing shows a use; a program that reads the token file without
-    /// any of these hints fails. Tokens that a volume projects are not touched.
+    /// any of these hints fails. Tokens that a volume projects are not touched. Manual for a bare
+    /// pod: the API refuses the change while the pod exists.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#opt-out-of-api-credential-automounting>
@@ -198,6 +199,11 @@ fn describe(context: &Context<'_>, workload: &Item<Workload>, own: Option<bool>)
         "CronJob" => fix = fix.consequence(format!("{name} takes the new template with its next run")),
         "Pod" if inventory.is_live() => {
             fix.refuse("immutable", format!("the token of {name} can't be changed while it exists"));
+        }
+        "Pod" => {
+            fix.steps.clear();
+            fix.applicability = Applicability::Manual;
+            fix = fix.note("its template can't change; write the field down, delete the pod and make it anew");
         }
         _ => {}
     }

@@ -190,6 +190,9 @@ fn judge(value: &Tree<'_>, file: &str) -> Verdict {
     let (api_version, kind) = match (value.get("apiVersion"), value.get("kind")) {
         (Some(Tree::Text(api_version)), Some(Tree::Text(kind))) => (api_version, kind),
         (None, None) => return skipped("not a Kubernetes object: no apiVersion and no kind"),
+        (None, Some(_)) if is_meant_as_object(value) => {
+            return refused("/kind", "left out: no apiVersion", Severity::Warning);
+        }
         (None, _) => return skipped("not a Kubernetes object: no apiVersion"),
         (_, None) => return skipped("not a Kubernetes object: no kind"),
         (Some(Tree::Text(_)), _) => {
@@ -229,8 +232,20 @@ fn named(value: &Tree<'_>) -> Verdict {
     if is_filled("name") || is_filled("generateName") {
         return Verdict::Object;
     }
-    let message = "not an object of a cluster: no metadata.name";
-    refused("", message, Severity::Skipped)
+    if is_meant_as_object(value) {
+        return refused("/kind", "left out: no metadata.name", Severity::Warning);
+    }
+    refused("", "not an object of a cluster: no metadata.name", Severity::Skipped)
+}
+
+/// True if a document without a version or a name looks like an object of a cluster all the same. The
+/// configuration files of programs, which have a kind too, have neither a specification nor such
+/// metadata.
+fn is_meant_as_object(value: &Tree<'_>) -> bool {
+    let metadata = |field| value.get("metadata").and_then(|metadata| metadata.get(field));
+    let is_filled = |field| metadata(field).is_some_and(|value| matches!(value, Tree::Text(_) | Tree::Map(_)));
+    ["name", "generateName", "namespace", "labels", "annotations"].into_iter().any(is_filled)
+        || matches!(value.get("spec"), Some(Tree::Map(_)))
 }
 
 fn is_kustomization_name(name: &str) -> bool {

@@ -196,6 +196,40 @@ ignored: true
 }
 
 #[test]
+fn what_looks_like_an_object_is_not_left_out_in_silence() {
+    let text = format!(
+        "{}---
+napiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+---
+# no name
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{labels: {{app: web}}}}
+---
+apiVersion: audit.k8s.io/v1
+kind: Policy
+metadata: {{creationTimestamp: null}}
+rules: []
+---
+kind: pipeline
+steps: []
+",
+        map("a")
+    );
+    let manifests = piped(&text);
+    assert_eq!(names(&manifests), ["a"]);
+    let expected = [
+        "Warning <stdin>:7: left out: no apiVersion",
+        "Warning <stdin>:12: left out: no metadata.name",
+        "Skipped <stdin>:15: not an object of a cluster: no metadata.name",
+        "Skipped <stdin>:20: not a Kubernetes object: no apiVersion",
+    ];
+    assert_eq!(problems(&manifests.problems), expected);
+}
+
+#[test]
 fn a_broken_document_leaves_the_others_alone() {
     let text = format!("{}---\na: 1\nb: [\nc: 2\n---\n{}---oops\n---\n{}", map("a"), map("b"), map("c"));
     let manifests = piped(&text);

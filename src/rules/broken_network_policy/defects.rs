@@ -85,17 +85,13 @@ impl Judge<'_> {
             return;
         }
         if !lint::selects_any(self.inventory, namespace, selector) {
-            if lint::sees_all_pods(self.inventory, namespace) {
-                let text = format!("`{}` selects no pod of the namespace", selector.text());
-                self.add(
-                    "/spec/podSelector",
-                    text,
-                    "Correct podSelector",
-                    "select the labels of the pods' template, or delete the policy",
-                );
-            } else {
-                self.unknown.get_or_insert(format!("`{}` may select pods that were not read", selector.text()));
+            if let Some(reason) = lint::unseen_pods(self.inventory, namespace, selector) {
+                self.unknown.get_or_insert(may_select(selector, &reason));
+                return;
             }
+            let text = format!("`{}` selects no pod of the namespace", selector.text());
+            let instruction = "select the labels of the pods' template, or delete the policy";
+            self.add("/spec/podSelector", text, "Correct podSelector", instruction);
             return;
         }
         let on_host = self.targets.iter().map(|position| self.inventory.workloads.at(*position));
@@ -154,7 +150,11 @@ impl Judge<'_> {
             return;
         }
         let all = peer.namespace_selector.is_none() || lint::sees_all_namespaces(self.inventory);
-        if all && spaces.iter().all(|space| lint::sees_all_pods(self.inventory, space)) {
+        let unread = (!all).then(|| "they were not read".to_owned());
+        let unseen = || spaces.iter().find_map(|space| lint::unseen_pods(self.inventory, space, pods));
+        if let Some(reason) = unread.or_else(unseen) {
+            self.unknown.get_or_insert(may_select(pods, &reason));
+        } else {
             let text = format!("`{}` selects no pod in {}", pods.text(), spaces.join(", "));
             self.add(
                 &format!("{at}/podSelector"),
@@ -162,8 +162,6 @@ impl Judge<'_> {
                 "Correct the peer",
                 "select the labels of the callers' template, or remove the peer",
             );
-        } else {
-            self.unknown.get_or_insert(format!("`{}` may select pods that were not read", pods.text()));
         }
     }
 
@@ -320,6 +318,11 @@ impl Judge<'_> {
         defect.evidence.extend(evidence);
         defect.edit = Some(Edit::set("/spec/egress/-", rule));
     }
+}
+
+/// What stays open about a selector that selects nothing that was read.
+fn may_select(selector: &Selector, reason: &str) -> String {
+    format!("`{}` may select pods: {reason}", selector.text())
 }
 
 /// True if a rule lists this number too, for the same protocol.

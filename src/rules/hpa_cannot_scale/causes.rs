@@ -1,5 +1,6 @@
 //! Why an autoscaler does nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::allowance::Defaults;
@@ -35,6 +36,58 @@ pub(super) fn double(autoscalers: &[&Arc<Item<Autoscaler>>]) -> Vec<Cause> {
         inferred: false,
     };
     rest.iter().map(cause).collect()
+}
+
+/// An autoscaler of another target whose selector selects some of the same pods.
+pub(super) struct Rival<'a> {
+    autoscaler: &'a Item<Autoscaler>,
+    /// Whose pods both select.
+    shared: &'a Subject,
+}
+
+/// The rivals of a target's autoscalers. The controller looks for each pod that a target's selector
+/// selects up all autoscalers whose selectors select it, and does nothing where there are two.
+pub(super) fn rivals<'a>(
+    inventory: &'a Inventory,
+    position: usize,
+    by_target: &BTreeMap<usize, Vec<&'a Arc<Item<Autoscaler>>>>,
+) -> Vec<Rival<'a>> {
+    let workload = inventory.workloads.at(position);
+    let Some(own) = &workload.spec.selector else {
+        return Vec::new();
+    };
+    let counted: Vec<&Arc<Item<Workload>>> = inventory
+        .selected_workloads(workload.namespace(), own)
+        .into_iter()
+        .map(|position| inventory.workloads.at(position))
+        .filter(|workload| !workload.is_idle())
+        .collect();
+    let rival = |(other, autoscalers): (&usize, &Vec<&'a Arc<Item<Autoscaler>>>)| {
+        let target = inventory.workloads.at(*other);
+        if *other == position || target.namespace() != workload.namespace() || target.is_idle() {
+            return None;
+        }
+        let selector = target.spec.selector.as_ref()?;
+        let shared = counted.iter().find(|workload| workload.is_selected_by(selector))?;
+        Some(Rival { autoscaler: autoscalers.first()?, shared: &shared.subject })
+    };
+    by_target.iter().filter_map(rival).collect()
+}
+
+/// The rivals of an autoscaler of which its conditions do not speak yet.
+pub(super) fn ambiguous(autoscaler: &Item<Autoscaler>, rivals: &[Rival<'_>]) -> impl Iterator<Item = Cause> {
+    let judged = autoscaler.condition("ScalingActive").is_some_and(|condition| condition.status != "Unknown");
+    rivals.iter().filter(move |_| !judged).map(|rival| Cause {
+        text: format!(
+            "{} and {} both count the pods of {}",
+            autoscaler.subject.short(),
+            rival.autoscaler.subject.short(),
+            rival.shared.short()
+        ),
+        advice: "make the selectors of their targets disjoint: else the controller scales neither".to_owned(),
+        object: rival.autoscaler.subject.clone(),
+        inferred: false,
+    })
 }
 
 pub(super) fn said_by_conditions(

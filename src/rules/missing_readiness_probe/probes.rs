@@ -100,6 +100,14 @@ fn killed_at_start(context: &Context<'_>, position: usize, served: &Served<'_>) 
     Some(finding.confidence(Confidence::Inferred).fix(fix))
 }
 
+/// A container that gets no traffic and keeps its pod from ever being ready: a probe that asks a
+/// port by a name that the container does not declare fails whatever listens.
+pub(super) fn never_ready(context: &Context<'_>, workload: &Item<Workload>, beside: &Served<'_>) -> Vec<Finding> {
+    let deciding = all_probes(beside.container)
+        .filter(|(_, probe)| handler(probe).is_some_and(|(_, asked)| asked.get("port").is_some_and(Value::is_string)));
+    deciding.filter_map(|(field, probe)| undeclared_port(context, workload, beside, field, probe)).collect()
+}
+
 /// A probe of a port that is not there. Names count in their own container only; a number may be
 /// declared by any container of the pod, and declaring is optional.
 fn undeclared_port(

@@ -6,7 +6,7 @@ use crate::model::number::IntOrString;
 use crate::model::pod::{self, PodSpec};
 use crate::model::{Inventory, Subject};
 
-/// A container that gets traffic.
+/// A container that gets traffic, or one beside it.
 pub(super) struct Served<'a> {
     /// The container.
     pub(super) container: &'a Container,
@@ -40,13 +40,20 @@ impl Served<'_> {
         format!("{}/{field}", self.stable)
     }
 
+    /// True if a Service sends to it.
+    pub(super) fn is_receiver(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// The first TCP port that a Service sends to.
     pub(super) fn tcp_port(&self) -> Option<i64> {
         self.sources.iter().filter(|source| source.tcp).find_map(|source| source.port)
     }
 }
 
-/// The containers that Services send traffic to, in the order of the template.
+/// The serving containers of a workload that Services send traffic to, in the order of the template;
+/// none if no Service sends to any. Those without sources are ready or not with the rest: a pod is
+/// ready if all its containers are.
 pub(super) fn served<'a>(inventory: &Inventory, workload: usize, spec: &'a PodSpec) -> Vec<Served<'a>> {
     let base = inventory.workloads.at(workload).pod_spec_pointer();
     let serving = spec.all_containers().filter(|(list, _, container)| *list == "containers" || container.is_sidecar());
@@ -70,7 +77,9 @@ pub(super) fn served<'a>(inventory: &Inventory, workload: usize, spec: &'a PodSp
             all[receiver].sources.push(source);
         }
     }
-    all.retain(|served| !served.sources.is_empty());
+    if all.iter().all(|served| served.sources.is_empty()) {
+        all.clear();
+    }
     all
 }
 
