@@ -78,10 +78,15 @@ pub fn peer(workload: &Item<Workload>, namespace: &str) -> (Value, Option<String
             Some(format!("{} has no labels; all pods of its namespace are let in", workload.subject.short())),
         ),
     };
-    if workload.namespace() == namespace {
-        return (json!({"podSelector": selector}), remark);
+    (pods_peer(&selector, workload.namespace(), namespace), remark)
+}
+
+/// The peer of a policy in `namespace` that is the pods of another namespace, or of its own.
+pub fn pods_peer(pods: &Selector, of: &str, namespace: &str) -> Value {
+    if of == namespace {
+        return json!({"podSelector": pods});
     }
-    (json!({"namespaceSelector": namespace_selector(workload.namespace()), "podSelector": selector}), remark)
+    json!({"namespaceSelector": namespace_selector(of), "podSelector": pods})
 }
 
 /// Selects one namespace by name.
@@ -138,6 +143,11 @@ pub fn ports_for(workload: &Workload, service: &Service, named: Option<&IntOrStr
     out.sort();
     out.dedup();
     out
+}
+
+/// Ports that pods have, and names that no container declares, which bring no traffic.
+pub fn served(ports: Vec<PodPort>) -> (Vec<PodPort>, Vec<PodPort>) {
+    ports.into_iter().partition(|port| matches!(port.port, IntOrString::Int(_)))
 }
 
 /// The policy that isolates a workload in this direction, `Ingress` or `Egress`.

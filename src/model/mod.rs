@@ -33,6 +33,7 @@ pub mod isolation;
 pub mod scrapes;
 pub mod plugin;
 pub mod lint;
+pub mod permits;
 pub mod evidence;
 pub mod observability;
 pub mod telemetry;

@@ -273,7 +273,7 @@ pub struct PolicyPeer {
 }
 
 /// A port or range.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyPort {
     /// `TCP` if absent.

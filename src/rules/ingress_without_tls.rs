@@ -1,13 +1,15 @@
 //! ingress-without-tls: hosts that are served in plain HTTP.
 
-use serde_json::{Value, json};
+mod gateways;
+
+use serde_json::json;
 
 use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step, free_name};
 use crate::model::balancer::{self, Feature};
-use crate::model::certificates::{CERTIFICATES, Issuer, covers, hosts_without_tls, issuers};
+use crate::model::certificates::{CERTIFICATES, Issuer, hosts_without_tls, issuers};
 use crate::model::cluster::Other;
 use crate::model::exposure::Exposure;
 use crate::model::ingress::Ingress;
@@ -15,8 +17,11 @@ use crate::model::{Inventory, Item};
 
 declare_rule! {
     /// ## What it does
-    /// Reports an Ingress with a host that no entry of `spec.tls` names, and a Gateway whose routes
-    /// come in by HTTP listeners only. A wildcard names one label. An Ingress passes where TLS ends
+    /// Reports an Ingress with a host that no entry of `spec.tls` names, and a Gateway with a route
+    /// that serves a host by an HTTP listener while no HTTPS listener of the same route takes that
+    /// host. A route has the listeners that `sectionName` and `port` of its `parentRefs` name, or
+    /// all; one that only redirects to HTTPS may have an HTTP listener alone. In `spec.tls` a
+    /// wildcard names one label. An Ingress passes where TLS ends
     /// before it: at a load balancer with a certificate, or by an annotation of its controller. It
     /// does not apply to the Ingresses that cert-manager makes to prove a host.
     ///
@@ -94,7 +99,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
     for gateway in inventory.other("gateways.gateway.networking.k8s.io") {
         if inventory.scope.covers(gateway.namespace()) {
-            judge_gateway(context, verdicts, gateway);
+            gateways::judge(context, verdicts, gateway);
         }
     }
 }
@@ -220,48 +225,4 @@ fn build(mut fix: Fix, inventory: &Inventory, ingress: &Item<Ingress>, hosts: &[
         fix = fix.note("the hosts must resolve to the entry point, with port 80 open, and network policies must let in the solver's pods (port 8089)");
     }
     fix
-}
-
-/// A Gateway fails if something is routed through it by an HTTP listener that no HTTPS listener
-/// stands beside for the same host.
-fn judge_gateway(context: &Context<'_>, verdicts: &mut Verdicts, gateway: &Item<Other>) {
-    let inventory = context.inventory;
-    let routed = inventory.other("httproutes.gateway.networking.k8s.io").any(|route| {
-        let parents = route.at("/spec/parentRefs").and_then(Value::as_array);
-        parents.into_iter().flatten().any(|parent| {
-            let text = |key: &str| parent.get(key).and_then(Value::as_str);
-            text("name") == Some(gateway.name())
-                && text("namespace").unwrap_or(route.namespace()) == gateway.namespace()
-        })
-    });
-    if !routed {
-        verdicts.na(&gateway.subject);
-        return;
-    }
-    let listeners = gateway.at("/spec/listeners").and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |listener: &Value, key: &str| listener.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let secure: Vec<String> = listeners
-        .iter()
-        .filter(|listener| matches!(text(listener, "protocol").as_str(), "HTTPS" | "TLS"))
-        .map(|listener| text(listener, "hostname"))
-        .collect();
-    let is_plain = |listener: &Value| {
-        let host = text(listener, "hostname");
-        let covered = secure.iter().any(String::is_empty) || covers(secure.iter().map(String::as_str), &host);
-        text(listener, "protocol") == "HTTP" && !covered && (!host.is_empty() || secure.is_empty())
-    };
-    let plain: Vec<usize> = (0..listeners.len()).filter(|at| is_plain(&listeners[*at])).collect();
-    if plain.is_empty() {
-        verdicts.pass(&gateway.subject);
-        return;
-    }
-    let mut finding = context.finding(gateway, "routes come in by HTTP listeners only");
-    for at in plain {
-        let name = text(&listeners[at], "name");
-        let place = Location::at(format!("/spec/listeners/{at}")).named(format!("listeners/{name}"));
-        finding = finding.at(place).because(format!("listener {name} speaks HTTP, and no HTTPS listener has its host"));
-    }
-    let fix = Fix::new(format!("Add an HTTPS listener to {}", gateway.subject.short()), Applicability::Manual)
-        .note("add a listener with protocol HTTPS and tls.certificateRefs, then redirect HTTP by an HTTPRoute filter");
-    verdicts.fail(finding.fix(fix));
 }

@@ -2,6 +2,8 @@
 
 mod limits;
 
+use limits::Limit;
+
 use super::more_pods;
 use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
@@ -63,8 +65,10 @@ declare_rule! {
     /// workload becomes 2 (`--set misconfigured-hpa.minReplicas=3`), refused where the workload
     /// speaks against a second pod. A target becomes 70 percent
     /// (`--set misconfigured-hpa.utilization=60`). A maximum that nothing holds becomes the
-    /// largest that fits. A larger maximum has to be given:
-    /// `--set misconfigured-hpa.maxReplicas=20`. A metric besides memory is a person's choice. The
+    /// largest that fits beside the pods that a rollout adds, at least one, and stays above the
+    /// minimum, also above one that is raised with it; else room has to be made by hand. A larger
+    /// maximum has to be given: `--set misconfigured-hpa.maxReplicas=20`, refused where it does not
+    /// fit. A minimum is not raised to the maximum or above what fits. A metric besides memory is a person's choice. The
     /// autoscaler that KEDA makes is never changed. Undo puts the old number back.
     ///
     /// ## References
@@ -110,10 +114,15 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
             verdicts.na(&autoscaler.subject);
             continue;
         }
-        let mut found = own_numbers(context, autoscaler);
+        let limit = target.and_then(|position| limits::narrowest(inventory, position));
+        let mut found = own_numbers(context, autoscaler, limit.as_ref());
         if let Some(position) = target {
-            found.extend(one_pod(context, autoscaler, position, &reach));
-            found.extend(limits::too_much(context, autoscaler, position));
+            let floor = capacity::floor(inventory, position);
+            let raised = one_pod(context, autoscaler, position, &reach, limit.as_ref());
+            // The maximum is lowered above the minimum that the other fix leaves, so that both may be applied.
+            let least = raised.as_ref().map_or(floor.pods, |(_, least)| *least);
+            found.extend(raised.map(|(finding, _)| finding));
+            found.extend(limit.and_then(|limit| limits::too_much(context, autoscaler, position, least, &limit)));
         }
         if found.is_empty() {
             verdicts.pass(&autoscaler.subject);
@@ -133,7 +142,7 @@ fn explain(mut finding: Finding, autoscaler: &Item<Autoscaler>) -> Finding {
 }
 
 /// What is wrong with an autoscaler whatever it scales.
-fn own_numbers(context: &Context<'_>, autoscaler: &Item<Autoscaler>) -> Vec<Finding> {
+fn own_numbers(context: &Context<'_>, autoscaler: &Item<Autoscaler>, limit: Option<&Limit>) -> Vec<Finding> {
     let (least, most) = (autoscaler.floor(), autoscaler.spec.max_replicas);
     let mut found = Vec::new();
     let place = Location::at("/spec/maxReplicas");
@@ -144,11 +153,11 @@ fn own_numbers(context: &Context<'_>, autoscaler: &Item<Autoscaler>) -> Vec<Find
         } else {
             format!("its maximum of {most} is below its minimum of {least}: the server refuses it")
         };
-        found.push(raise_maximum(context, autoscaler, message, place).because(numbers));
+        found.push(raise_maximum(context, autoscaler, limit, message, place).because(numbers));
     } else if limited(autoscaler) {
         let message = format!("wants more pods than its maximum of {most}");
         let place = place.named("/status/conditions/ScalingLimited");
-        found.push(raise_maximum(context, autoscaler, message, place).because(numbers));
+        found.push(raise_maximum(context, autoscaler, limit, message, place).because(numbers));
     }
     let metrics = autoscaling::metrics(autoscaler);
     if metrics.iter().all(|metric| metric.resource == "memory") {
@@ -169,7 +178,13 @@ fn limited(autoscaler: &Autoscaler) -> bool {
         && autoscaler.status.desired_replicas >= autoscaler.spec.max_replicas
 }
 
-fn raise_maximum(context: &Context<'_>, autoscaler: &Item<Autoscaler>, message: String, place: Location) -> Finding {
+fn raise_maximum(
+    context: &Context<'_>,
+    autoscaler: &Item<Autoscaler>,
+    limit: Option<&Limit>,
+    message: String,
+    place: Location,
+) -> Finding {
     let most = autoscaler.spec.max_replicas;
     let question = context.input(&autoscaler.subject, "maxReplicas", true);
     let wanted = context.number(&autoscaler.subject, "maxReplicas");
@@ -190,7 +205,10 @@ fn raise_maximum(context: &Context<'_>, autoscaler: &Item<Autoscaler>, message: 
         Some(wanted) if wanted <= autoscaler.floor() => {
             fix.refuse("maximum", format!("{wanted} is not above the minimum of {}", autoscaler.floor()));
         }
-        Some(wanted) => fix = fix.step(patch(autoscaler, "/spec/maxReplicas", wanted)),
+        Some(wanted) => match limit.filter(|limit| limit.fits < wanted) {
+            Some(limit) => fix.refuse("capacity", format!("{} fit: {}", limit.fits, limit.text)),
+            None => fix = fix.step(patch(autoscaler, "/spec/maxReplicas", wanted)),
+        },
         None => {}
     }
     context.finding(autoscaler, message).at(place).fix(fix.ask(question))
@@ -229,8 +247,14 @@ fn target(context: &Context<'_>, autoscaler: &Item<Autoscaler>, metric: &Metric)
     Some(context.finding(autoscaler, message).at(place).because(why).fix(fix))
 }
 
-/// A public workload of which one pod may be left.
-fn one_pod(context: &Context<'_>, autoscaler: &Item<Autoscaler>, position: usize, reach: &Reach) -> Option<Finding> {
+/// A public workload of which one pod may be left, and the minimum that the fix leaves.
+fn one_pod(
+    context: &Context<'_>,
+    autoscaler: &Item<Autoscaler>,
+    position: usize,
+    reach: &Reach,
+    limit: Option<&Limit>,
+) -> Option<(Finding, i64)> {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
     let floor = capacity::floor(inventory, position);
@@ -246,16 +270,21 @@ fn one_pod(context: &Context<'_>, autoscaler: &Item<Autoscaler>, position: usize
     more_pods::guard(&mut fix, inventory, workload, wanted, |obstacle| {
         obstacle.known && matches!(obstacle.guard, "volume" | "recreate" | "singleton")
     });
-    if wanted > autoscaler.spec.max_replicas {
-        fix.refuse("maximum", format!("maxReplicas is {}", autoscaler.spec.max_replicas));
+    let most = autoscaler.spec.max_replicas;
+    if wanted >= most {
+        fix.refuse("maximum", format!("maxReplicas is {most}: it would never scale; raise that first"));
     }
+    if let Some(limit) = limit.filter(|limit| limit.fits < wanted) {
+        fix.refuse("capacity", format!("{} fit: {}", more_pods::pods(limit.fits), limit.text));
+    }
+    let least = if fix.is_refused() { floor.pods } else { wanted };
     let current = autoscaler.spec.min_replicas.map(Into::into);
     let finding = context
         .finding(autoscaler, format!("may leave one pod of {}, which is public", workload.subject.short()))
         .at(Location::at("/spec/minReplicas").values(current, Some(wanted.into())))
         .because(format!("floor 1 = {}", floor.source))
         .because(public);
-    Some(finding.fix(fix))
+    Some((finding.fix(fix), least))
 }
 
 /// Public Deployments with CPU requests that nothing scales: information.

@@ -80,7 +80,10 @@ declare_rule! {
     /// ## Fix
     /// Needs answers, then unsafe. Creates one policy that lets the workload call DNS, the Services
     /// that its variables, arguments and mounted ConfigMaps name, on the ports of the pods behind
-    /// them, and literal addresses. A policy can't hold names, and code and Secrets are not read: so
+    /// them, and literal addresses; the other pods of a StatefulSet behind a headless Service; what
+    /// it scrapes, for Prometheus; what its Ingresses and routes lead to, for a controller; and
+    /// workloads whose policies let it in. A port that a Service names and no container has is left
+    /// out. A policy can't hold names, and code and Secrets are not read: so
     /// `external` asks what else it calls. The answer is `none`, ranges with or without a port
     /// (`10.10.0.0/16:5432`), or `any`, which is weak: every address but the metadata service's and
     /// `clusterRanges`, on the ports of the names that were found. `callees` asks about Services that

@@ -8,7 +8,9 @@ use super::rule::{Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity, Verdict};
 use crate::fix::{Applicability, Fix, Step, free_name};
+use crate::model::capacity;
 use crate::model::isolation;
+use crate::model::network::Service;
 use crate::model::plugin::{self, Enforcement};
 use crate::model::workload::{KINDS, Workload};
 use crate::model::{Inventory, Item};
@@ -91,7 +93,9 @@ declare_rule! {
     ///   and never crosses namespaces;
     /// - Prometheus, if a monitor or an annotation names the workload;
     /// - everybody, on ports that a LoadBalancer, NodePort, external address or hostPort opens;
-    /// - its own pods, for a StatefulSet of several pods behind a headless Service.
+    /// - its own pods, for a StatefulSet of several pods behind a headless Service;
+    /// - pods that a policy for outgoing traffic lets out to it by their labels, or by its namespace
+    ///   and port.
     ///
     /// What was not read is asked and never guessed silently. For a controller that is known by name
     /// `controllerNamespace` and `controllerLabels` have its usual place as default, which is named
@@ -259,6 +263,14 @@ fn cilium(fix: &mut Fix, known: &Known, flows: &Flows<'_>) {
         }
         _ => {}
     }
+}
+
+/// True if the pods of a workload find each other through a Service: those of a StatefulSet of
+/// several pods through a headless one, under names made at run time.
+pub(super) fn finds_itself(inventory: &Inventory, position: usize, service: &Service) -> bool {
+    let workload = inventory.workloads.at(position);
+    let several = workload.replicas().max(capacity::ceiling(inventory, position).pods) > 1;
+    workload.kind == "StatefulSet" && service.is_headless() && several
 }
 
 /// The policy must select the workload's own pods and nobody else's.

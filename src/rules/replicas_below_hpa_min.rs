@@ -1,10 +1,11 @@
 //! replicas-below-hpa-min: fewer pods than the autoscaler's minimum.
 
 use super::more_pods;
+use super::replicas_pinned_with_hpa::in_manifest;
 use super::rule::{Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
-use crate::fix::{Applicability, Edit, Fix, Step};
+use crate::fix::{Applicability, Fix};
 use crate::model::Item;
 use crate::model::capacity::Bound;
 use crate::model::object::Condition;
@@ -72,7 +73,9 @@ declare_rule! {
     ///
     /// ## Fix
     /// Safe. Sets the number to the minimum through the `scale` subresource; in manifests it
-    /// removes `spec.replicas`, which leaves the number to the autoscaler. It is unsafe where the
+    /// removes `spec.replicas`, which leaves the number to the autoscaler. The first `kubectl apply`
+    /// of that manifest sets 1 pod once, until the autoscaler restores its minimum, unless the number
+    /// leaves the live annotation first (`kubectl apply edit-last-applied`). It is unsafe where the
     /// autoscaler itself does not work, since the patch is then a stopgap, and where a volume, the
     /// strategy `Recreate`, too few nodes, a quota or a mark as singleton speaks against more
     /// pods. It is refused for a volume of `ReadWriteOncePod` and for an autoscaler whose maximum
@@ -138,11 +141,8 @@ fn below(context: &Context<'_>, position: usize, workload: &Item<Workload>, floo
     let mut fix = if inventory.is_live() {
         raise(context, position, workload, floor)
     } else {
-        let title = "Remove spec.replicas and leave the number to the autoscaler";
-        let step = Step::patch(&workload.subject, vec![Edit::remove("/spec/replicas")]);
-        Fix::new(title, Applicability::Safe)
+        in_manifest(workload, Applicability::Safe)
             .note(format!("the autoscaler keeps {} = {}", floor.pods, floor.source))
-            .step(step)
     };
     more_pods::guard(&mut fix, inventory, workload, floor.pods, |_| false);
     for autoscaler in inventory.autoscalers_of(position) {

@@ -136,18 +136,19 @@ fn pinned(context: &Context<'_>, position: usize, workload: &Item<Workload>, pin
         }
     }
     let fix = match pin.source {
-        PinSource::Manifest => in_manifest(workload),
+        PinSource::Manifest => in_manifest(workload, Applicability::Unsafe),
         PinSource::LastApplied if finding.ownership.class == OwnershipClass::KubectlCsa => in_annotation(workload),
         _ => by_hand(finding.ownership.class),
     };
     finding.fix(fix)
 }
 
-fn in_manifest(workload: &Item<Workload>) -> Fix {
+/// Takes the number out of a manifest, and says what that does once; replicas-below-hpa-min does the same.
+pub(super) fn in_manifest(workload: &Item<Workload>, applicability: Applicability) -> Fix {
     let once = "the first kubectl apply sets 1 pod once, unless the number leaves the live \
                 annotation first (kubectl apply edit-last-applied)";
     let title = "Remove spec.replicas and leave the number to the autoscaler";
-    Fix::new(title, Applicability::Unsafe)
+    Fix::new(title, applicability)
         .consequence(once)
         .step(Step::patch(&workload.subject, vec![Edit::remove("/spec/replicas")]))
 }

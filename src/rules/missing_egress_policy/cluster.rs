@@ -9,9 +9,10 @@ use crate::model::inventory::is_top_level;
 use crate::model::isolation::{self, PodPort};
 use crate::model::network::{EndpointSlice, Service};
 use crate::model::number::IntOrString;
+use crate::model::permits::{self, Permit};
 use crate::model::plugin;
 use crate::model::references::References;
-use crate::model::routes::Routes;
+use crate::model::routes::{Controller, Routes};
 use crate::model::scrapes::Scrapes;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item};
@@ -30,7 +31,15 @@ pub(super) struct Known {
     /// By namespace the workloads with a Service of which no object shows who calls them: position
     /// and name.
     pub(super) uncalled: BTreeMap<String, Vec<(usize, String)>>,
+    pub(super) scrapes: Scrapes,
+    /// By controller what it forwards to: position and port of the Service, and why.
+    pub(super) forwards: BTreeMap<usize, Vec<Forward>>,
+    /// By workload who lets it in.
+    pub(super) permits: BTreeMap<usize, Vec<Permit>>,
 }
+
+/// The position and the port of a Service that something forwards to, and why.
+type Forward = (usize, Option<IntOrString>, String);
 
 impl Known {
     pub(super) fn of(inventory: &Inventory) -> Self {
@@ -41,9 +50,13 @@ impl Known {
                 bound.insert((namespace.to_owned(), subject.name.clone()));
             }
         }
+        let (routes, scrapes) = (Routes::of(inventory), Scrapes::of(inventory));
         Self {
             references: inventory.references(),
-            uncalled: uncalled(inventory),
+            uncalled: uncalled(inventory, &routes, &scrapes),
+            forwards: forwards(inventory, &routes),
+            scrapes,
+            permits: permits::by_peer(inventory, "Ingress"),
             is_cilium: plugin::runs(inventory, plugin::CILIUM),
             dns: dns(inventory),
             bound,
@@ -59,8 +72,8 @@ impl Known {
 
 /// Who is called by somebody unseen: none of their Services is named, routed to, open to the outside
 /// or scraped.
-fn uncalled(inventory: &Inventory) -> BTreeMap<String, Vec<(usize, String)>> {
-    let (references, routes, scrapes) = (inventory.references(), Routes::of(inventory), Scrapes::of(inventory));
+fn uncalled(inventory: &Inventory, routes: &Routes, scrapes: &Scrapes) -> BTreeMap<String, Vec<(usize, String)>> {
+    let references = inventory.references();
     let mut out: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
     for (position, workload) in inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload)) {
         let is_called = |service: &Arc<Item<Service>>| {
@@ -73,6 +86,24 @@ fn uncalled(inventory: &Inventory) -> BTreeMap<String, Vec<(usize, String)>> {
             let named = (position, workload.subject.short());
             out.entry(workload.namespace().to_owned()).or_default().push(named);
         }
+    }
+    out
+}
+
+/// What the controllers that were read forward to.
+fn forwards(inventory: &Inventory, routes: &Routes) -> BTreeMap<usize, Vec<Forward>> {
+    let mut out: BTreeMap<usize, Vec<Forward>> = BTreeMap::new();
+    for (at, service) in inventory.services.iter().enumerate() {
+        for route in routes.to_service(at) {
+            let Controller::Pods { workloads, .. } = &route.controller else { continue };
+            let reason = format!("{} routes to {}", route.object.short(), service.subject.short());
+            for controller in workloads {
+                out.entry(*controller).or_default().push((at, route.port.clone(), reason.clone()));
+            }
+        }
+    }
+    for list in out.values_mut() {
+        list.dedup();
     }
     out
 }

@@ -16,6 +16,8 @@ use crate::model::selector::Selector;
 use crate::model::workload::Workload;
 use crate::rules::rule::Context;
 
+mod inside;
+
 /// The metadata service of clouds.
 const METADATA: &str = "169.254.169.254/32";
 
@@ -31,17 +33,23 @@ pub(super) struct Needs<'a> {
     inputs: Vec<crate::fix::Input>,
     /// Names outside the cluster, which no policy can hold.
     names: Vec<Outside>,
+    notes: Vec<String>,
 }
 
 impl<'a> Needs<'a> {
     pub(super) fn of(context: &'a Context<'a>, known: &'a Known, position: usize) -> Self {
         let workload = context.inventory.workloads.at(position);
         let (list, guards, inputs, names) = (known.dns.clone(), Vec::new(), Vec::new(), Vec::new());
-        let mut needs = Self { context, known, position, workload, list, guards, inputs, names };
+        let notes = Vec::new();
+        let mut needs = Self { context, known, position, workload, list, guards, inputs, names, notes };
         needs.dns();
         for reference in known.references.of_client(position) {
-            needs.service(reference);
+            needs.referred(reference);
         }
+        needs.members();
+        needs.scrapes();
+        needs.forwards();
+        needs.permitted();
         for outside in known.references.outside(position) {
             needs.outside(outside);
         }
@@ -67,10 +75,16 @@ impl<'a> Needs<'a> {
         }
     }
 
-    fn service(&mut self, reference: &Reference) {
-        let inventory = self.context.inventory;
-        let service = inventory.services.at(reference.service);
+    fn referred(&mut self, reference: &Reference) {
+        let service = self.context.inventory.services.at(reference.service);
         let reason = format!("{} names {}", reference.reason, service.subject.short());
+        self.service(reference.service, reference.port.map(IntOrString::Int).as_ref(), reason);
+    }
+
+    /// The pods or endpoints behind a Service.
+    fn service(&mut self, service: usize, named: Option<&IntOrString>, reason: String) {
+        let inventory = self.context.inventory;
+        let service = inventory.services.at(service);
         if !service.has_selector() {
             let addresses = endpoints(inventory, service.namespace(), service.name(), &reason);
             if addresses.is_empty() {
@@ -83,23 +97,24 @@ impl<'a> Needs<'a> {
             self.list.extend(addresses);
             return;
         }
-        let named = reference.port.map(IntOrString::Int);
         let targets: Vec<&Workload> = inventory.workloads_of(service).map(|workload| &workload.body).collect();
         let ports = match targets.as_slice() {
-            [] => isolation::ports_for(&Workload::default(), service, named.as_ref()),
-            some => merge(some.iter().flat_map(|target| isolation::ports_for(target, service, named.as_ref()))),
+            // Pods that were not read may have the port that the Service names.
+            [] => Some(isolation::ports_for(&Workload::default(), service, named)),
+            some => {
+                let all = merge(some.iter().flat_map(|target| isolation::ports_for(target, service, named)));
+                self.served(service, all)
+            }
         };
+        let Some(ports) = ports else { return };
         let target = service.subject.to_string();
         self.list.push(Need { peers: vec![self.pods_behind(service)], ports, target, reason });
     }
 
     /// The pods that a Service selects.
     fn pods_behind(&self, service: &Item<Service>) -> Value {
-        let selector = json!(Selector::labels(&service.spec.selector));
-        if service.namespace() == self.workload.namespace() {
-            return json!({"podSelector": selector});
-        }
-        json!({"namespaceSelector": isolation::namespace_selector(service.namespace()), "podSelector": selector})
+        let selector = Selector::labels(&service.spec.selector);
+        isolation::pods_peer(&selector, service.namespace(), self.workload.namespace())
     }
 
     fn outside(&mut self, outside: &Outside) {
@@ -167,15 +182,20 @@ impl<'a> Needs<'a> {
                 format!("{reason}; on Cilium nodes are the entity host"),
             ));
         }
-        let nodes = &self.context.inventory.nodes;
-        let addresses = nodes.iter().flat_map(|node| &node.status.addresses);
-        let internal = addresses.filter(|a| a.get("type").and_then(Value::as_str) == Some("InternalIP"));
-        let peers: Vec<Value> = internal.filter_map(|a| Some(range(&single(a.get("address")?.as_str()?)))).collect();
+        let peers: Vec<Value> = self.node_addresses().iter().map(|address| range(address)).collect();
         if peers.is_empty() {
             self.answer("nodes", &format!("{reason}, and no node was read"));
         } else {
             self.list.push(Need { peers, ports: Vec::new(), target: "nodes".to_owned(), reason });
         }
+    }
+
+    /// The ranges that are the nodes' own addresses.
+    fn node_addresses(&self) -> Vec<String> {
+        let nodes = &self.context.inventory.nodes;
+        let addresses = nodes.iter().flat_map(|node| &node.status.addresses);
+        let internal = addresses.filter(|a| a.get("type").and_then(Value::as_str) == Some("InternalIP"));
+        internal.filter_map(|a| Some(single(a.get("address")?.as_str()?))).collect()
     }
 
     /// Services that only a Secret or a program names.
@@ -256,11 +276,15 @@ impl<'a> Needs<'a> {
     /// A required question whose answer is a list of ranges.
     fn answer(&mut self, key: &str, why: &str) {
         let input = self.context.input(&self.workload.subject, key, true);
+        let is_asked = self.inputs.iter().any(|known| known.key == input.key);
         match input.value.clone() {
+            Some(_) if is_asked => {}
             Some(ranges) => self.ranges(&ranges, key),
             None => self.guards.push((Applicability::Input, "address", why.to_owned())),
         }
-        self.inputs.push(input);
+        if !is_asked {
+            self.inputs.push(input);
+        }
     }
 
     /// The rules of the policy, DNS first; what has the same ports shares one.
@@ -306,6 +330,9 @@ impl<'a> Needs<'a> {
     /// Puts questions and guards on the fix.
     pub(super) fn lower(&mut self, fix: &mut Fix) {
         fix.inputs.append(&mut self.inputs);
+        self.notes.sort();
+        self.notes.dedup();
+        fix.notes.append(&mut self.notes);
         self.guards.sort_by_key(|(to, guard, _)| (std::cmp::Reverse(*to), *guard));
         self.guards.dedup();
         for (to, guard, reason) in self.guards.drain(..) {

@@ -13,6 +13,7 @@ use crate::model::number::IntOrString;
 use crate::model::plugin::Enforcement;
 use crate::model::routes::{Controller, Route};
 use crate::model::workload::Workload;
+use crate::rules::missing_ingress_policy::finds_itself;
 use crate::rules::rule::Context;
 
 /// The flows of one workload, and what they do to its fix.
@@ -72,13 +73,13 @@ impl<'a> Flows<'a> {
         }
         self.host_ports();
         self.scraped();
+        self.permitted();
         self.mesh();
     }
 
     /// The pods' ports behind a Service, without names that no container has: they bring no traffic.
     fn ports(&mut self, service: &Item<Service>, named: Option<&IntOrString>) -> Option<Vec<PodPort>> {
-        let all = isolation::ports_for(self.workload, service, named).into_iter();
-        let (served, lost): (Vec<_>, Vec<_>) = all.partition(|port| matches!(port.port, IntOrString::Int(_)));
+        let (served, lost) = isolation::served(isolation::ports_for(self.workload, service, named));
         for PodPort { port, .. } in &lost {
             let name = service.subject.short();
             self.notes.push(format!("{name} leads to a port named {port}, which no container has: it is not let in"));
@@ -103,7 +104,7 @@ impl<'a> Flows<'a> {
 
     /// Pods of one StatefulSet find each other through a headless Service, under names made at run time.
     fn members(&mut self, service: &Item<Service>) {
-        if self.workload.kind == "StatefulSet" && service.is_headless() && self.workload.replicas() > 1 {
+        if finds_itself(self.context.inventory, self.position, service) {
             let Some(ports) = self.ports(service, None) else { return };
             let reason = format!("its pods have names of their own in headless {}", service.subject.short());
             self.caller(self.position, ports, reason);
@@ -135,8 +136,12 @@ impl<'a> Flows<'a> {
 
     fn scraped(&mut self) {
         for scrape in self.known.scrapes.of_workload(self.position) {
+            let (ports, lost) = isolation::served(scrape.ports.clone());
+            if ports.is_empty() && !lost.is_empty() {
+                continue;
+            }
             for scraper in &self.known.scrapes.scrapers {
-                self.caller(*scraper, scrape.ports.clone(), scrape.reason.clone());
+                self.caller(*scraper, ports.clone(), scrape.reason.clone());
             }
             if self.known.scrapes.scrapers.is_empty() {
                 let input = self.context.input(&self.workload.subject, "monitoringNamespace", false);
@@ -146,8 +151,23 @@ impl<'a> Flows<'a> {
                 self.ask(input);
                 let peer = json!({"namespaceSelector": isolation::namespace_selector(&namespace)});
                 let source = format!("namespace {namespace}");
-                self.list.push(Flow { peer, ports: scrape.ports.clone(), source, reason: scrape.reason.clone() });
+                self.list.push(Flow { peer, ports, source, reason: scrape.reason.clone() });
             }
+        }
+    }
+
+    /// Whom a policy lets out to it: without the same at this end that connection ends.
+    fn permitted(&mut self) {
+        let inventory = self.context.inventory;
+        for permit in self.known.permits.get(&self.position).into_iter().flatten() {
+            let Some(ports) = permit.ports_of(inventory, self.position) else { continue };
+            let peer = isolation::pods_peer(&permit.pods, &permit.namespace, self.workload.namespace());
+            let source = match permit.pods.text() {
+                all if all.is_empty() => format!("namespace {}", permit.namespace),
+                pods => format!("pods {pods} of namespace {}", permit.namespace),
+            };
+            let reason = format!("{} lets them call it", permit.policy.short());
+            self.list.push(Flow { peer, ports, source, reason });
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::model::inventory::is_top_level;
 use crate::model::isolation;
+use crate::model::permits::{self, Permit};
 use crate::model::plugin::{self, Enforcement};
 use crate::model::references::References;
 use crate::model::routes::Routes;
@@ -16,6 +17,8 @@ pub(super) struct Known {
     pub(super) references: Arc<References>,
     pub(super) routes: Routes,
     pub(super) scrapes: Scrapes,
+    /// By workload what policies let out to it.
+    pub(super) permits: BTreeMap<usize, Vec<Permit>>,
     pub(super) called_by_api_server: BTreeMap<(String, String), Subject>,
     pub(super) enforcement: Enforcement,
     /// By namespace the workloads with addresses in Secrets: position and text.
@@ -38,6 +41,7 @@ impl Known {
             references,
             routes: Routes::of(inventory),
             scrapes: Scrapes::of(inventory),
+            permits: permits::by_peer(inventory, "Egress"),
             called_by_api_server: isolation::called_by_api_server(inventory),
             enforcement: plugin::enforcement(inventory),
             hidden,
