@@ -181,7 +181,7 @@ mod tests {
     use crate::model::{Scope, World};
     use serde_json::json;
 
-    fn answer(api_version: &str, kind: &str, spec: Value) -> &'static str {
+    fn answer(api_version: &str, kind: &str, spec: &Value) -> &'static str {
         let world = World::Manifests { complete: true };
         let mut inventory = Inventory::new(world, Scope::default(), jiff::Timestamp::UNIX_EPOCH);
         let object = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": spec});
@@ -215,7 +215,7 @@ mod tests {
             ("cert-manager.io/v1", "Certificate", json!({"secretTemplate": {}}), "no"),
             ("v1", "Secret", json!({}), "no"),
         ] {
-            assert_eq!(answer(api_version, kind, spec), expected, "{kind}");
+            assert_eq!(answer(api_version, kind, &spec), expected, "{kind}");
         }
     }
 
