@@ -113,6 +113,11 @@ impl Stage {
         let undone = self.command(&home, &["undo", "--yes", "--wait=false"].map(str::to_owned), &proxy).run();
         self.undo_steps = steps(&proxy);
         let differs = self.first.differs(&self.now());
+        // As the fix has said: who takes it back has to change what refuses the old pods first.
+        if undone.code == Some(1) && told(&undone).contains("its new pods would be refused") {
+            self.first.restore(self.plane, &self.namespaces);
+            return Err(Unfit::Scene("its old pods would be refused by now, so that it stays".to_owned()));
+        }
         if fixed.code != Some(0) || undone.code != Some(0) || !differs.is_empty() {
             self.first.restore(self.plane, &self.namespaces);
             let text =

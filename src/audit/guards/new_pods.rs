@@ -25,11 +25,14 @@ pub(super) fn guard(inventory: &Inventory, fix: &mut Fix, old: &Item<Workload>) 
     let (surge, missing) = old.surge_and_unavailable(old.replicas());
     let gone = if old.strategy_kind() == "Recreate" || surge == 0 { missing.max(1) } else { missing };
     guard_room(inventory, fix, (old, new), surge, gone);
-    if alone.is_some() && gone > 0 {
-        // Nothing could be taken back where the pods of today's template are refused.
-        let begins = format!("pods of {name} end before new ones are ready, and if those fail none come back");
-        for obstacle in admission::refusals(inventory, old).into_iter().filter(|obstacle| obstacle.refuses) {
+    let back = if alone.is_some() { admission::refusals(inventory, old) } else { Vec::new() };
+    for obstacle in back.into_iter().filter(|obstacle| obstacle.refuses) {
+        if gone > 0 {
+            let begins = format!("pods of {name} end before new ones are ready, and if those fail none come back");
             lower(fix, &obstacle, true, format!("{begins}: {}", obstacle.reason));
+        } else if !fix.is_refused() {
+            let begins = "undo will not take it back as things are, for pods of today's template are refused";
+            fix.notes.push(format!("{begins}: {}", obstacle.reason));
         }
     }
 }
