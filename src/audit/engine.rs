@@ -69,14 +69,10 @@ pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &
         inventory.prepare();
     }
     // Rules that build fixes take longer.
-    let mut order: Vec<usize> = (0..rules.len()).collect();
-    order.sort_by_key(|at| rules[*at].fix.is_none());
-    let said = parallel::each(&order, |at| judge(inventory, settings, rules[*at], depth));
-    let mut said: Vec<_> = order.into_iter().zip(said).collect();
-    said.sort_by_key(|(at, _)| *at);
+    let said = parallel::ranked(rules, |rule| rule.fix.is_none(), |rule| judge(inventory, settings, rule, depth));
     let mut audit = Audit::default();
-    audit.findings.reserve_exact(said.iter().map(|(_, (_, findings))| findings.len()).sum());
-    for (_, (outcome, mut findings)) in said {
+    audit.findings.reserve_exact(said.iter().map(|(_, findings)| findings.len()).sum());
+    for (outcome, mut findings) in said {
         audit.findings.append(&mut findings);
         audit.rules.push(outcome);
     }

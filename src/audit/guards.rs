@@ -90,8 +90,7 @@ fn guard_restarts(inventory: &Inventory, fix: &mut Fix) {
             );
         }
         new_pods::guard(inventory, fix, workload);
-        let pods =
-            if workload.kind == "DaemonSet" { workload.status.desired_number_scheduled } else { workload.replicas() };
+        let pods = workload.wanted_pods();
         let what = if inventory.is_live() && workload.is_scalable() {
             format!("restarts {name} ({pods} {})", if pods == 1 { "pod" } else { "pods" })
         } else {

@@ -145,9 +145,11 @@ pub fn ports_for(workload: &Workload, service: &Service, named: Option<&IntOrStr
     out
 }
 
-/// Ports that pods have, and names that no container declares, which bring no traffic.
-pub fn served(ports: Vec<PodPort>) -> (Vec<PodPort>, Vec<PodPort>) {
-    ports.into_iter().partition(|port| matches!(port.port, IntOrString::Int(_)))
+/// Ports that pods have, and names that no container declares, which bring no traffic. `None` if there
+/// are only such names: no ports at all would be every port.
+pub fn served(ports: Vec<PodPort>) -> (Option<Vec<PodPort>>, Vec<PodPort>) {
+    let (served, lost): (Vec<_>, Vec<_>) = ports.into_iter().partition(|port| matches!(port.port, IntOrString::Int(_)));
+    ((lost.is_empty() || !served.is_empty()).then_some(served), lost)
 }
 
 /// The policy that isolates a workload in this direction, `Ingress` or `Egress`.

@@ -24,13 +24,14 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     }
 }
 
-/// The same for few items of unequal weight: they are begun in their order, so that the heavy ones
-/// should come first.
-pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// The same for few items of unequal weight: those of the lowest rank are begun first.
+pub fn ranked<T: Sync, R: Send, K: Ord>(items: &[T], rank: impl Fn(&T) -> K, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let Some(threads) = &*THREADS else { return items.iter().map(work).collect() };
     let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    let mut jobs: Vec<(&T, &mut Option<R>)> = items.iter().zip(&mut results).collect();
+    jobs.sort_by_key(|(item, _)| rank(item));
     threads.scope_fifo(|scope| {
-        for (item, result) in items.iter().zip(&mut results) {
+        for (item, result) in jobs {
             let work = &work;
             scope.spawn_fifo(move |_| *result = Some(work(item)));
         }
@@ -52,7 +53,10 @@ mod tests {
     fn results_are_in_order() {
         let items: Vec<usize> = (0..1000).collect();
         assert_eq!(super::map(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
-        assert_eq!(super::each(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+        assert_eq!(
+            super::ranked(&items, |item| item % 7, |item| item * 2),
+            items.iter().map(|item| item * 2).collect::<Vec<_>>()
+        );
         assert!(super::map(&[] as &[u8], |item| *item).is_empty());
         assert_eq!(super::both(|| super::map(&items[..2], |item| item + 1), || "b"), (vec![1, 2], "b"));
     }

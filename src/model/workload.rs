@@ -184,6 +184,11 @@ impl Workload {
         self.spec.replicas.unwrap_or(1)
     }
 
+    /// The pods that run when all is well, also of a `DaemonSet`, as its controller counts them.
+    pub fn wanted_pods(&self) -> i64 {
+        if self.kind == "DaemonSet" { self.status.desired_number_scheduled } else { self.replicas() }
+    }
+
     /// True for the kinds whose number of pods can be set.
     pub fn is_scalable(&self) -> bool {
         matches!(self.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController")

@@ -10,6 +10,7 @@ use kubectl_progrc::model::{ObjectRef, Subject};
 use kubectl_progrc::plan::patch;
 use serde_json::{Value, json};
 
+use crate::scene::denying_policy;
 use crate::writes::Bench;
 
 /// Sends a write, past the dry run; code, reasons and hint of the refusal.
@@ -220,34 +221,15 @@ fn what_is_malformed_or_too_large_is_our_own_fault() {
     assert_eq!(bench.ns.get("v1/configmaps/config")["data"], json!({"A": "1"}));
 }
 
-/// A policy of the cluster that refuses config maps of this namespace, for a reason that is another
-/// code.
+/// Refuses config maps by their names, for a reason that is another code.
 const REFUSES: &str = "
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {name: NAMESPACE}
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-      - {apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
-  validations:
-    - {expression: \"object.metadata.name != 'forbidden'\", reason: Forbidden, message: not this name}
-    - {expression: \"object.metadata.name != 'invalid'\", reason: Invalid, message: not this name}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {name: NAMESPACE}
-spec:
-  policyName: NAMESPACE
-  validationActions: [Deny]
-  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}
-";
+    {expression: \"object.metadata.name != 'forbidden'\", reason: Forbidden, message: not this name},
+    {expression: \"object.metadata.name != 'invalid'\", reason: Invalid, message: not this name}";
 
 #[test]
 fn a_policy_that_forbids_a_write_is_not_taken_for_a_missing_right() {
     let bench = Bench::new("policed");
-    bench.ns.apply(&REFUSES.replace("NAMESPACE", &bench.ns.name));
+    bench.ns.apply(&denying_policy(&bench.ns.name, REFUSES));
     for (name, expected) in [("forbidden", 403), ("invalid", 422)] {
         let request = config_map(&bench, name);
         let (code, why, hint) = crate::harness::wait_until(crate::harness::WAIT, "the policy", || {

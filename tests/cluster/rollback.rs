@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{ControlPlane, TestNamespace};
-use crate::scene::{FIX_FLAGS, assert_guarded, deployment, flag, flagged, history, report};
+use crate::scene::{FIX_FLAGS, assert_guarded, denying_policy, deployment, flag, flagged, history, report};
 
 const RESTARTED: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
 
@@ -145,7 +145,8 @@ fn an_inverse_that_is_refused_stops_the_rollback() {
     ns.apply("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: 1}}}");
     ns.wait_for("v1/resourcequotas/q", "counted", |quota| quota["status"]["used"]["pods"] == "1");
     // Somebody's policy lets nobody set the flag to the bad value again.
-    ns.apply(&POLICY.replace("NAMESPACE", &ns.name));
+    let no_flag = "{expression: \"object.data['ALLOW_UNKNOWN_API_PATHS'] != 'true'\", message: no such flag}";
+    ns.apply(&denying_policy(&ns.name, no_flag));
     let bad = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"},
         "data": {"ALLOW_UNKNOWN_API_PATHS": "true"}});
     crate::harness::wait_until(crate::harness::WAIT, "the policy", || {
@@ -161,23 +162,3 @@ fn an_inverse_that_is_refused_stops_the_rollback() {
     assert_eq!(flag(&ns), "false");
     assert_eq!(history(&ns).0[0].1, "partial");
 }
-
-const POLICY: &str = "
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {name: NAMESPACE}
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-      - {apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
-  validations: [{expression: \"object.data['ALLOW_UNKNOWN_API_PATHS'] != 'true'\", message: no such flag}]
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {name: NAMESPACE}
-spec:
-  policyName: NAMESPACE
-  validationActions: [Deny]
-  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}
-";

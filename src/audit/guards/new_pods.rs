@@ -47,7 +47,7 @@ fn guard_room(
 ) {
     let Some(template) = new.template() else { return };
     let name = old.subject.short();
-    let all = if old.kind == "DaemonSet" { old.status.desired_number_scheduled } else { old.replicas() }.max(1);
+    let all = old.wanted_pods().max(1);
     let short = |more, freed| admission::shortage_after(inventory, (old, freed), (new, more));
     // In the end all are new, and a new one may take more than an old one.
     let lasting = if gone > 0 { None } else { short(1, 0) }.or_else(|| short(all, all));

@@ -181,6 +181,16 @@ impl Relations {
     }
 }
 
+/// What a cell holds, found if it is empty. It is found on all processors, so that nobody may wait for a
+/// lock meanwhile: two may find the same.
+fn found_once<T>(cell: &OnceLock<Arc<T>>, find: impl FnOnce() -> T) -> Arc<T> {
+    if let Some(known) = cell.get() {
+        return known.clone();
+    }
+    let found = Arc::new(find());
+    cell.get_or_init(|| found).clone()
+}
+
 /// The workload at the end of a pod's chain of controllers.
 fn top_owner(inventory: &Inventory, by_uid: &HashMap<&str, usize>, pod: &Item<Pod>) -> Option<usize> {
     let Some(controller) = pod.metadata.controller() else {
@@ -217,19 +227,12 @@ impl Inventory {
 
     /// Who names whose Service, found once.
     pub fn references(&self) -> Arc<References> {
-        // Found on all processors: nobody may wait for a lock meanwhile.
-        if self.relations.references.get().is_none() {
-            let _ = self.relations.references.set(Arc::new(References::of(self)));
-        }
-        self.relations.references.get().expect("it was found").clone()
+        found_once(&self.relations.references, || References::of(self))
     }
 
     /// The jobs that back up, found once.
     pub fn backups(&self) -> Arc<Backups> {
-        if self.relations.backups.get().is_none() {
-            let _ = self.relations.backups.set(Arc::new(Backups::of(self)));
-        }
-        self.relations.backups.get().expect("they were found").clone()
+        found_once(&self.relations.backups, || Backups::of(self))
     }
 
     /// Finds at once what many rules will ask for.

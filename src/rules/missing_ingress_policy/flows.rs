@@ -84,7 +84,7 @@ impl<'a> Flows<'a> {
             let name = service.subject.short();
             self.notes.push(format!("{name} leads to a port named {port}, which no container has: it is not let in"));
         }
-        (lost.is_empty() || !served.is_empty()).then_some(served)
+        served
     }
 
     /// Pods of a workload that was read.
@@ -136,10 +136,7 @@ impl<'a> Flows<'a> {
 
     fn scraped(&mut self) {
         for scrape in self.known.scrapes.of_workload(self.position) {
-            let (ports, lost) = isolation::served(scrape.ports.clone());
-            if ports.is_empty() && !lost.is_empty() {
-                continue;
-            }
+            let (Some(ports), _) = isolation::served(scrape.ports.clone()) else { continue };
             for scraper in &self.known.scrapes.scrapers {
                 self.caller(*scraper, ports.clone(), scrape.reason.clone());
             }

@@ -31,8 +31,7 @@ impl Needs<'_> {
         }
         for target in 0..self.context.inventory.workloads.len() {
             for scrape in self.known.scrapes.of_workload(target) {
-                let (served, lost) = isolation::served(scrape.ports.clone());
-                let ports = (lost.is_empty() || !served.is_empty()).then_some(served);
+                let (ports, _) = isolation::served(scrape.ports.clone());
                 self.calls(target, ports, format!("scrapes it by {}", scrape.reason));
             }
         }
@@ -64,7 +63,7 @@ impl Needs<'_> {
             let name = service.subject.short();
             self.notes.push(format!("{name} leads to a port named {port}, which no container has: it is left out"));
         }
-        (lost.is_empty() || !served.is_empty()).then_some(served)
+        served
     }
 
     /// Pods of a workload that was read; on its nodes' network they have the nodes' addresses.
