@@ -47,7 +47,9 @@ fn phases(directory: &str) -> bool {
         RULES.iter().map(|rule| (best(|| (), |()| check(&inventory, &settings, rule)), rule.id)).collect();
     let sum: Duration = rules.iter().map(|(time, _)| *time).sum();
     let judged = audit();
-    let again = |inventory: &Inventory| audit::run_configured_to(Depth::Verdicts, inventory, &settings, &config, RULES);
+    let again = |inventory: &Inventory, rules: &[_]| {
+        audit::run_configured_to(Depth::Verdicts, inventory, &settings, &config, rules)
+    };
     let outlook = best(|| (), |()| score_with_outlook(&inventory, &judged, Reach::Safe, again));
     print("outlook: the scores after fixes", outlook, None);
     rules.sort_by(|a, b| b.cmp(a));

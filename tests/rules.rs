@@ -35,6 +35,8 @@ use serde_json::Value;
 
 #[path = "rules/scene.rs"]
 mod scene;
+#[path = "rules/unmoved.rs"]
+mod unmoved;
 use scene::Scene;
 
 fn root() -> PathBuf {

@@ -131,7 +131,7 @@ fn a_folded_audit_shows_and_scores_as_a_whole_one() {
     assert_eq!(abridged, whole.findings.len() - shown(&whole).len());
     assert!(abridged > 100, "{abridged}");
     let score = |audit: &Audit| {
-        let again = |inventory: &Inventory| run_to(Depth::Verdicts, inventory, &settings, RULES);
+        let again = |inventory: &Inventory, rules: &[_]| run_to(Depth::Verdicts, inventory, &settings, rules);
         score_with_outlook(&inventory, audit, Reach::Safe, again)
     };
     assert_eq!(score(&folded), score(&whole));

@@ -4,12 +4,14 @@
 //! weighted mean of its checks, the whole the weighted mean of the categories, out of 10. What
 //! can't be seen lowers the coverage, never the score.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Audit, RuleOutcome};
-use crate::finding::{Category, Severity, Verdict};
-use crate::model::Subject;
+use crate::finding::{Category, Finding, Severity, Verdict};
+use crate::model::{Subject, parallel};
 
 /// A category has at most this while a critical finding stands in it.
 pub const CATEGORY_CAP: f64 = 5.0;
@@ -153,15 +155,29 @@ fn category_weight(category: Category) -> f64 {
 
 /// The scorecard of everything that the rules said, before any filter.
 pub fn score(audit: &Audit) -> Score {
-    let rows: Vec<Row> = Category::ALL.into_iter().map(|category| Row::of(audit, category)).collect();
+    score_of(&audit.rules.iter().collect::<Vec<_>>(), &critical(&audit.findings))
+}
+
+/// The categories with a critical finding.
+pub fn critical<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> BTreeSet<Category> {
+    let critical = findings.into_iter().filter(|finding| finding.severity == Severity::Critical);
+    critical.map(|finding| finding.category).collect()
+}
+
+/// The scorecard of what each rule said, and of the categories with a critical finding.
+pub fn score_of(outcomes: &[&RuleOutcome], critical: &BTreeSet<Category>) -> Score {
+    let checks = parallel::map(outcomes, |outcome| check(outcome));
+    let checks: Vec<_> =
+        outcomes.iter().zip(checks).filter_map(|(said, check)| Some((said.rule.category, check?))).collect();
+    let row = |category: Category| Row::of(&checks, category, critical.contains(&category));
+    let rows: Vec<Row> = Category::ALL.into_iter().map(row).collect();
     let (seen, wanted) = rows.iter().fold((0.0, 0.0), |sum, row| (sum.0 + row.seen, sum.1 + row.wanted));
     let coverage = share(seen, wanted);
     let categories: Vec<CategoryScore> = rows.into_iter().map(Row::finish).collect();
     let scored = categories.iter().filter_map(|row| Some((category_weight(row.category), row.score?)));
     let (points, weights) = scored.fold((0.0, 0.0), |sum, (weight, score)| (sum.0 + weight * score, sum.1 + weight));
     let mean = (weights > 0.0 && coverage + NOISE >= ENOUGH).then(|| points / weights);
-    let critical = audit.findings.iter().any(|finding| finding.severity == Severity::Critical);
-    let overall = mean.map(|mean| if critical { mean.min(OVERALL_CAP) } else { mean });
+    let overall = mean.map(|mean| if critical.is_empty() { mean } else { mean.min(OVERALL_CAP) });
     Score {
         overall,
         status: Status::of(overall),
@@ -186,14 +202,13 @@ struct Row {
 }
 
 impl Row {
-    fn of(audit: &Audit, category: Category) -> Self {
-        let outcomes = audit.rules.iter().filter(|outcome| outcome.rule.category == category);
-        let checks: Vec<CheckScore> = outcomes.filter_map(check).collect();
+    fn of(checks: &[(Category, CheckScore)], category: Category, critical: bool) -> Self {
+        let checks = checks.iter().filter(|(of, _)| *of == category);
+        let checks: Vec<CheckScore> = checks.map(|(_, check)| check.clone()).collect();
         let weight = |check: &CheckScore| f64::from(check.weight);
-        let critical = |finding: &&crate::finding::Finding| finding.severity == Severity::Critical;
         Self {
             category,
-            critical: audit.findings.iter().filter(critical).any(|finding| finding.category == category),
+            critical,
             seen: checks.iter().map(|c| weight(c) * share(count(c.applicable), count(c.applicable + c.unknown))).sum(),
             wanted: checks.iter().map(weight).sum(),
             medium_passes: checks.iter().any(|check| {
@@ -229,7 +244,8 @@ impl Row {
 
 /// The verdicts of one rule as a check; `None` if it applies to nothing.
 fn check<'a>(outcome: &'a RuleOutcome) -> Option<CheckScore> {
-    let objects = outcome.outcomes.chunk_by(|(one, _), (other, _)| one == other);
+    // Names differ more often than kinds and namespaces.
+    let objects = outcome.outcomes.chunk_by(|(one, _), (other, _)| one.name == other.name && one == other);
     let worst = |said: &'a [(Subject, Verdict)]| said.iter().map(|(_, verdict)| verdict).rev().max_by_key(|v| rank(v));
     let worst: Vec<&Verdict> = objects.filter_map(worst).collect();
     let number = |wanted: fn(&Verdict) -> bool| worst.iter().filter(|verdict| wanted(verdict)).count();

@@ -26,6 +26,7 @@ const MANY: Rule = Rule {
         parameter("flags", ParameterKind::Map, None),
     ],
     next_stages: &[],
+    unmoved_by: &[],
     manual: " ## What it does\n Reports every Deployment.\n",
     check,
 };

@@ -142,8 +142,8 @@ fn report_of(session: &mut Session, what: &WhatArgs, is_table: bool, depth: Dept
         chosen = shown(session, is_table);
     }
     session.locate(chosen.iter().map(|(at, _)| *at));
-    let again = |inventory: &crate::model::Inventory| {
-        run_configured_to(Depth::Verdicts, inventory, &session.settings, &session.config, &session.rules)
+    let again = |inventory: &crate::model::Inventory, rules: &[_]| {
+        run_configured_to(Depth::Verdicts, inventory, &session.settings, &session.config, rules)
     };
     let reach = if depth == Depth::Folded { Reach::Safe } else { Reach::All };
     let score = score_with_outlook(&session.inventory, &session.audit, reach, again);

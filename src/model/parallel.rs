@@ -12,6 +12,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// large.
 const STACK: usize = 16 * 1024 * 1024;
 
+/// The least number of parts into which many items are cut.
+const PARTS: usize = 64;
+
 /// `None` where there can be no more threads: then the caller does it all.
 static THREADS: LazyLock<Option<ThreadPool>> =
     LazyLock::new(|| ThreadPoolBuilder::new().stack_size(STACK).build().ok());
@@ -19,7 +22,11 @@ static THREADS: LazyLock<Option<ThreadPool>> =
 /// Does the work for every item; the results are in the order of the items.
 pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     match &*THREADS {
-        Some(threads) => threads.install(|| items.par_iter().map(&work).collect()),
+        Some(threads) => {
+            // Whoever is done early finds work that nobody has begun.
+            let most = items.len().div_ceil(PARTS).max(1);
+            threads.install(|| items.par_iter().with_max_len(most).map(&work).collect())
+        }
         None => items.iter().map(work).collect(),
     }
 }

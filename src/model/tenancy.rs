@@ -30,13 +30,21 @@ fn is_tenant(word: &str) -> bool {
     matches!(word, "TENANT" | "TENANTS" | "TENANCY" | "MULTITENANT" | "MULTITENANCY")
 }
 
+/// True where a word for tenants may stand: most keys need no closer look.
+fn mentions(text: &str) -> bool {
+    text.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"tenan"))
+}
+
 /// True for a key with a word for tenants.
 fn hints(key: &str) -> bool {
-    normal(key).split('_').any(is_tenant)
+    mentions(key) && normal(key).split('_').any(is_tenant)
 }
 
 /// True for a key that says how tenants are kept apart: `TENANT_MODE`.
 fn declares(key: &str) -> bool {
+    if !mentions(key) {
+        return false;
+    }
     let key = normal(key);
     let words: Vec<&str> = key.split('_').filter(|word| !word.is_empty()).collect();
     matches!(words[..], [.., tenant, model] if is_tenant(tenant) && MODELS.contains(&model))
@@ -70,7 +78,7 @@ pub fn of(inventory: &Inventory, namespace: &str) -> Tenancy {
     for map in inventory.config_maps.within(namespace) {
         for (key, value) in &map.data {
             out.take(key, Some(value), &map.subject.short());
-            if value.contains('\n') && value.to_ascii_lowercase().contains("tenan") {
+            if value.contains('\n') && mentions(value) {
                 for (inner, value) in config_text::settings(value) {
                     out.take(&inner, Some(&value), &format!("{} file {key}", map.subject.short()));
                 }

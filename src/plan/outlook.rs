@@ -1,28 +1,22 @@
 //! What the score would be after fixes: the rules judge the objects as the fixes would leave them.
 //!
-//! The rules are run by the caller, who knows the configuration and the waivers.
+//! The rules are run by the caller, who knows the configuration and the waivers. A rule that says
+//! that nothing which the fixes change can move it is not asked again.
 
-use crate::audit::{Audit, Score, score};
+use std::collections::BTreeSet;
+
+use crate::audit::score::{critical, score_of};
+use crate::audit::{Audit, RuleOutcome, Score, score};
 use crate::finding::Finding;
-use crate::fix::{Applicability, Fix};
+use crate::fix::{Action, Applicability, Edit, Fix, Step};
 use crate::model::{Inventory, parallel};
+use crate::rules::rule::{Aspect, Rule};
 
 use super::graph::{self, Planned};
 use super::simulate::{self, SimulationError};
 
-/// An inventory after fixes; `None` if there are none to apply.
-pub type Outlook = Result<Option<Inventory>, SimulationError>;
-
-/// The inventory after the first fix of every finding: the safe ones.
-pub fn after_safe_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
-    after(inventory, findings, |fix| fix.applicability == Applicability::Safe)
-}
-
-/// The inventory after the first fix of every finding: those that can be built, and are not left
-/// to a person.
-pub fn after_all_fixes(inventory: &Inventory, findings: &[Finding]) -> Outlook {
-    after(inventory, findings, |fix| fix.applicability != Applicability::Manual)
-}
+/// The objects after fixes, and what these change: `None` for what no rule need say.
+type After = (Inventory, BTreeSet<Option<Aspect>>);
 
 /// How far a score looks ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,35 +27,56 @@ pub enum Reach {
     All,
 }
 
-/// The score with what it would be after the fixes. `run` judges an inventory as the audit was
-/// judged: the same rules, settings and waivers, no filter. A score that can't be foreseen is
-/// `None`.
+/// The score with what it would be after the first fix of every finding: of the safe ones, and of
+/// all that can be built and are not left to a person. `run` judges an inventory by some rules as
+/// the audit was judged: the same settings and waivers, no filter. A score that can't be foreseen
+/// is `None`.
 pub fn score_with_outlook(
     inventory: &Inventory,
     audit: &Audit,
     reach: Reach,
-    run: impl Fn(&Inventory) -> Audit + Sync,
+    run: impl Fn(&Inventory, &[&'static Rule]) -> Audit + Sync,
 ) -> Score {
     let mut now = score(audit);
-    let then = |after: Outlook| match after {
-        Ok(Some(after)) => {
-            let judged = run(&after);
-            let overall = score(&judged).overall;
-            // A report is the last thing that a command makes: to take thousands of objects apart
-            // before it ends is time for nothing.
-            std::mem::forget((judged, after));
-            overall
-        }
+    let then = |takes: fn(&Fix) -> bool| match after(inventory, &audit.findings, takes) {
+        Ok(Some(after)) => judge(audit, after, &run),
         Ok(None) => now.overall,
         Err(_) => None,
     };
-    let safe = || then(after_safe_fixes(inventory, &audit.findings));
-    let all = || (reach == Reach::All).then(|| then(after_all_fixes(inventory, &audit.findings))).flatten();
+    let safe = || then(|fix| fix.applicability == Applicability::Safe);
+    let all = || (reach == Reach::All).then(|| then(|fix| fix.applicability != Applicability::Manual)).flatten();
     (now.after_safe_fixes, now.after_all_fixes) = parallel::both(safe, all);
     now
 }
 
-fn after(inventory: &Inventory, findings: &[Finding], takes: impl Fn(&Fix) -> bool) -> Outlook {
+/// The whole score of the objects as fixes leave them: of the rules that may say something else
+/// now, and of what the others said.
+fn judge(audit: &Audit, after: After, run: impl Fn(&Inventory, &[&'static Rule]) -> Audit) -> Option<f64> {
+    let (after, changes) = after;
+    let is_moved = |rule: &Rule| !changes.iter().all(|aspect| aspect.is_some_and(|it| rule.unmoved_by.contains(&it)));
+    let moved: Vec<&'static Rule> = audit.rules.iter().map(|said| said.rule).filter(|rule| is_moved(rule)).collect();
+    let judged = run(&after, &moved);
+    let kept = audit.rules.iter().filter(|said| !is_moved(said.rule));
+    let mut said: Vec<&RuleOutcome> = kept.chain(&judged.rules).collect();
+    said.sort_by_key(|said| said.rule.id);
+    let old = audit.findings.iter().filter(|finding| !moved.iter().any(|rule| rule.id == finding.rule));
+    let overall = score_of(&said, &critical(old.chain(&judged.findings))).overall;
+    if cfg!(debug_assertions) {
+        let all: Vec<&'static Rule> = audit.rules.iter().map(|said| said.rule).collect();
+        assert_eq!(overall, score(&run(&after, &all)).overall, "a rule is moved by {changes:?}");
+    }
+    // A report is the last thing that a command makes: to take thousands of objects apart before it
+    // ends is time for nothing.
+    std::mem::forget((judged, after));
+    overall
+}
+
+/// `None` if there are no fixes to apply.
+fn after(
+    inventory: &Inventory,
+    findings: &[Finding],
+    takes: fn(&Fix) -> bool,
+) -> Result<Option<After>, SimulationError> {
     let wanted = |fix: &&Fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty();
     let first = findings.iter().filter_map(|finding| Some((finding, finding.fixes.first().filter(wanted)?)));
     let planned: Vec<Planned<'_>> = first.map(|(finding, fix)| Planned::of(finding, fix, inventory)).collect();
@@ -69,5 +84,46 @@ fn after(inventory: &Inventory, findings: &[Finding], takes: impl Fn(&Fix) -> bo
         return Ok(None);
     }
     let fixes: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| &*planned[index].fix).collect();
-    simulate::apply_what_fits(inventory, &fixes).map(Some)
+    let changes = fixes.iter().flat_map(|fix| &fix.steps).flat_map(|step| aspects(inventory, step)).collect();
+    Ok(Some((simulate::apply_what_fits(inventory, &fixes)?, changes)))
+}
+
+/// What a step changes.
+fn aspects(inventory: &Inventory, step: &Step) -> Vec<Option<Aspect>> {
+    match step {
+        Step::Create { object, .. } | Step::Delete { object } if object.kind == "PodDisruptionBudget" => {
+            vec![Some(Aspect::Budgets)]
+        }
+        Step::Patch { object, edits, .. } => {
+            let aspect = |edit: &Edit| match &*object.kind {
+                "Namespace" => warns(edit).then_some(Aspect::Warnings),
+                _ => (replicas(edit) && runs(inventory, step)).then_some(Aspect::Replicas),
+            };
+            edits.iter().map(aspect).collect()
+        }
+        _ => vec![None],
+    }
+}
+
+/// True for the level at which Pod Security Admission warns or audits.
+fn warns(edit: &Edit) -> bool {
+    let label = edit.pointer.strip_prefix("/metadata/labels/pod-security.kubernetes.io~1");
+    label.is_some_and(|mode| mode.starts_with("warn") || mode.starts_with("audit"))
+}
+
+/// True for a number of replicas above none; where none is named, it is one, or an autoscaler's.
+fn replicas(edit: &Edit) -> bool {
+    let is_more = match &edit.action {
+        Action::Set(number) => number.as_i64().is_some_and(|number| number > 0),
+        Action::Remove => true,
+        _ => false,
+    };
+    edit.pointer == "/spec/replicas" && is_more
+}
+
+/// True for a workload that has replicas.
+fn runs(inventory: &Inventory, step: &Step) -> bool {
+    let object = step.object();
+    let workload = inventory.workloads.get(object.namespace(), &object.kind, &object.name);
+    workload.is_some_and(|workload| !workload.is_idle())
 }

@@ -143,8 +143,8 @@ fn report_with(
     choose: impl Fn(&[&Finding]) -> Vec<(usize, usize)>,
 ) -> AuditReport {
     let inventory = inventory(objects, is_live);
-    let again = |inventory: &Inventory| -> Audit { run(inventory, &Settings::default(), RULES) };
-    let audit = again(&inventory);
+    let again = |inventory: &Inventory, rules: &[_]| -> Audit { run(inventory, &Settings::default(), rules) };
+    let audit = again(&inventory, RULES);
     let score = outlook::score_with_outlook(&inventory, &audit, outlook::Reach::All, again);
     let about = About {
         tool_version: "0.1.0".into(),

@@ -1,6 +1,6 @@
 //! bare-pod: a pod that nothing brings back.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::model::evidence;
@@ -51,6 +51,7 @@ declare_rule! {
     impact: "Nothing starts the pod again when its node goes.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -75,6 +75,7 @@ declare_rule! {
     impact: "Callers of the route get an error, or another application.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

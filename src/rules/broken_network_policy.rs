@@ -1,6 +1,6 @@
 //! broken-network-policy: policies that do not do what they say.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Action, Applicability, Fix, Step};
@@ -81,6 +81,7 @@ declare_rule! {
     impact: "The policy cuts off callers that it means to let in, or isolates nothing.",
     parameters: &[],
     next_stages: &["broken-network-policy"],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

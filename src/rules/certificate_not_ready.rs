@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -59,6 +59,7 @@ declare_rule! {
     impact: "Clients refuse the connection.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! conflicting-pdb: budgets that get in each other's way, or do nothing.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
@@ -85,6 +85,7 @@ declare_rule! {
     impact: "Evictions fail, or nothing bounds them.",
     parameters: &[],
     next_stages: &["conflicting-pdb"],
+    unmoved_by: &[Aspect::Replicas, Aspect::Warnings],
     check: check,
 }
 

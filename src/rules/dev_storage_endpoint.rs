@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::configuration;
 use super::development::service_image;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use super::settings::Environment;
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Location, Priority, Severity};
@@ -155,6 +155,7 @@ declare_rule! {
         },
     ],
     next_stages: &["dev-storage-endpoint"],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

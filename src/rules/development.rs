@@ -59,7 +59,8 @@ pub fn service_image<'a>(context: &Context<'_>, workload: &'a Item<Workload>) ->
         || !workload.spec.volume_claim_templates.is_empty();
 
     let found = template.spec.containers.iter().find(|container| {
-        let is = |name: &str| container.image_name().eq_ignore_ascii_case(name);
+        let image = container.image_name();
+        let is = |name: &str| image.eq_ignore_ascii_case(name);
         IMAGES.into_iter().any(is) || (is(OBJECT_STORE) && !keeps_data) || is_users(context, &container.image)
     });
     found.map(|container| container.image.as_str())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 mod causes;
 
 use super::more_pods;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -14,7 +14,9 @@ use crate::model::autoscaling::OtherScalers;
 use crate::model::policy::Autoscaler;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item, ObjectRef, capacity, replicas};
-use causes::{Cause, Rival, ambiguous, double, false_conditions, rivals, said_by_conditions, vertical_conflict};
+use causes::{
+    ByTarget, Cause, Counted, Rival, ambiguous, double, false_conditions, said_by_conditions, vertical_conflict,
+};
 
 declare_rule! {
     /// ## What it does
@@ -102,13 +104,14 @@ declare_rule! {
         default: None,
     }],
     next_stages: &["hpa-cannot-scale", "replicas-pinned-with-hpa"],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let others = OtherScalers::of(inventory);
-    let mut by_target: BTreeMap<usize, Vec<&Arc<Item<Autoscaler>>>> = BTreeMap::new();
+    let mut by_target = ByTarget::new();
     let mut unread: BTreeMap<Named<'_>, Vec<&Arc<Item<Autoscaler>>>> = BTreeMap::new();
     for autoscaler in inventory.autoscalers.iter().filter(|a| inventory.scope.covers(a.namespace())) {
         match inventory.target_of(autoscaler) {
@@ -121,14 +124,14 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
             judge_without_target(context, autoscaler, autoscalers, verdicts);
         }
     }
+    let counted = Counted::of(inventory, &by_target);
     for (position, autoscalers) in &by_target {
         let position = *position;
         let workload = inventory.workloads.at(position);
         if super::is_development(context, workload) {
             verdicts.na(&workload.subject);
         } else {
-            let rivals = rivals(inventory, position, &by_target);
-            judge(context, (position, autoscalers), &rivals, &others, verdicts);
+            judge(context, (position, autoscalers), &counted.rivals(position), &others, verdicts);
         }
     }
 }

@@ -4,7 +4,7 @@ mod gateways;
 
 use serde_json::json;
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step, free_name};
@@ -81,6 +81,7 @@ declare_rule! {
         default: None,
     }],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

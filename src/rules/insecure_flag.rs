@@ -5,7 +5,7 @@ mod survey;
 use std::collections::BTreeMap;
 
 use super::configuration;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -107,6 +107,7 @@ declare_rule! {
         default: None,
     }],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

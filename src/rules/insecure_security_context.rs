@@ -1,6 +1,6 @@
 //! insecure-security-context: pod templates that the restricted profile forbids.
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -85,6 +85,7 @@ declare_rule! {
         default: Some("non-root"),
     }],
     next_stages: &["insecure-security-context"],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

@@ -5,7 +5,7 @@ mod limits;
 use limits::Limit;
 
 use super::more_pods;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -102,6 +102,7 @@ declare_rule! {
         },
     ],
     next_stages: &["misconfigured-hpa", "missing-pdb", "rollout-without-capacity"],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Priority, Severity};
@@ -74,6 +74,7 @@ declare_rule! {
     impact: "Users find the outage first.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! missing-dashboards: nowhere to look at metrics.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Priority, Severity};
@@ -56,6 +56,7 @@ declare_rule! {
     impact: "Nobody sees a trend before it is an outage.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

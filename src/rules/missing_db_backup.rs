@@ -3,7 +3,7 @@
 mod survey;
 mod template;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Priority, Severity};
@@ -88,6 +88,7 @@ declare_rule! {
     impact: "Lost data stay lost.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

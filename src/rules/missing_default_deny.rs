@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step, free_name};
@@ -84,6 +84,7 @@ declare_rule! {
     impact: "The next workload starts open to the whole cluster.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

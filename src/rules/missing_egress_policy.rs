@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use serde_json::json;
 
 use super::missing_ingress_policy::{own_pods, policy_name};
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step};
@@ -138,6 +138,7 @@ declare_rule! {
         },
     ],
     next_stages: &["missing-default-deny"],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

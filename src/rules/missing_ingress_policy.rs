@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use serde_json::json;
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity, Verdict};
 use crate::fix::{Applicability, Fix, Step, free_name};
@@ -152,6 +152,7 @@ declare_rule! {
         },
     ],
     next_stages: &["missing-egress-policy", "missing-default-deny"],
+    unmoved_by: &[Aspect::Budgets],
     check: check,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step, free_name};
@@ -89,6 +89,7 @@ declare_rule! {
     impact: "New pods are rejected by the quota, or run without requests.",
     parameters: &[],
     next_stages: &["quota-exhausted"],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

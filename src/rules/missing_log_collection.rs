@@ -1,6 +1,6 @@
 //! missing-log-collection: logs that go with the pod.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -59,6 +59,7 @@ declare_rule! {
     impact: "The logs of a lost pod are lost with it.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

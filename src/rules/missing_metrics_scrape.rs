@@ -2,7 +2,7 @@
 
 mod monitor;
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -119,6 +119,7 @@ declare_rule! {
         },
     ],
     next_stages: &["missing-metrics-scrape", "monitor-not-selected"],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step, free_name};
@@ -84,6 +84,7 @@ declare_rule! {
         default: Some("maxUnavailable"),
     }],
     next_stages: &[],
+    unmoved_by: &[Aspect::Warnings],
     check: check,
 }
 

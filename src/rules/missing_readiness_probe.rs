@@ -6,7 +6,7 @@ mod traffic;
 
 use serde_json::{Value, json};
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -117,6 +117,7 @@ declare_rule! {
         },
     ],
     next_stages: &["missing-readiness-probe"],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

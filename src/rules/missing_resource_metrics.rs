@@ -1,6 +1,6 @@
 //! missing-resource-metrics: nobody answers for the usage of pods and nodes.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -57,6 +57,7 @@ declare_rule! {
     impact: "Autoscalers that measure CPU or memory can't act.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::missing_limit_range;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step, free_name};
@@ -105,6 +105,7 @@ declare_rule! {
         default: Some("default"),
     }],
     next_stages: &["missing-limit-range"],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! missing-resource-requests: containers of which the scheduler knows nothing.
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Input, Step};
@@ -81,6 +81,7 @@ declare_rule! {
         },
     ],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! missing-tenant-quota: tenants without bounds of their own.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -70,6 +70,7 @@ declare_rule! {
     impact: "One tenant takes what the others pay for.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Budgets],
     check: check,
 }
 

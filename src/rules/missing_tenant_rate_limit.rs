@@ -1,6 +1,6 @@
 //! missing-tenant-rate-limit: tenants that may call as often as they like.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -84,6 +84,7 @@ declare_rule! {
     impact: "One tenant's requests slow down all others.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

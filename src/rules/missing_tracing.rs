@@ -1,6 +1,6 @@
 //! missing-tracing: requests that nobody can follow.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -68,6 +68,7 @@ declare_rule! {
     impact: "Nobody can tell which program made a request slow.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -93,6 +93,7 @@ declare_rule! {
     impact: "Its metrics are not read, and nobody says so.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

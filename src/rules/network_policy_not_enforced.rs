@@ -1,6 +1,6 @@
 //! network-policy-not-enforced: policies that no network plugin enforces.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -71,6 +71,7 @@ declare_rule! {
     impact: "Network policies have no effect.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

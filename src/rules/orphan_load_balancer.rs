@@ -1,6 +1,6 @@
 //! orphan-load-balancer: a load balancer in front of nothing, or one that never comes.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -71,6 +71,7 @@ declare_rule! {
     impact: "The load balancer is paid for and serves nobody.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

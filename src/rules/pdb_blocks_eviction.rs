@@ -1,7 +1,7 @@
 //! pdb-blocks-eviction: a budget that no drain gets past.
 
 use super::more_pods;
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -81,6 +81,7 @@ declare_rule! {
     impact: "A node drain waits for ever.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Warnings],
     check: check,
 }
 

@@ -1,7 +1,7 @@
 //! pod-security-not-enforced: namespaces that admit any pod.
 
 use super::namespace_finding;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -83,6 +83,7 @@ declare_rule! {
         default: Some("restricted"),
     }],
     next_stages: &["pod-security-not-enforced"],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -84,6 +84,7 @@ declare_rule! {
     impact: "The next rollout can't start its pods.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

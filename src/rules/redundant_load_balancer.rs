@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix, Step, free_name};
@@ -138,6 +138,7 @@ declare_rule! {
         },
     ],
     next_stages: &["redundant-load-balancer"],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

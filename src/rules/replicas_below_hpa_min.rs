@@ -2,7 +2,7 @@
 
 use super::more_pods;
 use super::replicas_pinned_with_hpa::in_manifest;
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -94,6 +94,7 @@ declare_rule! {
     impact: "Fewer pods run than were declared to be needed.",
     parameters: &[],
     next_stages: &["replicas-pinned-with-hpa"],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

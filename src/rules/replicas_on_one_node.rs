@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::more_pods;
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -110,6 +110,7 @@ declare_rule! {
     impact: "The loss of one node takes every replica down.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Warnings],
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! replicas-pinned-with-hpa: a manifest that sets the number of pods of an autoscaled workload.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Action, Applicability, Edit, Fix, Step};
@@ -92,6 +92,7 @@ declare_rule! {
     impact: "The next apply throws the autoscaler's number away.",
     parameters: &[],
     next_stages: &["replicas-pinned-with-hpa"],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

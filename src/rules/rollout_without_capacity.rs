@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::more_pods;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -77,6 +77,7 @@ declare_rule! {
         default: None,
     }],
     next_stages: &["quota-exhausted"],
+    unmoved_by: &[Aspect::Warnings],
     check: check,
 }
 

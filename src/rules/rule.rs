@@ -29,10 +29,28 @@ pub struct Rule {
     /// Rules that may speak after its fix, because the fix uncovers them. Its own id here means
     /// that the fix is one stage of several.
     pub next_stages: &'static [&'static str],
+    /// What its verdicts do not rest on: where fixes change nothing else, it need not judge again.
+    pub unmoved_by: &'static [Aspect],
     /// The manual, Markdown, with the headings of [`MANUAL_HEADINGS`].
     pub manual: &'static str,
     /// Judges every object that it applies to.
     pub check: fn(&Context<'_>, &mut Verdicts),
+}
+
+/// What safe fixes change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// How many replicas a workload has, above none.
+    Replicas,
+    /// Which PodDisruptionBudgets there are.
+    Budgets,
+    /// At which level Pod Security Admission warns and audits.
+    Warnings,
+}
+
+impl Aspect {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Replicas, Self::Budgets, Self::Warnings];
 }
 
 /// The headings that every manual has, in this order.

@@ -1,7 +1,7 @@
 //! single-replica: one pod, and nothing that adds another.
 
 use super::more_pods;
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -72,6 +72,7 @@ declare_rule! {
         default: None,
     }],
     next_stages: &["missing-pdb", "rollout-without-capacity"],
+    unmoved_by: &[Aspect::Warnings],
     check: check,
 }
 

@@ -5,7 +5,7 @@ mod runs;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -75,6 +75,7 @@ declare_rule! {
     impact: "The newest copy is older than everybody believes.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

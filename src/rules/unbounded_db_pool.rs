@@ -1,6 +1,6 @@
 //! unbounded-db-pool: pods that may open more connections than the database has.
 
-use super::rule::{Context, Parameter, ParameterKind, Verdicts};
+use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
@@ -82,6 +82,7 @@ declare_rule! {
         },
     ],
     next_stages: &[],
+    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! undeclared-tenant-model: tenants that nobody says how to keep apart.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Priority, Severity};
@@ -77,6 +77,7 @@ declare_rule! {
     impact: "Nobody can check that tenants are kept apart.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Confidence, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
@@ -71,6 +71,7 @@ declare_rule! {
     impact: "Whoever breaks into a container may speak to the API server.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

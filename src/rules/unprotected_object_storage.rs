@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -80,6 +80,7 @@ declare_rule! {
     impact: "Deleted or lost files stay lost.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

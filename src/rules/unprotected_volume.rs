@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use super::vouch;
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -84,6 +84,7 @@ declare_rule! {
     impact: "Its data go with the volume.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

@@ -1,6 +1,6 @@
 //! workload-in-default-namespace: a workload without a namespace of its own.
 
-use super::rule::{Context, Verdicts};
+use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::model::evidence;
@@ -55,6 +55,7 @@ declare_rule! {
     impact: "It shares policies and access with everything that was never placed.",
     parameters: &[],
     next_stages: &[],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

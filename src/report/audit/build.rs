@@ -6,7 +6,7 @@ use super::{
     API_VERSION, Attested, AuditReport, CategoryPriority, CategoryScore, CheckScore, Evidence, Finding, Fix, Gap,
     Input, Location, LoweredBy, Metadata, Object, Ownership, Score, Source, Step, Summary, Unknown, Waived, masked,
 };
-use crate::audit::{Audit, score};
+use crate::audit::{Audit, RuleOutcome, score};
 use crate::finding::{self, Severity, Verdict};
 use crate::fix::{self, Applicability};
 use crate::model::{Inventory, ObjectRef, Subject, World, inventory, parallel};
@@ -69,10 +69,10 @@ pub fn report(
         warnings: audit.warnings.iter().map(|warning| masked::text(warning)).collect(),
         gaps: inventory.gaps.iter().map(gap).collect(),
     };
-    for outcome in &audit.rules {
-        for (object, verdict) in &outcome.outcomes {
-            builder.verdict(outcome.rule.id, object, verdict, &mut report);
-        }
+    for said in parallel::map(&audit.rules, |outcome| builder.verdicts(outcome)) {
+        report.unknown.extend(said.unknown);
+        report.partial.extend(said.partial);
+        report.attested.extend(said.attested);
     }
     report.sort_verdicts();
     report
@@ -199,21 +199,35 @@ struct Builder<'a> {
     inventory: &'a Inventory,
 }
 
+/// The verdicts of one rule that a report lists.
+#[derive(Default)]
+struct Said {
+    unknown: Vec<Unknown>,
+    partial: Vec<Unknown>,
+    attested: Vec<Attested>,
+}
+
 impl Builder<'_> {
-    fn verdict(&self, rule: &str, object: &Subject, verdict: &Verdict, report: &mut AuditReport) {
-        let (rule, object) = (rule.to_owned(), self.object(object));
-        match verdict {
-            Verdict::Unknown { reason } => {
-                report.unknown.push(Unknown { rule, object, reason: masked::text(reason) });
+    fn verdicts(&self, outcome: &RuleOutcome) -> Said {
+        let mut said = Said::default();
+        let unknown = |object, reason: &str| Unknown {
+            rule: outcome.rule.id.to_owned(),
+            object: self.object(object),
+            reason: masked::text(reason),
+        };
+        for (object, verdict) in &outcome.outcomes {
+            match verdict {
+                Verdict::Unknown { reason } => said.unknown.push(unknown(object, reason)),
+                Verdict::Partial { reason } => said.partial.push(unknown(object, reason)),
+                Verdict::Pass { attested: Some(statement) } => said.attested.push(Attested {
+                    rule: outcome.rule.id.to_owned(),
+                    object: self.object(object),
+                    statement: masked::text(statement),
+                }),
+                Verdict::Pass { attested: None } | Verdict::Fail | Verdict::NotApplicable | Verdict::Waived { .. } => {}
             }
-            Verdict::Partial { reason } => {
-                report.partial.push(Unknown { rule, object, reason: masked::text(reason) });
-            }
-            Verdict::Pass { attested: Some(statement) } => {
-                report.attested.push(Attested { rule, object, statement: masked::text(statement) });
-            }
-            Verdict::Pass { attested: None } | Verdict::Fail | Verdict::NotApplicable | Verdict::Waived { .. } => {}
         }
+        said
     }
 
     fn waived(&self, waived: &crate::audit::Waived) -> Waived {

@@ -45,33 +45,50 @@ pub(super) struct Rival<'a> {
     shared: &'a Subject,
 }
 
-/// The rivals of a target's autoscalers. The controller looks for each pod that a target's selector
-/// selects up all autoscalers whose selectors select it, and does nothing where there are two.
-pub(super) fn rivals<'a>(
+/// Autoscalers by the position of their target.
+pub(super) type ByTarget<'a> = BTreeMap<usize, Vec<&'a Arc<Item<Autoscaler>>>>;
+
+/// Which targets' selectors select the pods of which workloads. The controller looks for each pod
+/// that a target's selector selects up all autoscalers whose selectors select it, and does nothing
+/// where there are two.
+pub(super) struct Counted<'a> {
     inventory: &'a Inventory,
-    position: usize,
-    by_target: &BTreeMap<usize, Vec<&'a Arc<Item<Autoscaler>>>>,
-) -> Vec<Rival<'a>> {
-    let workload = inventory.workloads.at(position);
-    let Some(own) = &workload.spec.selector else {
-        return Vec::new();
-    };
-    let counted: Vec<&Arc<Item<Workload>>> = inventory
-        .selected_workloads(workload.namespace(), own)
-        .into_iter()
-        .map(|position| inventory.workloads.at(position))
-        .filter(|workload| !workload.is_idle())
-        .collect();
-    let rival = |(other, autoscalers): (&usize, &Vec<&'a Arc<Item<Autoscaler>>>)| {
-        let target = inventory.workloads.at(*other);
-        if *other == position || target.namespace() != workload.namespace() || target.is_idle() {
-            return None;
+    by_target: &'a ByTarget<'a>,
+    /// The workloads with pods that the selector of a target selects.
+    workloads: BTreeMap<usize, Vec<usize>>,
+    /// The other way round, the targets in order.
+    targets: BTreeMap<usize, Vec<usize>>,
+}
+
+impl<'a> Counted<'a> {
+    pub(super) fn of(inventory: &'a Inventory, by_target: &'a ByTarget<'a>) -> Self {
+        let (mut workloads, mut targets) = (BTreeMap::new(), BTreeMap::<usize, Vec<usize>>::new());
+        for target in by_target.keys() {
+            let item = inventory.workloads.at(*target);
+            let Some(selector) = &item.spec.selector else { continue };
+            let mut selected = inventory.selected_workloads(item.namespace(), selector);
+            selected.retain(|position| !inventory.workloads.at(*position).is_idle());
+            selected.iter().for_each(|position| targets.entry(*position).or_default().push(*target));
+            workloads.insert(*target, selected);
         }
-        let selector = target.spec.selector.as_ref()?;
-        let shared = counted.iter().find(|workload| workload.is_selected_by(selector))?;
-        Some(Rival { autoscaler: autoscalers.first()?, shared: &shared.subject })
-    };
-    by_target.iter().filter_map(rival).collect()
+        Self { inventory, by_target, workloads, targets }
+    }
+
+    /// The rivals of a target's autoscalers.
+    pub(super) fn rivals(&self, target: usize) -> Vec<Rival<'a>> {
+        let mut shared = BTreeMap::new();
+        for workload in self.workloads.get(&target).into_iter().flatten() {
+            let others = self.targets[workload].iter().filter(|other| **other != target);
+            for other in others.filter(|other| !self.inventory.workloads.at(**other).is_idle()) {
+                shared.entry(other).or_insert(workload);
+            }
+        }
+        let rival = |(other, workload): (&usize, &usize)| {
+            let autoscaler = self.by_target[other].first()?;
+            Some(Rival { autoscaler, shared: &self.inventory.workloads.at(*workload).subject })
+        };
+        shared.into_iter().filter_map(rival).collect()
+    }
 }
 
 /// The rivals of an autoscaler of which its conditions do not speak yet.
