@@ -44,9 +44,7 @@ fn root() -> PathBuf {
 }
 
 fn fixtures(rule: &Rule) -> Vec<(PathBuf, String)> {
-    let Ok(folder) = std::fs::read_dir(root().join(rule.id)) else {
-        return Vec::new();
-    };
+    let Ok(folder) = std::fs::read_dir(root().join(rule.id)) else { return Vec::new() };
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();

@@ -2,10 +2,13 @@
 //!
 //! Source: the reference documentation on Deployments ("Rolling update").
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::cluster::Other;
 use super::inventory::Inventory;
+use super::object::Subject;
 use super::pod::{Container, PodTemplate, Volume};
 use super::policy::Autoscaler;
 use super::selector::Selector;
@@ -17,8 +20,44 @@ use super::workload::Workload;
 pub struct Bound {
     /// Pods.
     pub pods: i64,
-    /// The field that says so, for evidence: `HorizontalPodAutoscaler/x spec.minReplicas`.
-    pub source: String,
+    /// The field that says so, for evidence.
+    pub source: BoundSource,
+}
+
+/// The field that says how many pods a workload has: `HorizontalPodAutoscaler/x spec.minReplicas`.
+/// Whoever needs no sentence does not pay for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundSource {
+    holder: Holder,
+    field: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holder {
+    Object(Subject),
+    /// It is not always read.
+    ScaledObject(String),
+}
+
+impl BoundSource {
+    fn of(object: &Subject, field: &'static str) -> Self {
+        Self { holder: Holder::Object(object.clone()), field }
+    }
+
+    /// True if the field is one of this object.
+    pub fn is_in(&self, object: &Subject) -> bool {
+        matches!(&self.holder, Holder::Object(holder) if holder == object)
+    }
+}
+
+impl fmt::Display for BoundSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match &self.holder {
+            Holder::Object(object) => (object.kind.as_str(), &object.name),
+            Holder::ScaledObject(name) => ("ScaledObject", name),
+        };
+        write!(f, "{kind}/{name} spec.{}", self.field)
+    }
 }
 
 /// The least pods that a workload keeps: an autoscaler's minimum, else its own replicas. An object
@@ -32,24 +71,31 @@ pub fn ceiling(inventory: &Inventory, workload: usize) -> Bound {
     bound(inventory, workload, "maxReplicas", "maxReplicaCount", 100)
 }
 
-fn bound(inventory: &Inventory, position: usize, field: &str, keda_field: &str, keda_default: i64) -> Bound {
+fn bound(
+    inventory: &Inventory,
+    position: usize,
+    field: &'static str,
+    keda_field: &'static str,
+    keda_default: i64,
+) -> Bound {
     let workload = inventory.workloads.at(position);
     let of_keda = |name: &str, scaled: Option<&Item<Other>>| {
         let count = scaled.and_then(|scaled| scaled.at(&format!("/spec/{keda_field}"))?.as_i64());
         let pods = count.filter(|count| i32::try_from(*count).is_ok()).unwrap_or(keda_default);
-        Bound { pods, source: format!("ScaledObject/{name} spec.{keda_field}") }
+        let holder = Holder::ScaledObject(name.to_owned());
+        Bound { pods, source: BoundSource { holder, field: keda_field } }
     };
     let Some(autoscaler) = inventory.autoscalers_of(position).next() else {
         if let Some(scaled) = inventory.scaled_object_of(position) {
             return of_keda(scaled.name(), Some(scaled));
         }
-        return Bound { pods: workload.replicas(), source: format!("{} spec.replicas", workload.subject.short()) };
+        return Bound { pods: workload.replicas(), source: BoundSource::of(&workload.subject, "replicas") };
     };
     if let Some((name, scaled)) = scaled_object(inventory, autoscaler) {
         return of_keda(name, scaled);
     }
     let pods = if field == "minReplicas" { autoscaler.floor() } else { autoscaler.spec.max_replicas };
-    Bound { pods, source: format!("{} spec.{field}", autoscaler.subject.short()) }
+    Bound { pods, source: BoundSource::of(&autoscaler.subject, field) }
 }
 
 /// The name of the `ScaledObject` that made an autoscaler, and the object if it was read.

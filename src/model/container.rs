@@ -66,8 +66,8 @@ impl Container {
 
     /// The last part of the image's path: `prometheus`.
     pub fn image_name(&self) -> &str {
-        let path = self.image_path();
-        path.rsplit('/').next().unwrap_or(path)
+        let name = self.image.rsplit('/').next().unwrap_or_default();
+        name.split(['@', ':']).next().unwrap_or_default()
     }
 
     /// True for an init container that keeps running.

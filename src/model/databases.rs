@@ -239,12 +239,9 @@ fn engine_of_word(word: &str) -> Option<Engine> {
 
 /// The system that the variables and ports of a container tell of.
 fn engine_of_signs(container: &Container) -> Option<Engine> {
-    if is_companion(container) {
-        return None;
-    }
     let listens = |number: i64| container.ports.iter().any(|port| port.container_port == number);
     let has = |names: &[&str]| container.env.iter().any(|variable| names.contains(&variable.name.as_str()));
-    if listens(5432) && has(&["PGDATA", "POSTGRES_DB", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_PASSWORD"]) {
+    let engine = if listens(5432) && has(&["PGDATA", "POSTGRES_DB", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_PASSWORD"]) {
         Some(Engine::Postgres)
     } else if listens(3306) && has(&["MARIADB_ROOT_PASSWORD", "MYSQL_DATABASE", "MYSQL_ROOT_PASSWORD"]) {
         Some(Engine::MySql)
@@ -252,19 +249,17 @@ fn engine_of_signs(container: &Container) -> Option<Engine> {
         Some(Engine::Mongo)
     } else {
         None
-    }
+    };
+    engine.filter(|_| !is_companion(container))
 }
 
 /// What a container is as a database.
 pub fn of_container(container: &Container) -> Option<(Engine, bool)> {
+    let by_image = engine_of_image(container).map(|engine| (engine, false));
+    let found = by_image.or_else(|| engine_of_signs(container).map(|engine| (engine, true)))?;
     let line: Vec<&str> = container.command.iter().chain(&container.args).map(String::as_str).collect();
     let line = line.join(" ");
-    if CLIENT.is_match(&line) && !SERVER.is_match(&line) {
-        return None;
-    }
-    engine_of_image(container)
-        .map(|engine| (engine, false))
-        .or_else(|| engine_of_signs(container).map(|engine| (engine, true)))
+    (!CLIENT.is_match(&line) || SERVER.is_match(&line)).then_some(found)
 }
 
 /// The database that a workload runs. Jobs run clients and tests.

@@ -51,8 +51,8 @@ pub fn covered(inventory: &Inventory, budget: &Item<DisruptionBudget>) -> Covere
         } else if !is_job(position) {
             let floor = capacity::floor(inventory, position);
             covered.pods += floor.pods;
-            let short = workload.subject.short();
-            let of = if floor.source.starts_with(&short) { String::new() } else { format!(" of {short}") };
+            let is_own = floor.source.is_in(&workload.subject);
+            let of = if is_own { String::new() } else { format!(" of {}", workload.subject.short()) };
             covered.sources.push(format!("{}{of} = {}", floor.pods, floor.source));
             covered.workloads.push(position);
         }

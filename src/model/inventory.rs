@@ -212,10 +212,9 @@ impl Inventory {
 
     /// Workloads of the audited namespaces: top-level kinds, and others without a controller.
     pub fn audited_workloads(&self) -> impl Iterator<Item = (usize, &Arc<Item<Workload>>)> {
-        self.workloads
-            .iter()
-            .enumerate()
-            .filter(|(_, workload)| self.scope.covers(workload.namespace()) && is_top_level(workload))
+        let namespaces = self.relations.top_level().iter();
+        let audited = namespaces.filter(|group| self.scope.covers(self.workloads.at(group[0]).namespace()));
+        audited.flatten().map(|position| (*position, self.workloads.at(*position)))
     }
 
     /// The audited namespaces that have workloads, by name, with the Namespace object if it was read.

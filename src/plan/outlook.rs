@@ -79,13 +79,24 @@ fn after(
 ) -> Result<Option<After>, SimulationError> {
     let wanted = |fix: &&Fix| takes(fix) && fix.is_built() && !fix.is_refused() && !fix.steps.is_empty();
     let first = findings.iter().filter_map(|finding| Some((finding, finding.fixes.first().filter(wanted)?)));
-    let planned: Vec<Planned<'_>> = first.map(|(finding, fix)| Planned::of(finding, fix, inventory)).collect();
-    if planned.is_empty() {
+    let (from, mut fixes): (Vec<&Finding>, Vec<&Fix>) = first.unzip();
+    if fixes.is_empty() {
         return Ok(None);
     }
-    let fixes: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| &*planned[index].fix).collect();
+    put_in_order(inventory, &from, &mut fixes);
     let changes = fixes.iter().flat_map(|fix| &fix.steps).flat_map(|step| aspects(inventory, step)).collect();
     Ok(Some((simulate::apply_what_fits(inventory, &fixes)?, changes)))
+}
+
+/// Puts the fixes that touch an object of another one into the order in which they would be applied.
+fn put_in_order(inventory: &Inventory, from: &[&Finding], fixes: &mut [&Fix]) {
+    let groups = simulate::related(fixes).into_iter().filter(|group| group.len() > 1);
+    let mut places: Vec<usize> = groups.flatten().collect();
+    places.sort_unstable();
+    let planned: Vec<Planned<'_>> =
+        places.iter().map(|place| Planned::of(from[*place], fixes[*place], inventory)).collect();
+    let ordered: Vec<&Fix> = graph::order(&planned).into_iter().map(|index| fixes[places[index]]).collect();
+    places.into_iter().zip(ordered).for_each(|(place, fix)| fixes[place] = fix);
 }
 
 /// What a step changes.

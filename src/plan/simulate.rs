@@ -39,7 +39,8 @@ pub fn apply(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, Simulat
 /// The inventory with every fix applied that still fits after those before it, each whole or not
 /// at all: two findings may ask for the same object.
 pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, SimulationError> {
-    let groups = related(fixes);
+    let groups: Vec<Vec<&Fix>> =
+        related(fixes).into_iter().map(|group| group.into_iter().map(|index| fixes[index]).collect()).collect();
     let several: Vec<_> = groups.chunks(GROUPS).collect();
     let parts = parallel::map(&several, |groups| -> Result<After, SimulationError> {
         let mut after = After::default();
@@ -57,9 +58,9 @@ pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventor
     Ok(after.replace(inventory))
 }
 
-/// The fixes in groups that touch no object of each other, so that no more than the objects of one
-/// group have to be kept as JSON. Each group is in the order of the fixes.
-fn related<'f>(fixes: &[&'f Fix]) -> Vec<Vec<&'f Fix>> {
+/// The positions of the fixes in groups that touch no object of each other, so that order matters
+/// inside a group alone, and no more than its objects have to be kept as JSON.
+pub fn related(fixes: &[&Fix]) -> Vec<Vec<usize>> {
     let mut leads: Vec<usize> = (0..fixes.len()).collect();
     let mut touched: HashMap<(&str, &str, &str, &str), usize> = HashMap::new();
     for (index, fix) in fixes.iter().enumerate() {
@@ -69,9 +70,9 @@ fn related<'f>(fixes: &[&'f Fix]) -> Vec<Vec<&'f Fix>> {
             leads[one.max(other)] = one.min(other);
         }
     }
-    let mut groups: BTreeMap<usize, Vec<&Fix>> = BTreeMap::new();
-    for (index, fix) in fixes.iter().enumerate() {
-        groups.entry(lead(&mut leads, index)).or_default().push(fix);
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for index in 0..fixes.len() {
+        groups.entry(lead(&mut leads, index)).or_default().push(index);
     }
     groups.into_values().collect()
 }

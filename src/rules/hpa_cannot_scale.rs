@@ -104,7 +104,7 @@ declare_rule! {
         default: None,
     }],
     next_stages: &["hpa-cannot-scale", "replicas-pinned-with-hpa"],
-    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

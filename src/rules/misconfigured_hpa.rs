@@ -102,7 +102,7 @@ declare_rule! {
         },
     ],
     next_stages: &["misconfigured-hpa", "missing-pdb", "rollout-without-capacity"],
-    unmoved_by: &[Aspect::Budgets, Aspect::Warnings],
+    unmoved_by: Aspect::ALL,
     check: check,
 }
 

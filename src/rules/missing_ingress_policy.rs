@@ -152,7 +152,7 @@ declare_rule! {
         },
     ],
     next_stages: &["missing-egress-policy", "missing-default-deny"],
-    unmoved_by: &[Aspect::Budgets],
+    unmoved_by: &[Aspect::Replicas, Aspect::Budgets],
     check: check,
 }
 

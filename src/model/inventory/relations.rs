@@ -25,6 +25,8 @@ const SCALED_OBJECTS: &str = "scaledobjects.keda.sh";
 /// Positions of related objects.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Relations {
+    /// The workloads that rules judge, by namespace.
+    top_level: Vec<Vec<usize>>,
     templates: LabelIndex,
     pod_labels: LabelIndex,
     owner_of_pod: Vec<Option<usize>>,
@@ -84,11 +86,22 @@ impl LabelIndex {
 }
 
 impl Relations {
+    /// The positions of the workloads that rules judge, in groups of one namespace.
+    pub(super) fn top_level(&self) -> &[Vec<usize>] {
+        &self.top_level
+    }
+
     pub(super) fn of(inventory: &Inventory) -> Self {
         let mut relations = Self::default();
         let count = inventory.workloads.len();
-        for (position, workload) in inventory.workloads.iter().enumerate() {
-            if let Some(template) = workload.template().filter(|_| super::is_top_level(workload)) {
+        let mut namespace = None;
+        let workloads = inventory.workloads.iter().enumerate();
+        for (position, workload) in workloads.filter(|(_, workload)| super::is_top_level(workload)) {
+            if namespace.replace(workload.namespace()) != Some(workload.namespace()) {
+                relations.top_level.push(Vec::new());
+            }
+            relations.top_level.last_mut().expect("it has just been made").push(position);
+            if let Some(template) = workload.template() {
                 relations.templates.add(workload.namespace(), template.labels(), position);
             }
         }
