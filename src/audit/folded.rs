@@ -3,7 +3,7 @@
 //! All that a table needs of the others is kept, and no more: thousands of them have thousands of
 //! manifests and sentences.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use crate::finding::Finding;
 

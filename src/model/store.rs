@@ -152,7 +152,7 @@ impl<T> Store<T> {
     pub fn absorb(&mut self, mut other: Self) {
         if self.items.is_empty() {
             *self = other;
-        } else {
+        } else if !other.items.is_empty() {
             self.places = None;
             self.items.append(&mut other.items);
         }
@@ -168,6 +168,9 @@ impl<T> Store<T> {
     /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would; the
     /// manifests that lost are added to `replaced`.
     pub fn sort(&mut self, replaced: &mut Vec<Replaced>) {
+        if self.places.is_some() {
+            return;
+        }
         self.items.sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));
         self.items.reverse();
         self.items.dedup_by(|a, b| {
@@ -197,8 +200,11 @@ impl<T> Store<T> {
 
     /// Takes objects out.
     pub fn retain(&mut self, stays: impl Fn(&ObjectRef) -> bool) {
-        self.places = None;
+        let before = self.items.len();
         self.items.retain(|item| stays(&item.subject));
+        if self.items.len() < before {
+            self.places = None;
+        }
     }
 
     /// All of them.

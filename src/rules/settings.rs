@@ -96,6 +96,10 @@ impl Settings {
     /// value is that object's `NAMESPACE/NAME`, else one for the rule, else the configuration's
     /// scalar.
     pub fn answer(&self, rule: &str, object: &ObjectRef, key: &str) -> Option<String> {
+        let configured = || scalar(self.parameters.get(rule)?.get(key)?);
+        if self.answers.is_empty() {
+            return configured();
+        }
         let name = object.to_string();
         let given = |of_object: bool| {
             self.answers.iter().rev().find(|answer| {
@@ -113,7 +117,7 @@ impl Settings {
             all.find(|a| a.object.is_none() && a.rule == rule && a.key == key && a.value == path)
         };
         let answer = given(true).or_else(naming).or_else(|| given(false)).map(|answer| answer.value.clone());
-        answer.or_else(|| scalar(self.parameters.get(rule)?.get(key)?))
+        answer.or_else(configured)
     }
 }
 

@@ -116,14 +116,15 @@ impl Relations {
             })
         };
         let budgets = || relations.invert(inventory, count, &inventory.budgets, |b| b.spec.selector.clone());
-        (relations.services_of, relations.budgets_of) = parallel::both(services, budgets);
+        let policies =
+            || relations.invert(inventory, count, &inventory.network_policies, |p| Some(p.spec.pod_selector.clone()));
+        (relations.services_of, (relations.budgets_of, relations.policies_of)) =
+            parallel::both(services, || (budgets(), policies()));
         for (workload, services) in relations.services_of.iter().enumerate() {
             for service in services {
                 relations.workloads_of_service[*service].push(workload);
             }
         }
-        relations.policies_of = relations
-            .invert(inventory, count, &inventory.network_policies, |policy| Some(policy.spec.pod_selector.clone()));
         relations.autoscalers_of = vec![Vec::new(); count];
         relations.environments = vec![Environments::new(); count];
         for (position, autoscaler) in inventory.autoscalers.iter().enumerate() {
