@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use kubectl_progrc::rules::find;
 use serde_json::Value;
@@ -15,6 +16,13 @@ use crate::state::State;
 
 /// Worlds of `make test`, and of `make test-long`.
 const WORLDS: (u64, u64) = (10, 200);
+
+/// How long a fix or an undo of all may take: each waits for several rollouts, one after the other, and
+/// for each of them at most as long as [`PATIENCE`] says.
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// How long one rollout is waited for.
+const PATIENCE: &str = "--timeout=30s";
 
 /// Worlds at the same time.
 const WORKERS: usize = 4;
@@ -136,7 +144,7 @@ fn create(ns: &TestNamespace, objects: &[Value], kept: bool) {
 /// Applies every fix, with the default of every question that has one.
 fn fix(ns: &TestNamespace, look: &Look) -> Finished {
     let mut args = vec!["fix".to_owned(), "--yes".into(), "--unsafe-fixes".into(), "--keep-going".into()];
-    args.push("--timeout=30s".into());
+    args.push(PATIENCE.into());
     for finding in look.report["findings"].as_array().unwrap() {
         let object = &finding["object"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -155,7 +163,7 @@ fn fix(ns: &TestNamespace, look: &Look) -> Finished {
         }
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    ns.progrc(&args).run()
+    ns.progrc(&args).within(LIMIT).run()
 }
 
 /// What people would complain about.
@@ -190,7 +198,7 @@ fn worse(before: &Look, after: &Look, said: &str) -> Vec<String> {
 fn undo(ns: &TestNamespace) -> Result<BTreeSet<String>, String> {
     let mut kept = BTreeSet::new();
     for _ in 0..3 {
-        let ended = ns.progrc(&["undo", "--yes", "--timeout=30s"]).run();
+        let ended = ns.progrc(&["undo", "--yes", PATIENCE]).within(LIMIT).run();
         let failed = |code| Err(format!("undo ends with {code:?}:\n{}{}", ended.stdout, ended.stderr));
         match ended.code {
             Some(0) => {}
