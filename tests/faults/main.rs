@@ -3,7 +3,7 @@
 //!
 //! `stages` sets the fixtures of the rules up on a real API server; the sweeps then spoil one
 //! request of a run after the other through `proxy`. `make test` runs a sample that is the same each
-//! time; `PROGRC_LONG=1`, which `make test-long` sets, runs all.
+//! time; `PROGRC_LONG=1`, which `make test-long` sets, runs all that differ.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
 #[path = "../cluster/harness/mod.rs"]
@@ -14,6 +14,7 @@ mod harness;
 mod scene;
 
 mod answers;
+mod controllers;
 mod crash;
 mod crowd;
 mod fault;
@@ -21,6 +22,7 @@ mod interrupts;
 mod kinds;
 mod moments;
 mod proxy;
+mod setting;
 mod stage;
 mod stages;
 mod state;
