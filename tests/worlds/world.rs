@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
 use http::Method;
 use kubectl_progrc::rules::find;
@@ -17,9 +16,6 @@ use crate::state::State;
 
 /// Worlds of `make test`, and of `make test-long`.
 const WORLDS: (u64, u64) = (10, 200);
-
-/// How long a fix or an undo of all may take: each waits for several rollouts, one after the other.
-const LIMIT: Duration = Duration::from_mins(5);
 
 /// How long a fix waits for one rollout. Some never end, and are taken back.
 const PATIENCE: &str = "--timeout=30s";
@@ -174,7 +170,7 @@ fn fix(ns: &TestNamespace, look: &Look) -> Finished {
         }
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    ns.progrc(&args).within(LIMIT).run()
+    ns.progrc(&args).run()
 }
 
 /// What people would complain about.
@@ -209,7 +205,7 @@ fn worse(before: &Look, after: &Look, said: &str) -> Vec<String> {
 fn undo(ns: &TestNamespace) -> Result<BTreeSet<String>, String> {
     let mut kept = BTreeSet::new();
     for _ in 0..3 {
-        let ended = ns.progrc(&["undo", "--yes", MORE_PATIENCE]).within(LIMIT).run();
+        let ended = ns.progrc(&["undo", "--yes", MORE_PATIENCE]).run();
         let failed = |code| Err(format!("undo ends with {code:?}:\n{}{}", ended.stdout, ended.stderr));
         match ended.code {
             Some(0) => {}
