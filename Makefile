@@ -4,7 +4,7 @@
 .PHONY: help build testenv fmt lint deny test test-long generate bench
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the plugin, optimised
 	cargo build --locked --release
@@ -25,7 +25,7 @@ deny: ## Check licences, versions and sources of the dependencies
 test: testenv lint deny ## Check and test everything
 	cargo test --locked
 
-test-long: testenv ## Kill it everywhere, spoil every answer, 200 random worlds: an hour or two
+test-long: testenv ## Kill it at every request, spoil each in some ways, 200 random worlds: an hour or two
 	PROGRC_LONG=1 cargo test --locked --test faults --test worlds -- --nocapture
 
 generate: ## Write the generated files: manual, completions, schemas

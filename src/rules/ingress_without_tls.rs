@@ -2,14 +2,14 @@
 
 mod gateways;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step, free_name};
 use crate::model::balancer::{self, Feature};
-use crate::model::certificates::{CERTIFICATES, Issuer, hosts_without_tls, issuers};
+use crate::model::certificates::{CERTIFICATES, Issuer, condition, hosts_without_tls, issuers};
 use crate::model::cluster::Other;
 use crate::model::exposure::Exposure;
 use crate::model::ingress::Ingress;
@@ -59,7 +59,9 @@ declare_rule! {
     /// Unsafe with an issuer of cert-manager that is ready; where there are several, the issuer is
     /// asked for. Creates a Certificate for the hosts, waits until it is ready, and only then adds
     /// the hosts to `spec.tls`: a controller may redirect to HTTPS at once, and serves its own
-    /// self-signed certificate while the Secret is missing. Refused for wildcard hosts if the issuer
+    /// self-signed certificate while the Secret is missing. A Certificate of that issuer that is there
+    /// for the same hosts, as a fix leaves it that ended in between, is taken as it is, and the fix is
+    /// refused while it is not ready. Refused for wildcard hosts if the issuer
     /// can't prove them by DNS. Manual without cert-manager, which is never installed, for routes
     /// without a host, and for Gateways. Undo removes both.
     ///
@@ -84,6 +86,8 @@ declare_rule! {
     unmoved_by: Aspect::ALL,
     check: check,
 }
+
+const REDIRECT: &str = "the controller may redirect HTTP to HTTPS for these hosts";
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
@@ -188,6 +192,9 @@ fn fix(context: &Context<'_>, ingress: &Item<Ingress>, hosts: &[&str], found: &[
 
 fn build(mut fix: Fix, inventory: &Inventory, ingress: &Item<Ingress>, hosts: &[&str], issuer: &Issuer) -> Fix {
     let namespace = ingress.namespace();
+    if let Some(certificate) = begun(inventory, namespace, hosts, issuer) {
+        return go_on(fix, inventory, ingress, hosts, certificate);
+    }
     let taken = |name: &str| {
         let named =
             |object: &Other| object.metadata.name == name || object.at("/spec/secretName") == Some(&json!(name));
@@ -199,17 +206,11 @@ fn build(mut fix: Fix, inventory: &Inventory, ingress: &Item<Ingress>, hosts: &[
     let spec = json!({"dnsNames": hosts, "issuerRef": issuer_ref, "secretName": name});
     let create = Step::create("ingress-without-tls", "cert-manager.io/v1", "Certificate", namespace, &name, spec);
     let certificate = create.object().clone();
-    let entry = json!({"hosts": hosts, "secretName": name});
-    let edit = if ingress.spec.tls.is_empty() {
-        Edit::set("/spec/tls", json!([entry]))
-    } else {
-        Edit::set("/spec/tls/-", entry)
-    };
     fix = fix
-        .consequence("the controller may redirect HTTP to HTTPS for these hosts")
+        .consequence(REDIRECT)
         .step(create)
         .step(Step::Wait { object: certificate, condition: "Ready".to_owned() })
-        .step(Step::patch(&ingress.subject, vec![edit]));
+        .step(serve(ingress, hosts, &name));
     if issuer.acme {
         fix = fix.consequence(format!("the names {} become public in certificate logs", hosts.join(", ")));
     }
@@ -226,4 +227,47 @@ fn build(mut fix: Fix, inventory: &Inventory, ingress: &Item<Ingress>, hosts: &[
         fix = fix.note("the hosts must resolve to the entry point, with port 80 open, and network policies must let in the solver's pods (port 8089)");
     }
     fix
+}
+
+/// A Certificate that this issuer makes for these hosts.
+fn begun<'a>(inventory: &'a Inventory, namespace: &str, hosts: &[&str], issuer: &Issuer) -> Option<&'a Item<Other>> {
+    let is_by = |object: &Other| {
+        let text = |pointer: &str| object.at(pointer).and_then(Value::as_str);
+        text("/spec/issuerRef/name") == Some(&issuer.subject.name)
+            && text("/spec/issuerRef/kind").unwrap_or("Issuer") == issuer.subject.kind
+    };
+    let is_for = |object: &Item<Other>| {
+        object.namespace() == namespace && object.at("/spec/dnsNames") == Some(&json!(hosts)) && is_by(object)
+    };
+    inventory.other(CERTIFICATES).map(AsRef::as_ref).find(|object| is_for(object))
+}
+
+/// Serves the hosts with a Certificate that is there.
+fn go_on(
+    mut fix: Fix,
+    inventory: &Inventory,
+    ingress: &Item<Ingress>,
+    hosts: &[&str],
+    certificate: &Item<Other>,
+) -> Fix {
+    let name = certificate.subject.short();
+    let secret = certificate.at("/spec/secretName").and_then(Value::as_str).unwrap_or_default();
+    let is_ready = condition(certificate, "Ready").is_some_and(|(status, _)| status == "True");
+    fix =
+        fix.consequence(REDIRECT).note(format!("{name} is there for these hosts")).step(serve(ingress, hosts, secret));
+    if inventory.is_live() && !is_ready {
+        fix.refuse("certificate", format!("{name}, which is there for these hosts, is not ready"));
+    }
+    fix
+}
+
+/// Names the Secret with the certificate of the hosts.
+fn serve(ingress: &Item<Ingress>, hosts: &[&str], secret: &str) -> Step {
+    let entry = json!({"hosts": hosts, "secretName": secret});
+    let edit = if ingress.spec.tls.is_empty() {
+        Edit::set("/spec/tls", json!([entry]))
+    } else {
+        Edit::set("/spec/tls/-", entry)
+    };
+    Step::patch(&ingress.subject, vec![edit])
 }

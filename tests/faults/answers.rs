@@ -8,43 +8,69 @@ use kubectl_progrc::backend::journal::{Entry, StepState};
 use serde_json::json;
 use ulid::Ulid;
 
-use crate::crash::{RECOVER, Victim, back, expect, leave_half_done, lengths, unjournaled};
+use crate::crash::{RECOVER, Victim, back, commands, expect, leave_half_done, unjournaled};
 use crate::fault::{Action, Asked, Fault, Place, Reply};
 use crate::harness::ControlPlane;
 use crate::proxy::Proxy;
 use crate::stage::{Stage, journal, told};
-use crate::stages::{conclude, failed, in_parallel, sample, stages};
+use crate::stages::{Most, conclude, failed, in_parallel, sample, stages};
 use crate::state::{BESIDE, State};
 
-/// Cases of `make test`.
-const MOST: usize = 75;
+/// Cases. In a long run each request meets three or four of the faults, and the next one others.
+const MOST: Most = Most { test: 75, long: 3_000 };
 
 type MakeAction = fn() -> Action;
 
+/// At which requests a fault does what no other of the table does.
+#[derive(Clone, Copy)]
+enum At {
+    Any,
+    /// Of a request that changes nothing it is the same whether the server has seen it.
+    Write,
+    /// Where no object is named, nobody writes beside.
+    Object,
+}
+
+impl At {
+    fn is(self, asked: &Asked) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Write => asked.writes(),
+            Self::Object => names_object(asked),
+        }
+    }
+}
+
+fn names_object(asked: &Asked) -> bool {
+    asked.method != "POST" && !asked.path().ends_with("reviews")
+}
+
 /// The bad days of a network and a server.
-const FAULTS: [(&str, MakeAction); 15] = [
-    ("close before", || Action::CloseBefore),
-    ("close after", || Action::CloseAfter),
-    ("late", || Action::Delay(Duration::from_millis(300))),
-    ("too late", || Action::DelayAnswer(PATIENCE * 3)),
-    ("cut", || Action::CutBody),
-    ("another writer first", || Action::First(Box::new(write_beside))),
-    ("401", || Action::Answer(Reply::status(401, "Unauthorized", "Unauthorized"))),
-    ("409", || {
+const FAULTS: [(&str, At, MakeAction); 15] = [
+    ("close before", At::Any, || Action::CloseBefore),
+    ("close after", At::Write, || Action::CloseAfter),
+    ("late", At::Any, || Action::Delay(Duration::from_millis(300))),
+    ("too late", At::Any, || Action::DelayAnswer(PATIENCE * 3)),
+    ("cut", At::Any, || Action::CutBody),
+    ("another writer first", At::Object, || Action::First(Box::new(write_beside))),
+    ("401", At::Any, || Action::Answer(Reply::status(401, "Unauthorized", "Unauthorized"))),
+    ("409", At::Any, || {
         Action::Answer(Reply::status(409, "Conflict", "the object has been modified; please apply your changes"))
     }),
-    ("410", || Action::Answer(Reply::status(410, "Expired", "the resource version is too old"))),
-    ("422", || Action::Answer(Reply::failed_guard())),
-    ("429", || Action::Answer(Reply::status(429, "TooManyRequests", "too many requests").header("retry-after", "1"))),
-    ("500 webhook", || {
+    ("410", At::Any, || Action::Answer(Reply::status(410, "Expired", "the resource version is too old"))),
+    ("422", At::Any, || Action::Answer(Reply::failed_guard())),
+    ("429", At::Any, || {
+        Action::Answer(Reply::status(429, "TooManyRequests", "too many requests").header("retry-after", "1"))
+    }),
+    ("500 webhook", At::Any, || {
         let text = "Internal error occurred: failed calling webhook \"policy.example.com\": connection refused";
         Action::Answer(Reply::status(500, "InternalError", text))
     }),
-    ("503", || Action::Answer(Reply::status(503, "ServiceUnavailable", "apiserver is shutting down"))),
-    ("503 after the commit", || {
+    ("503", At::Any, || Action::Answer(Reply::status(503, "ServiceUnavailable", "apiserver is shutting down"))),
+    ("503 after the commit", At::Write, || {
         Action::AnswerAfter(Reply::status(503, "ServiceUnavailable", "apiserver is shutting down"))
     }),
-    ("504 after the commit", || {
+    ("504 after the commit", At::Any, || {
         Action::AnswerAfter(Reply::status(504, "Timeout", "request did not complete within the allotted timeout"))
     }),
 ];
@@ -55,10 +81,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Somebody writes the object that is asked for, beside all that matters to us: it has another
 /// version now, and another owner of a field.
 fn write_beside(asked: &Asked) {
-    let path = asked.path().trim_end_matches("/scale");
-    if asked.method == "POST" || path.ends_with("reviews") {
+    if !names_object(asked) {
         return;
     }
+    let path = asked.path().trim_end_matches("/scale");
     let mark = Ulid::generate().to_string();
     let change = json!({"metadata": {"annotations": {BESIDE: mark}}});
     // What is not there nobody writes.
@@ -78,15 +104,7 @@ struct Case {
 #[test]
 fn a_bad_answer_to_any_request_is_survived_and_told() {
     let all = stages();
-    let mut cases = Vec::new();
-    for stage in 0..all.len() {
-        for fault in 0..FAULTS.len() {
-            for (victim, steps) in lengths(stage) {
-                cases.extend((0..steps).map(|at| Case { stage, victim, at, fault }));
-            }
-        }
-    }
-    let cases = sample(cases, MOST);
+    let cases = sample("fault sweep", cases(), &MOST);
     let total = cases.len();
     let failures: Vec<String> = in_parallel("fault sweep", cases, |case| {
         let stage = all.take(case.stage);
@@ -102,6 +120,20 @@ fn a_bad_answer_to_any_request_is_survived_and_told() {
     .flatten()
     .collect();
     conclude("fault sweep", total, &failures);
+}
+
+/// Every fault at every request, where it is one of its own.
+fn cases() -> Vec<Case> {
+    let mut out = Vec::new();
+    for stage in 0..stages().len() {
+        for (victim, steps) in commands(stage) {
+            for (at, asked) in steps.iter().enumerate() {
+                let own = FAULTS.iter().enumerate().filter(|(_, (_, place, _))| place.is(asked));
+                out.extend(own.map(|(fault, _)| Case { stage, victim, at, fault }));
+            }
+        }
+    }
+    out
 }
 
 /// What the victim is told to do, between which states, which it has to come to.
@@ -136,7 +168,7 @@ fn run(stage: &Stage, case: Case) -> Result<(), String> {
         args.push(format!("--request-timeout={}s", PATIENCE.as_secs()));
     }
     let proxy =
-        Proxy::start(stage.plane, &stage.ns.tester, vec![Fault::new(Place::step(case.at), FAULTS[case.fault].1())]);
+        Proxy::start(stage.plane, &stage.ns.tester, vec![Fault::new(Place::step(case.at), FAULTS[case.fault].2())]);
     let ended = stage.command(&home, &args, &proxy).run();
     let said = told(&ended);
     let now = stage.now();

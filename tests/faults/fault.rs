@@ -40,10 +40,69 @@ impl Asked {
 
     /// `PATCH deployments/web`, with `dry` before it for a dry run.
     pub(crate) fn short(&self) -> String {
-        let dry = if self.target.contains("dryRun=All") { "dry " } else { "" };
         let tail: Vec<&str> = self.path().rsplit('/').take(2).collect();
-        format!("{dry}{} {}", self.method, tail.into_iter().rev().collect::<Vec<_>>().join("/"))
+        format!("{} {}", self.verb(), tail.into_iter().rev().collect::<Vec<_>>().join("/"))
     }
+
+    fn verb(&self) -> String {
+        let dry = if self.target.contains("dryRun=All") { "dry " } else { "" };
+        format!("{dry}{}", self.method)
+    }
+}
+
+/// Requests without the names in them, which are numbered as they come: all that the protocol knows
+/// of them. `PATCH /apis/apps/v1/namespaces/0/deployments/1/scale`.
+pub(crate) fn shapes(requests: &[Asked]) -> Vec<String> {
+    let object = Regex::new("^(/apis?/.*?/namespaces/)([^/]+)(?:(/[^/]+)(?:/([^/]+)(.*))?)?$").expect("it is one");
+    let mut names: Vec<String> = Vec::new();
+    let mut number = |name: String| {
+        let known = names.iter().position(|it| *it == name);
+        known.unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    };
+    requests
+        .iter()
+        .map(|asked| {
+            let Some(parts) = object.captures(asked.path()) else {
+                return format!("{} {}", asked.verb(), asked.path());
+            };
+            let part = |at: usize| parts.get(at).map(|it| it.as_str()).unwrap_or_default();
+            let space = number(part(2).to_owned());
+            let name = if part(4).is_empty() {
+                String::new()
+            } else {
+                format!("/{}", number(format!("{}/{}/{}", part(2), part(3), part(4))))
+            };
+            format!("{} {}{space}{}{name}{}", asked.verb(), part(1), part(3), part(5))
+        })
+        .collect()
+}
+
+#[test]
+fn shapes_hold_what_the_protocol_knows() {
+    let asked = |method: &str, target: &str| Asked { method: method.into(), target: target.into(), code: None };
+    let of = |space: &str, one: &str, other: &str| {
+        shapes(&[
+            asked("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+            asked("PATCH", &format!("/apis/apps/v1/namespaces/{space}/deployments/{one}/scale?dryRun=All")),
+            asked("PATCH", &format!("/apis/apps/v1/namespaces/{space}/deployments/{other}")),
+            asked("POST", &format!("/api/v1/namespaces/{space}/configmaps")),
+            asked("GET", &format!("/api/v1/namespaces/{space}")),
+        ])
+    };
+    assert_eq!(of("shop", "web", "web"), of("stage-7", "api", "api"));
+    assert_ne!(of("shop", "web", "web"), of("shop", "web", "api"), "one object is not two");
+    assert_eq!(
+        of("shop", "web", "api")[1..],
+        [
+            "dry PATCH /apis/apps/v1/namespaces/0/deployments/1/scale",
+            "PATCH /apis/apps/v1/namespaces/0/deployments/2",
+            "POST /api/v1/namespaces/0/configmaps",
+            "GET /api/v1/namespaces/0",
+        ]
+    );
 }
 
 /// Which request is meant: the n-th, from 0, of those that match.

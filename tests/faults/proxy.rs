@@ -14,6 +14,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::runtime::Runtime;
 
+use super::controllers;
 use super::fault::{Action, Asked, Fault, Reply, Side};
 use super::harness::{ControlPlane, User};
 
@@ -24,6 +25,7 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
+    plane: &'static ControlPlane,
     upstream: &'static Upstream,
     token: String,
     faults: Vec<Fault>,
@@ -41,7 +43,7 @@ impl Proxy {
         let server = format!("http://{}", listener.local_addr().expect("it is bound"));
         let (log, closed, lists) = (Mutex::default(), AtomicBool::new(false), Default::default());
         let token = format!("Bearer {}", user.token);
-        let shared = Arc::new(Shared { upstream: Upstream::of(plane), token, faults, log, closed, lists });
+        let shared = Arc::new(Shared { plane, upstream: Upstream::of(plane), token, faults, log, closed, lists });
         let own = shared.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -181,7 +183,12 @@ impl Shared {
 
     fn pass(&self, number: usize, message: Message) -> Option<Answer> {
         let answer = self.upstream.send(message)?;
-        self.log.lock().expect("nobody panics with it")[number].code = Some(answer.status);
+        let asked = {
+            let asked = &mut self.log.lock().expect("nobody panics with it")[number];
+            asked.code = Some(answer.status);
+            asked.clone()
+        };
+        controllers::follow(self.plane, &asked, &answer.body);
         Some(answer)
     }
 }

@@ -1,28 +1,20 @@
 //! One fixture of a rule, set up on the real server: the objects, the command that fixes them, and
 //! what a run without faults does.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::Method;
-use kubectl_progrc::backend::cluster::objects;
 use kubectl_progrc::backend::journal::{Entry, Journal};
-use kubectl_progrc::model::ObjectRef;
-use kubectl_progrc::model::object::is_cluster_wide;
 use kubectl_progrc::rules::rule::Rule;
-use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::crash::{RECOVER, back, leave_half_done};
+use crate::crash::{RECOVER, Victim, back, leave_half_done};
 use crate::fault::Asked;
 use crate::harness::{ControlPlane, Finished, Invocation, TestNamespace};
 use crate::proxy::Proxy;
 use crate::scene::Scene;
+use crate::setting::{FIXED, age, main_namespace, put, renamed};
 use crate::state::State;
-
-/// Namespaces whose names mean something.
-const FIXED: [&str; 3] = ["default", "ingress-nginx", "kube-system"];
 
 /// A fixture on the server.
 pub(crate) struct Stage {
@@ -43,6 +35,9 @@ pub(crate) struct Stage {
     pub(crate) undo_steps: Vec<Asked>,
     /// Those of a `recover` after a `fix` that died when its first write was done.
     pub(crate) recover_steps: Vec<Asked>,
+    /// The commands whose requests no other stage of the rule sends in the same order: one stage for
+    /// each order is enough.
+    pub(crate) victims: Vec<Victim>,
     cases: AtomicUsize,
 }
 
@@ -70,7 +65,11 @@ impl Stage {
         }
         let others: Vec<String> = others.into_iter().filter(|it| *it != ns.name).collect();
         put(plane, &ns.name, &others, &scene.objects)?;
-        let mut fix = vec!["fix", "--yes", "--unsafe-fixes", "--wait=false"].into_iter().map(str::to_owned).collect();
+        // On conditions a fix waits; rollouts nobody carries out here.
+        let diff = std::fs::read_to_string(file.with_extension("diff")).unwrap();
+        let waits = diff.lines().any(|line| line.starts_with("wait for "));
+        let wait = if waits { "--wait=true" } else { "--wait=false" };
+        let mut fix = ["fix", "--yes", "--unsafe-fixes", "--timeout=20s", wait].map(str::to_owned).to_vec();
         arguments(&mut fix, rule, &text, &ns, &scene);
         let namespaces = std::iter::once(ns.name.clone())
             .chain(others.into_iter().filter(|it| !FIXED.contains(&it.as_str())))
@@ -89,6 +88,7 @@ impl Stage {
             fix_steps: Vec::new(),
             undo_steps: Vec::new(),
             recover_steps: Vec::new(),
+            victims: Vec::new(),
             cases: AtomicUsize::new(0),
         })
     }
@@ -102,10 +102,6 @@ impl Stage {
         let said = told(&fixed);
         if !wrote {
             return Err(Unfit::Scene(format!("nothing is written: {}", why_not(&fixed))));
-        }
-        if said.contains("does not wait for") {
-            self.first.restore(self.plane, &self.namespaces);
-            return Err(Unfit::Scene("it waits for a controller that is not there".to_owned()));
         }
         self.last = self.now();
         self.fix_steps = steps(&proxy);
@@ -149,10 +145,12 @@ impl Stage {
         State::read(self.plane, &self.namespaces)
     }
 
-    /// Puts back what no undo does: the replicas that an autoscaler keeps.
+    /// Puts back what no undo does: the replicas that an autoscaler keeps, as old as they were.
     pub(crate) fn reset(&self) {
-        if !self.first.autoscaled().is_empty() {
+        let autoscaled = self.first.autoscaled();
+        if !autoscaled.is_empty() {
             self.first.restore(self.plane, &self.namespaces);
+            autoscaled.iter().filter(|path| self.first.0.contains_key(*path)).for_each(|path| age(self.plane, path));
         }
     }
 
@@ -174,9 +172,9 @@ impl Stage {
         self.ns.progrc(&args).env("XDG_STATE_HOME", home)
     }
 
-    /// The plugin without a proxy.
-    pub(crate) fn run(&self, home: &Path, args: &[&str]) -> Finished {
-        self.ns.progrc(args).env("XDG_STATE_HOME", home).run()
+    /// The plugin, let alone.
+    pub(crate) fn run(&self, home: &Path, args: &[String]) -> Finished {
+        self.command(home, args, &Proxy::start(self.plane, &self.ns.tester, Vec::new())).run()
     }
 }
 
@@ -204,152 +202,6 @@ fn why_not(ended: &Finished) -> String {
     let lines = said.lines().filter(|line| line.contains(" · ") && !line.starts_with("Context"));
     let lines: Vec<&str> = lines.map(str::trim).take(2).collect();
     if lines.is_empty() { said.lines().take(6).collect::<Vec<_>>().join("; ") } else { lines.join("; ") }
-}
-
-/// The namespace that most objects are in; `default` where they leave it out.
-fn main_namespace(text: &str) -> String {
-    if let Some(named) = text.lines().find_map(|line| line.strip_prefix("# namespace: ")) {
-        return named.trim().to_owned();
-    }
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for object in Scene::parse(text).objects {
-        if let Some(name) = object.pointer("/metadata/namespace").and_then(Value::as_str) {
-            *counts.entry(name.to_owned()).or_default() += 1;
-        }
-    }
-    counts.into_iter().max_by_key(|(_, count)| *count).map_or("default".to_owned(), |(name, _)| name)
-}
-
-/// The text with names of its own for its namespaces, and those names.
-fn renamed(text: &str, main: &str, own: &str) -> (String, Vec<String>) {
-    let scene = Scene::parse(text);
-    let mut names: Vec<String> = scene
-        .objects
-        .iter()
-        .filter_map(|object| match object["kind"].as_str() {
-            Some("Namespace") => object.pointer("/metadata/name"),
-            _ => object.pointer("/metadata/namespace"),
-        })
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
-    names.sort();
-    names.dedup();
-    let mut out = text.to_owned();
-    let mut new = Vec::new();
-    for name in names {
-        let to = match name.as_str() {
-            name if name == main => own.to_owned(),
-            name if FIXED.contains(&name) => name.to_owned(),
-            name => format!("{name}-{own}"),
-        };
-        if name == "default" {
-            // It is also a word of its own in many places.
-            out = out.replace("/default/", &format!("/{to}/")).replace("default/", &format!("{to}/"));
-        } else {
-            // Not in `monitoring.coreos.com` nor in `batch/v1`.
-            let word = Regex::new(&format!(r"\b{name}\b(\.[a-z]|/v[0-9])?")).unwrap();
-            let other = |found: &regex::Captures<'_>| match found.get(1) {
-                Some(_) => found[0].to_owned(),
-                None => to.clone(),
-            };
-            out = word.replace_all(&out, other).into_owned();
-        }
-        new.push(to);
-    }
-    (out, new)
-}
-
-/// Makes the objects, and gives them their status.
-fn put(plane: &ControlPlane, main: &str, others: &[String], objects: &[Value]) -> Result<(), String> {
-    for name in others {
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        create(plane, "/api/v1/namespaces", &object, true)?;
-        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
-        create(plane, &format!("/api/v1/namespaces/{name}/serviceaccounts"), &account, true)?;
-    }
-    let mut uids: BTreeMap<String, String> = BTreeMap::new();
-    for object in objects {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-        if kind.ends_with("WebhookConfiguration") {
-            return Err("its webhook would refuse everybody's writes".to_owned());
-        }
-        let shared = is_cluster_wide(version, kind) || FIXED.contains(&text("/metadata/namespace"));
-        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
-        let reference = ObjectRef::new(version, kind, namespace, name);
-        if kind == "Namespace" {
-            let change = json!({"metadata": {
-                "labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"],
-            }});
-            let path = format!("/api/v1/namespaces/{}", if name.is_empty() { main } else { name });
-            plane.request(Method::PATCH, &path, Some(&change)).success();
-            continue;
-        }
-        let mut object = object.clone();
-        complete(&mut object);
-        let issuer = matches!(kind, "Issuer" | "ClusterIssuer") && object["status"].is_null();
-        if issuer {
-            object["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
-        }
-        let old = object["metadata"]["uid"].as_str().map(str::to_owned);
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        for key in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp"] {
-            metadata.shift_remove(key);
-        }
-        for owner in object["metadata"]["ownerReferences"].as_array_mut().into_iter().flatten() {
-            if let Some(uid) = owner["uid"].as_str().and_then(|uid| uids.get(uid)) {
-                owner["uid"] = uid.as_str().into();
-            }
-        }
-        let made = create(plane, &objects::collection_path(&reference), &object, shared)?;
-        uids.extend(old.zip(made["metadata"]["uid"].as_str().map(str::to_owned)));
-        if !object["status"].is_null() {
-            let status = json!({"status": object["status"]});
-            plane.request(Method::PATCH, &objects::path(&reference, Some("status")), Some(&status));
-        }
-    }
-    Ok(())
-}
-
-/// Adds what fixtures leave out and the server demands, and takes out what it hands out itself.
-fn complete(object: &mut Value) {
-    let claims = match object["kind"].as_str() {
-        Some("PersistentVolumeClaim") => vec![&mut object["spec"]],
-        Some("StatefulSet") => {
-            let templates = object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten();
-            templates.map(|template| &mut template["spec"]).collect()
-        }
-        Some("Service") => {
-            let spec = object["spec"].as_object_mut().unwrap();
-            if spec.get("clusterIP").is_some_and(|ip| ip != "None") {
-                spec.shift_remove("clusterIP");
-            }
-            for (number, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
-                if port["name"].is_null() {
-                    port["name"] = format!("port-{number}").into();
-                }
-            }
-            Vec::new()
-        }
-        _ => Vec::new(),
-    };
-    for claim in claims {
-        if claim["resources"]["requests"]["storage"].is_null() {
-            claim["resources"]["requests"]["storage"] = "1Gi".into();
-        }
-        if claim["accessModes"].is_null() {
-            claim["accessModes"] = json!(["ReadWriteOnce"]);
-        }
-    }
-}
-
-fn create(plane: &ControlPlane, list: &str, object: &Value, shared: bool) -> Result<Value, String> {
-    let answer = plane.request(Method::POST, list, Some(object));
-    match answer.code {
-        200..300 => Ok(answer.body),
-        409 if shared => Ok(Value::Null),
-        _ => Err(format!("the server refuses {}: {}", object["kind"], answer.body["message"])),
-    }
 }
 
 /// What the comment lines of a fixture say, as flags.

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
+use kubectl_progrc::fix::Applicability;
 use kubectl_progrc::rules::RULES;
 use kubectl_progrc::rules::rule::Rule;
 
+use crate::crash::Victim;
+use crate::fault::shapes;
 use crate::harness::ControlPlane;
 use crate::kinds;
 use crate::stage::{Stage, Unfit};
@@ -25,9 +28,14 @@ fn wanted() -> Option<String> {
     std::env::var("PROGRC_STAGE").ok()
 }
 
+/// True if also those cases are to run that the protocol can't tell from others: `PROGRC_CASES=all`.
+fn wants_all() -> bool {
+    std::env::var("PROGRC_CASES").is_ok_and(|cases| cases == "all")
+}
+
 /// How many cases of a sweep are to run, if somebody says: `PROGRC_CASES=500`.
 fn asked_for() -> Option<usize> {
-    std::env::var("PROGRC_CASES").ok()?.parse().ok()
+    if wants_all() { Some(usize::MAX) } else { std::env::var("PROGRC_CASES").ok()?.parse().ok() }
 }
 
 /// Stages of one rule in a sample, and fixtures that are tried for them.
@@ -74,6 +82,7 @@ pub(crate) fn stages() -> &'static Stages {
             }
         }
         ready.sort_by(|a, b| a.name.cmp(&b.name));
+        share_out(&mut ready);
         rows.sort();
         report(&ready, &rows);
         assert!(!ready.is_empty(), "no fixture could be fixed on the server: {defects:?}");
@@ -117,11 +126,22 @@ fn rehearse(stages: Vec<Named>) -> Vec<Named> {
     out
 }
 
+/// Says which commands of which stage are killed and spoiled: the first of each rule that sends its
+/// requests in their order.
+fn share_out(ready: &mut [Stage]) {
+    let mut known = BTreeSet::new();
+    for stage in ready {
+        let mut is_new = |victim: Victim| known.insert((stage.rule.id, victim, shapes(victim.steps(stage))));
+        let own = Victim::ALL.into_iter().filter(|victim| is_new(*victim) || wants_all()).collect();
+        stage.victims = own;
+    }
+}
+
 /// The fixtures whose fixes write: those with a diff beside them, by rule; first those with answers
-/// to all questions, then those of a cluster.
+/// to all questions, then those of a cluster. What only a person does is never written.
 fn fixtures() -> Vec<(&'static Rule, Vec<PathBuf>)> {
     let mut out = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| rule.fix.is_some_and(|fix| fix < Applicability::Manual)) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(rule.id);
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.retain(|file| {
@@ -145,7 +165,10 @@ fn report(ready: &[Stage], rows: &[String]) {
     let rules: BTreeSet<&str> = ready.iter().map(|stage| stage.rule.id).collect();
     let left: Vec<&str> = fixtures().iter().map(|(rule, _)| rule.id).filter(|rule| !rules.contains(rule)).collect();
     eprintln!("{} fixtures of {} rules are fixed and taken back on the server:", ready.len(), rules.len());
-    ready.iter().for_each(|stage| eprintln!("  {} ({} requests about objects)", stage.name, stage.fix_steps.len()));
+    for stage in ready {
+        let twin = if stage.victims.is_empty() { ", those of another" } else { "" };
+        eprintln!("  {} ({} requests about objects{twin})", stage.name, stage.fix_steps.len());
+    }
     eprintln!("{} fixtures could not run:", rows.len());
     rows.iter().for_each(|row| eprintln!("{row}"));
     eprintln!("rules whose fixes write and of which no fixture ran: {left:?}");
@@ -191,13 +214,18 @@ pub(crate) fn in_parallel<T: Send, R: Send>(what: &str, items: Vec<T>, work: imp
     results.into_inner().unwrap()
 }
 
-/// Every so-many-th case, so that `most` are left, spread over all.
-pub(crate) fn sample<T>(cases: Vec<T>, most: usize) -> Vec<T> {
+/// How many cases of a sweep run, at most: in `make test` and in `make test-long`.
+pub(crate) struct Most {
+    pub(crate) test: usize,
+    pub(crate) long: usize,
+}
+
+/// Every so-many-th case, so that no more are left than that, spread over all.
+#[expect(clippy::print_stderr, reason = "what a sample is of is part of the result")]
+pub(crate) fn sample<T>(sweep: &str, cases: Vec<T>, most: &Most) -> Vec<T> {
     let total = cases.len();
-    let most = asked_for().unwrap_or(if is_long() { total } else { most });
-    if total <= most {
-        return cases;
-    }
+    let most = asked_for().unwrap_or(if is_long() { most.long } else { most.test }).min(total);
+    eprintln!("{sweep}: {most} of {total} cases");
     // The i-th case is kept when the line from 0 to `most` passes a whole number at it.
     cases.into_iter().enumerate().filter(|(i, _)| (i + 1) * most / total > i * most / total).map(|(_, it)| it).collect()
 }

@@ -28,7 +28,8 @@ const FRESH: [&str; 2] = ["progrc.io/change-id", "kubectl.kubernetes.io/restarte
 pub(crate) struct State(pub(crate) BTreeMap<String, Value>);
 
 impl State {
-    /// Reads it. Objects that belong to a controller are left out.
+    /// Reads it. Objects that belong to a controller are left out, but for autoscalers: they say whose
+    /// replicas are nobody's.
     pub(crate) fn read(plane: &ControlPlane, namespaces: &[String]) -> Self {
         let own = ["replicasets", "endpointslices"];
         let table = built_in();
@@ -45,7 +46,9 @@ impl State {
                 let list = list_path(version, plural, Some(namespace));
                 let answer = plane.request(Method::GET, &list, None);
                 let objects = answer.body["items"].as_array().into_iter().flatten();
-                for object in objects.filter(|object| object["metadata"]["ownerReferences"].is_null()) {
+                let is_own = |object: &&Value| object["metadata"]["ownerReferences"].is_null();
+                let scales = *plural == "horizontalpodautoscalers";
+                for object in objects.filter(|object| scales || is_own(object)) {
                     let name = object["metadata"]["name"].as_str().unwrap();
                     all.insert(format!("{list}/{name}"), object.clone());
                 }

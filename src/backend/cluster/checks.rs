@@ -41,8 +41,8 @@ enum What {
     /// The controller has counted the pods of a budget, and lets one go when all are ready.
     Budget,
     /// The controller has counted what a quota bounds, and nothing new is refused by it. Holds the
-    /// events that were there before.
-    Quota(View),
+    /// events that were there before, and of what more was in use than it allowed.
+    Quota(View, Vec<String>),
     /// These pods stay ready.
     Pods { selector: Selector, members: Members, soak: Duration },
     /// These endpoints of a Service stay ready.
@@ -80,7 +80,7 @@ impl Check {
     fn soak(&self) -> Duration {
         match &self.what {
             What::Pods { soak, .. } => *soak,
-            What::Endpoints(_) | What::Quota(_) => SOAK,
+            What::Endpoints(_) | What::Quota(..) => SOAK,
             What::Budget => Duration::ZERO,
         }
     }
@@ -98,7 +98,7 @@ pub async fn before(connection: &Connection, write: &Write) -> Option<Check> {
         "PodDisruptionBudget" => What::Budget,
         "ResourceQuota" => {
             let events = quota_events(namespace).read(connection).await;
-            What::Quota(events.unwrap_or_default())
+            What::Quota(events.unwrap_or_default(), bounds::over(wanted))
         }
         "NetworkPolicy" => {
             let selector = wanted.pointer("/spec/podSelector").and_then(|it| serde_json::from_value(it.clone()).ok());
@@ -161,7 +161,7 @@ struct Boards(BTreeMap<String, (Query, Sender<View>)>);
 impl Boards {
     fn of(checks: &[&Check]) -> Self {
         let mut boards: BTreeMap<String, (Query, Sender<View>)> = BTreeMap::new();
-        for check in checks.iter().filter(|check| matches!(check.what, What::Budget | What::Quota(_))) {
+        for check in checks.iter().filter(|check| matches!(check.what, What::Budget | What::Quota(..))) {
             let path = objects::collection_path(&check.object);
             // A list of one where there is one: a role may allow no more.
             let one = Query::at(path.clone()).fields(&format!("metadata.name={}", check.object.name));
@@ -189,8 +189,9 @@ async fn one(connection: &Connection, check: &Check, soak: Duration, boards: &Bo
     let namespace = object.namespace.as_deref();
     match &check.what {
         What::Budget => awaited(boards.view(object), &object.name, bounds::budget).await,
-        What::Quota(events) => {
-            let counted = awaited(boards.view(object), &object.name, bounds::quota).await;
+        What::Quota(events, over) => {
+            let within = |quota: &Value| bounds::quota(quota, over);
+            let counted = awaited(boards.view(object), &object.name, within).await;
             if !matches!(counted, Verdict::Well(_)) || soak.is_zero() {
                 return counted;
             }
@@ -215,7 +216,7 @@ async fn one(connection: &Connection, check: &Check, soak: Duration, boards: &Bo
 }
 
 /// Waits until something can be said of one object of a view.
-async fn awaited(mut seen: Receiver<View>, name: &str, judge: fn(&Value) -> Result<Verdict, String>) -> Verdict {
+async fn awaited(mut seen: Receiver<View>, name: &str, judge: impl Fn(&Value) -> Result<Verdict, String>) -> Verdict {
     let mut last = "it could not be read".to_owned();
     let looking = async {
         loop {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use super::assets;
 use super::wait::{WAIT, try_until};
@@ -21,6 +22,7 @@ pub(crate) struct Invocation {
     directory: PathBuf,
     env: BTreeMap<OsString, OsString>,
     stdin: String,
+    limit: Duration,
 }
 
 /// A directory of its own with a link to the plugin: beside the binary cargo keeps files that kubectl
@@ -76,6 +78,7 @@ impl Invocation {
             directory: home.to_owned(),
             env: BTreeMap::new(),
             stdin: String::new(),
+            limit: WAIT,
         }
         .env("PATH", path.expect("no directory has a colon in its name"))
         .env("HOME", home)
@@ -95,6 +98,12 @@ impl Invocation {
         self
     }
 
+    /// Another limit than [`WAIT`]: for a run that waits for several rollouts, one after the other.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// The command for those who drive it themselves: a pseudo-terminal, a signal.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -102,7 +111,7 @@ impl Invocation {
         command
     }
 
-    /// Runs it to its end; panics when that takes longer than [`WAIT`].
+    /// Runs it to its end; panics when that takes longer than its limit.
     #[track_caller]
     pub(crate) fn run(self) -> Finished {
         let mut child = self
@@ -118,7 +127,8 @@ impl Invocation {
         let writer = thread::spawn(move || drop(input.write_all(&text)));
         let stdout = collect(child.stdout.take().expect("it is piped"));
         let stderr = collect(child.stderr.take().expect("it is piped"));
-        let ended = try_until(WAIT, || match child.try_wait().expect("it is our child") {
+        let limit = self.limit;
+        let ended = try_until(limit, || match child.try_wait().expect("it is our child") {
             Some(status) => Ok(status),
             None => Err(String::new()),
         });
@@ -129,7 +139,7 @@ impl Invocation {
         let stdout = stdout.join().expect("the reader does not panic");
         let stderr = stderr.join().expect("the reader does not panic");
         let Ok(status) = ended else {
-            panic!("{:?} still ran after {WAIT:?}\nstdout:\n{stdout}\nstderr:\n{stderr}", self.args);
+            panic!("{:?} still ran after {limit:?}\nstdout:\n{stdout}\nstderr:\n{stderr}", self.args);
         };
         Finished { code: ExitStatus::code(&status), stdout, stderr }
     }

@@ -1,6 +1,7 @@
 //! A namespace for one test, with a home directory and an identity of its own.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -12,6 +13,10 @@ use super::credentials::User;
 use super::plane::ControlPlane;
 use super::users::{self, Rule};
 use super::wait::{WAIT, wait_until};
+
+/// How long a command may take that writes where somebody acts: it may wait for several rollouts, one
+/// after the other.
+const ROLLOUTS: Duration = Duration::from_mins(5);
 
 /// A namespace that one test has for itself.
 ///
@@ -85,7 +90,8 @@ impl TestNamespace {
         if writes && !self.plane.has_controllers() && !args.iter().any(|arg| arg.starts_with("--wait")) {
             args.push("--wait=false");
         }
-        Invocation::plugin(&self.kubeconfig(user), self.home(), &args)
+        let invocation = Invocation::plugin(&self.kubeconfig(user), self.home(), &args);
+        if writes && self.plane.has_controllers() { invocation.within(ROLLOUTS) } else { invocation }
     }
 
     /// A script in this namespace, as [`Self::tester`].

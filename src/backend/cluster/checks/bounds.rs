@@ -31,8 +31,22 @@ pub(super) fn budget(budget: &Value) -> Result<Verdict, String> {
     })
 }
 
-/// A quota is well once its controller has counted everything it bounds, within the bounds.
-pub(super) fn quota(quota: &Value) -> Result<Verdict, String> {
+/// Of what more is in use than a quota allows, as its controller has last counted, where a change of the
+/// quota leaves the bound as it is: that is not of its making.
+pub(super) fn over(changed: &Value) -> Vec<String> {
+    let quantity = |map: &str, key: &str| changed.pointer(map)?.get(key).and_then(Quantity::from_value);
+    let hard = changed.pointer("/status/hard").and_then(Value::as_object).into_iter().flatten();
+    let is_over = |key: &str, bound: &Value| {
+        let used = quantity("/status/used", key).zip(Quantity::from_value(bound));
+        used.is_some_and(|(used, bound)| used > bound)
+            && changed.pointer("/spec/hard").and_then(|hard| hard.get(key)) == Some(bound)
+    };
+    hard.filter(|(key, bound)| is_over(key, bound)).map(|(key, _)| key.clone()).collect()
+}
+
+/// A quota is well once its controller has counted everything it bounds, within the bounds; what was
+/// `over` them before stays its own matter.
+pub(super) fn quota(quota: &Value, over: &[String]) -> Result<Verdict, String> {
     let map = |pointer: &str| quota.pointer(pointer).and_then(Value::as_object);
     let bounds = map("/spec/hard").ok_or("it bounds nothing".to_owned())?;
     if map("/status/hard") != Some(bounds) {
@@ -44,14 +58,16 @@ pub(super) fn quota(quota: &Value) -> Result<Verdict, String> {
         let (Some(used), Some(hard)) = (used, Quantity::from_value(hard)) else {
             return Err(format!("{key} is not counted"));
         };
-        if used > hard {
+        if used > hard && !over.contains(key) {
             full.push(key.as_str());
         }
     }
-    Ok(if full.is_empty() {
-        Verdict::Well("everything it bounds is within its bounds".to_owned())
-    } else {
-        Verdict::Ill(format!("more is in use than it allows: {}", full.join(", ")))
+    Ok(match (full.is_empty(), over.is_empty()) {
+        (true, true) => Verdict::Well("everything it bounds is within its bounds".to_owned()),
+        (true, false) => {
+            Verdict::Well(format!("its bounds hold, but for those that did not before: {}", over.join(", ")))
+        }
+        (false, _) => Verdict::Ill(format!("more is in use than it allows: {}", full.join(", "))),
     })
 }
 
@@ -93,12 +109,33 @@ mod tests {
     #[test]
     fn a_quota_is_judged_once_everything_was_counted() {
         let seen = |used: Value| {
-            quota(&json!({"spec": {"hard": {"pods": "2", "requests.cpu": "1"}},
-                "status": {"hard": {"pods": "2", "requests.cpu": "1"}, "used": used}}))
+            quota(
+                &json!({"spec": {"hard": {"pods": "2", "requests.cpu": "1"}},
+                "status": {"hard": {"pods": "2", "requests.cpu": "1"}, "used": used}}),
+                &[],
+            )
         };
         assert!(seen(json!({"pods": "1"})).is_err());
         assert!(matches!(seen(json!({"pods": "1", "requests.cpu": "1000m"})), Ok(Verdict::Well(_))));
         assert!(matches!(seen(json!({"pods": "3", "requests.cpu": "1"})), Ok(Verdict::Ill(_))));
+    }
+
+    #[test]
+    fn what_was_over_a_quota_before_its_change_is_not_held_against_it() {
+        let changed = |pods: &str| {
+            json!({"spec": {"hard": {"pods": pods, "services": "0"}},
+                "status": {"hard": {"pods": "1", "services": "0"}, "used": {"pods": "2", "services": "1"}}})
+        };
+        assert_eq!(over(&changed("3")), ["services"], "the change is about pods");
+        assert_eq!(over(&changed("1")), ["pods", "services"]);
+        assert_eq!(over(&json!({"spec": {"hard": {"pods": "1"}}})), [""; 0], "a new one was never counted");
+        let counted = |pods: &str| {
+            json!({"spec": {"hard": {"pods": "3", "services": "0"}},
+                "status": {"hard": {"pods": "3", "services": "0"}, "used": {"pods": pods, "services": "1"}}})
+        };
+        let before = over(&changed("3"));
+        assert!(matches!(quota(&counted("3"), &before), Ok(Verdict::Well(_))));
+        assert!(matches!(quota(&counted("4"), &before), Ok(Verdict::Ill(_))));
     }
 
     #[test]
