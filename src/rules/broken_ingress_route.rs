@@ -6,7 +6,7 @@ use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
-use crate::model::endpoints::{Answer, Endpoints};
+use crate::model::endpoints::{self, Answer, Endpoints};
 use crate::model::ingress::{BackendService, Ingress};
 use crate::model::number::IntOrString;
 use crate::model::{Inventory, Item, Subject};
@@ -14,7 +14,8 @@ use crate::model::{Inventory, Item, Subject};
 declare_rule! {
     /// ## What it does
     /// Reports an Ingress with a backend Service that does not exist, a port that the Service does
-    /// not have or a Service without ready endpoints, a backend in fields that the API version does not
+    /// not have or a Service without ready endpoints (in files: without running pods, or whose target
+    /// port has a name that no container declares), a backend in fields that the API version does not
     /// have (`serviceName` in `networking.k8s.io/v1`), an Ingress whose class no controller serves,
     /// and two Ingresses of one class that send the same host and path to different places. The name
     /// and the number of one port are the same place. In files that are not complete, a Service that
@@ -154,7 +155,7 @@ fn judge_backend(
         return;
     };
     let wanted = backend.port.wanted();
-    if service.port(&wanted).is_none() {
+    let Some(port) = service.port(&wanted) else {
         let ports: Vec<String> = service.spec.ports.iter().map(|port| port.port.to_string()).collect();
         let (name, ports) = (&backend.name, ports.join(", "));
         let text = match wanted {
@@ -162,13 +163,21 @@ fn judge_backend(
             wanted => format!("Service {name} has no port {wanted}, but {ports}"),
         };
         judged.defects.push((location("/port"), text));
-    } else if service.kind() != "ExternalName" {
-        match endpoints.answer(inventory, service) {
-            Answer::No(reason) => {
-                judged.defects.push((location("/name"), format!("Service {}: {reason}", backend.name)));
+        return;
+    };
+    if service.kind() == "ExternalName" {
+        return;
+    }
+    match endpoints.answer(inventory, service) {
+        Answer::No(reason) => {
+            judged.defects.push((location("/name"), format!("Service {}: {reason}", backend.name)));
+        }
+        Answer::Unknown(reason) if inventory.is_live() => judged.unknown.push(reason),
+        Answer::Unknown(_) => {}
+        Answer::Yes => {
+            if let Some(reason) = endpoints::unnamed(inventory, service, [port].into_iter()) {
+                judged.defects.push((location("/port"), format!("Service {}: {reason}", backend.name)));
             }
-            Answer::Unknown(reason) if inventory.is_live() => judged.unknown.push(reason),
-            Answer::Unknown(_) | Answer::Yes => {}
         }
     }
 }
