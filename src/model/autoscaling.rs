@@ -14,6 +14,9 @@ use super::policy::Autoscaler;
 use super::workload::Workload;
 use super::{Item, Subject};
 
+/// Containers that stand in no template: a webhook of the mesh adds them to the pods.
+const INJECTED: [&str; 2] = ["istio-proxy", "linkerd-proxy"];
+
 /// One thing that an autoscaler measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
@@ -71,6 +74,13 @@ fn read_metric(index: usize, metric: &Value) -> Metric {
 }
 
 impl Metric {
+    /// The container that this measures and that no template of these pods has. The proxies of meshes
+    /// are put into the pods when they are made.
+    pub fn absent(&self, spec: &PodSpec) -> Option<&str> {
+        let name = self.container.as_deref().filter(|name| !INJECTED.contains(name))?;
+        spec.all_containers().all(|(_, _, container)| container.name != name).then_some(name)
+    }
+
     /// The containers whose missing request makes this utilization undefined. A limit stands in
     /// for a request, a request of the pod for those of its containers.
     pub fn lacking<'a>(&self, spec: &'a PodSpec) -> Vec<&'a str> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::inventory::Inventory;
 use super::makers::{self, Made};
-use super::network::Service;
+use super::network::{Service, ServicePort};
+use super::number::IntOrString;
+use super::pod::resolve_port;
 use super::selector::Selector;
 use super::store::Item;
 
@@ -60,13 +62,36 @@ impl Endpoints {
             return Answer::Unknown("it has no selector, and its endpoints are not in the files".to_owned());
         }
         match selected.iter().find(|workload| !workload.is_idle()) {
-            Some(_) => Answer::Yes,
+            Some(_) => unnamed(inventory, service, service.spec.ports.iter()).map_or(Answer::Yes, Answer::No),
             None if !selected.is_empty() => {
                 Answer::No(format!("it selects {}, which runs nothing", selected[0].subject.short()))
             }
             None => of_custom_resources(inventory, service),
         }
     }
+}
+
+/// Why nobody answers at any of these ports of a Service whose pods are in the files: they name ports
+/// that no container declares with the same protocol. A pod without the port is no endpoint of it.
+pub fn unnamed<'a>(
+    inventory: &Inventory,
+    service: &Item<Service>,
+    ports: impl Iterator<Item = &'a ServicePort>,
+) -> Option<String> {
+    let running: Vec<_> = inventory.workloads_of(service).filter(|workload| !workload.is_idle()).collect();
+    let first = running.first().filter(|_| !inventory.is_live())?;
+    let mut missing = None;
+    for port in ports {
+        let target @ IntOrString::Text(name) = port.target_port.as_ref()? else { return None };
+        let protocol = port.protocol.as_deref().unwrap_or("TCP");
+        let mut specs = running.iter().filter_map(|workload| workload.template()).map(|template| &template.spec);
+        if specs.any(|spec| resolve_port(spec, target, protocol).is_some()) {
+            return None;
+        }
+        missing.get_or_insert((name, protocol));
+    }
+    let (name, protocol) = missing?;
+    Some(format!("no container of {} declares the {protocol} port {name}", first.subject.short()))
 }
 
 /// Whether custom resources make the pods of a Service that selects no workload of the files.

@@ -6,7 +6,7 @@ use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Location, Priority, Severity};
 use crate::fix::{Applicability, Fix};
-use crate::model::endpoints::{Answer, Endpoints};
+use crate::model::endpoints::{self, Answer, Endpoints};
 use crate::model::ingress::{BackendService, Ingress};
 use crate::model::number::IntOrString;
 use crate::model::{Inventory, Item, Subject};
@@ -14,10 +14,12 @@ use crate::model::{Inventory, Item, Subject};
 declare_rule! {
     /// ## What it does
     /// Reports an Ingress with a backend Service that does not exist, a port that the Service does
-    /// not have or a Service without ready endpoints, a backend in fields that the API version does not
+    /// not have or a Service without ready endpoints (in files: without running pods, or whose target
+    /// port has a name that no container declares), a backend in fields that the API version does not
     /// have (`serviceName` in `networking.k8s.io/v1`), an Ingress whose class no controller serves,
-    /// and two Ingresses of one class that send the same host and path to different places. In files
-    /// that are not complete, a Service that is missing is unknown, not broken.
+    /// and two Ingresses of one class that send the same host and path to different places. The name
+    /// and the number of one port are the same place. In files that are not complete, a Service that
+    /// is missing is unknown, not broken.
     ///
     /// ## Why it matters
     /// Callers get 404, 502 or 503. Which of two equal routes wins depends on the controller, and
@@ -108,7 +110,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
             judged.defects.push((Location::at(at), text));
         }
         judge_class(inventory, ingress, &mut judged);
-        judge_claims(&claims, ingress, &mut judged);
+        judge_claims(inventory, &claims, ingress, &mut judged);
         if judged.defects.is_empty() {
             match judged.unknown.first() {
                 Some(reason) => verdicts.unknown(&ingress.subject, reason),
@@ -153,7 +155,7 @@ fn judge_backend(
         return;
     };
     let wanted = backend.port.wanted();
-    if service.port(&wanted).is_none() {
+    let Some(port) = service.port(&wanted) else {
         let ports: Vec<String> = service.spec.ports.iter().map(|port| port.port.to_string()).collect();
         let (name, ports) = (&backend.name, ports.join(", "));
         let text = match wanted {
@@ -161,13 +163,21 @@ fn judge_backend(
             wanted => format!("Service {name} has no port {wanted}, but {ports}"),
         };
         judged.defects.push((location("/port"), text));
-    } else if service.kind() != "ExternalName" {
-        match endpoints.answer(inventory, service) {
-            Answer::No(reason) => {
-                judged.defects.push((location("/name"), format!("Service {}: {reason}", backend.name)));
+        return;
+    };
+    if service.kind() == "ExternalName" {
+        return;
+    }
+    match endpoints.answer(inventory, service) {
+        Answer::No(reason) => {
+            judged.defects.push((location("/name"), format!("Service {}: {reason}", backend.name)));
+        }
+        Answer::Unknown(reason) if inventory.is_live() => judged.unknown.push(reason),
+        Answer::Unknown(_) => {}
+        Answer::Yes => {
+            if let Some(reason) = endpoints::unnamed(inventory, service, [port].into_iter()) {
+                judged.defects.push((location("/port"), format!("Service {}: {reason}", backend.name)));
             }
-            Answer::Unknown(reason) if inventory.is_live() => judged.unknown.push(reason),
-            Answer::Unknown(_) | Answer::Yes => {}
         }
     }
 }
@@ -195,10 +205,10 @@ fn judge_class(inventory: &Inventory, ingress: &Item<Ingress>, judged: &mut Judg
 }
 
 /// Every host and path with the Ingresses that claim it, each with its backend.
-fn claims(inventory: &Inventory) -> BTreeMap<Claim<'_>, Vec<(&Subject, String)>> {
-    let mut out: BTreeMap<Claim<'_>, Vec<(&Subject, String)>> = BTreeMap::new();
+fn claims(inventory: &Inventory) -> BTreeMap<Claim<'_>, Vec<(&Subject, Target<'_>)>> {
+    let mut out: BTreeMap<Claim<'_>, Vec<(&Subject, Target<'_>)>> = BTreeMap::new();
     for ingress in inventory.ingresses.iter().filter(|ingress| !is_canary(ingress)) {
-        for (claim, _, target) in claims_of(ingress) {
+        for (claim, _, target) in claims_of(inventory, ingress) {
             out.entry(claim).or_default().push((&ingress.subject, target));
         }
     }
@@ -210,27 +220,59 @@ fn is_canary(ingress: &Ingress) -> bool {
     ingress.metadata.annotation("nginx.ingress.kubernetes.io/canary") == Some("true")
 }
 
-fn claims_of(ingress: &Item<Ingress>) -> impl Iterator<Item = (Claim<'_>, String, String)> {
+/// Where a route leads: namespace, Service and port. Other resources are not told apart.
+type Target<'a> = Option<(&'a str, &'a str, IntOrString)>;
+
+/// True if two routes lead to different places. Whether a name and a number mean the same port is
+/// known from the Service alone.
+fn differ(a: &Target<'_>, b: &Target<'_>) -> bool {
+    match (a, b) {
+        (Some((space, service, port)), Some((other_space, other, other_port))) => {
+            (space, service) != (other_space, other)
+                || matches!(port, IntOrString::Int(_)) == matches!(other_port, IntOrString::Int(_))
+                    && port != other_port
+        }
+        _ => a != b,
+    }
+}
+
+fn claims_of<'a>(
+    inventory: &'a Inventory,
+    ingress: &'a Item<Ingress>,
+) -> impl Iterator<Item = (Claim<'a>, String, Target<'a>)> {
     let class = ingress.class().unwrap_or_default();
     ingress.spec.rules.iter().enumerate().flat_map(move |(i, rule)| {
         let host = rule.host.as_deref().unwrap_or_default();
         rule.http.paths.iter().enumerate().map(move |(j, path)| {
             let text = path.path.as_deref().unwrap_or("/");
             let claim = (class, host, text, path.path_type.as_deref().unwrap_or_default());
-            let service = path.backend.service.as_ref();
-            let target = service.map(|s| format!("{}/{}:{}", ingress.namespace(), s.name, s.port.wanted()));
-            (claim, format!("/spec/rules/{i}/http/paths/{j}"), target.unwrap_or_default())
+            let backend = path.backend.service.as_ref();
+            let target = backend.map(|b| (ingress.namespace(), b.name.as_str(), port_of(inventory, ingress, b)));
+            (claim, format!("/spec/rules/{i}/http/paths/{j}"), target)
         })
     })
 }
 
-fn judge_claims(claims: &BTreeMap<Claim<'_>, Vec<(&Subject, String)>>, ingress: &Item<Ingress>, judged: &mut Judged) {
+/// The port of a backend: its number where the Service tells it.
+fn port_of(inventory: &Inventory, ingress: &Item<Ingress>, backend: &BackendService) -> IntOrString {
+    let wanted = backend.port.wanted();
+    let service = inventory.services.get(ingress.namespace(), "Service", &backend.name);
+    service.and_then(|service| service.port(&wanted)).map_or(wanted, |port| IntOrString::Int(port.port))
+}
+
+fn judge_claims(
+    inventory: &Inventory,
+    claims: &BTreeMap<Claim<'_>, Vec<(&Subject, Target<'_>)>>,
+    ingress: &Item<Ingress>,
+    judged: &mut Judged,
+) {
     if is_canary(ingress) {
         return;
     }
-    for (claim, at, target) in claims_of(ingress) {
+    for (claim, at, target) in claims_of(inventory, ingress) {
         let others = claims.get(&claim).into_iter().flatten();
-        let Some((other, _)) = others.into_iter().find(|(other, there)| **other != ingress.subject && *there != target)
+        let Some((other, _)) =
+            others.into_iter().find(|(other, there)| **other != ingress.subject && differ(there, &target))
         else {
             continue;
         };

@@ -26,8 +26,8 @@ declare_rule! {
     /// replicas although the minimum is above 0, or a VerticalPodAutoscaler changes the requests that
     /// the metric is measured in. If the target does not exist or was not read, the autoscaler itself
     /// is reported. Without conditions, in manifests, it reports an autoscaler all of whose metrics
-    /// are a share of requests that a container does not have. Scaled to zero by design
-    /// is right: `minReplicas: 0`, or a ScaledObject of KEDA with minimum 0 or paused at 0.
+    /// are a share of requests that a container does not have, or of a container that the pods do not
+    /// have, and a target whose kind has no scale, as a DaemonSet. Scaled to zero by design is right: `minReplicas: 0`, or a ScaledObject of KEDA with minimum 0 or paused at 0.
     ///
     /// ## Why it matters
     /// The number of pods stays where it is, whatever the load.

@@ -12,7 +12,7 @@ declare_rule! {
     /// ## What it does
     /// Reports a Service of type LoadBalancer without a ready endpoint, one whose selector matches
     /// nothing or only workloads at zero, and one that has waited for an address for more than ten
-    /// minutes. In files only the selector is judged; pods of custom resources count where a template
+    /// minutes. In files the selector is judged, and target ports whose name no container declares; pods of custom resources count where a template
     /// shows them, and leave it unknown where none does. It does not apply to development services.
     ///
     /// ## Why it matters

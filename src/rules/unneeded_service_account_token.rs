@@ -21,7 +21,8 @@ declare_rule! {
     /// account or a group of its namespace, and no image, variable, argument or annotation hints
     /// at it (`kubeconfig`, `in-cluster`, leader election, operators, the agent of Vault). The
     /// bindings that Kubernetes makes for all accounts do not count. It is unknown where bindings
-    /// or accounts can't be read. In manifests the bindings in the files decide.
+    /// or accounts can't be read. In manifests the bindings in the files decide. It does not apply to
+    /// pods that the kubelet mirrors from files of its node: they get no token.
     ///
     /// ## Why it matters
     /// Whoever breaks into the container takes the token and speaks to the API server with it:
@@ -61,6 +62,7 @@ declare_rule! {
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#opt-out-of-api-credential-automounting>
+    /// - <https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/>
     /// - <https://kubernetes.io/docs/concepts/security/rbac-good-practices/>
     id: "unneeded-service-account-token",
     summary: "a service account token mounted without need",
@@ -132,7 +134,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let bound = Bound::of(inventory);
     for (_, workload) in inventory.audited_workloads() {
-        let Some(template) = workload.template().filter(|_| !workload.is_idle()) else {
+        // A pod that the kubelet reads from a file of its node can't have an account.
+        let is_static = workload.metadata.annotation("kubernetes.io/config.mirror").is_some();
+        let Some(template) = workload.template().filter(|_| !workload.is_idle() && !is_static) else {
             verdicts.na(&workload.subject);
             continue;
         };

@@ -111,7 +111,7 @@ fn said(scene: &Scene) -> Vec<Said> {
 
 #[test]
 fn no_verdict_rests_on_what_its_rule_disclaims() {
-    let (mut compared, mut moved) = (0, BTreeSet::new());
+    let (mut compared, mut refuted) = (0, BTreeSet::new());
     let mut moves = [0; Aspect::ALL.len()];
     for (path, text) in RULES.iter().flat_map(|rule| crate::fixtures(rule)) {
         let before = said(&Scene::parse(&text));
@@ -122,12 +122,12 @@ fn no_verdict_rests_on_what_its_rule_disclaims() {
                 if rule.unmoved_by.contains(&change.aspect) {
                     compared += 1;
                     if before.scored != after.scored {
-                        moved.insert(format!("{} by {} in {}", rule.id, change.what, path.display()));
+                        refuted.insert(format!("{} by {} in {}", rule.id, change.what, path.display()));
                     }
                 }
             }
         }
     }
-    assert!(moved.is_empty(), "{} of {compared}: {moved:#?}", moved.len());
+    assert!(refuted.is_empty(), "{} of {compared}: {refuted:#?}", refuted.len());
     assert!(compared > 10_000 && moves.iter().all(|times| *times > 0), "{compared} {moves:?}");
 }

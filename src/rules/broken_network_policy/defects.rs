@@ -167,13 +167,18 @@ impl Judge<'_> {
 
     /// A selector of namespaces that selects none: often a label `name` that nobody set.
     fn no_namespace(&mut self, at: &str, selector: &Selector) {
+        let is_complete = lint::sees_all_namespaces(self.inventory);
         let single = selector
             .match_labels
             .iter()
             .next()
             .filter(|_| selector.match_labels.len() == 1 && selector.match_expressions.is_empty());
-        let meant = single
-            .filter(|(key, value)| *key != NAMESPACE_NAME && self.namespaces.iter().any(|(name, _)| name == value));
+        // Of namespaces that every cluster has only the name is known until they are read.
+        let meant = single.filter(|(key, value)| {
+            *key != NAMESPACE_NAME
+                && self.namespaces.iter().any(|(name, _)| name == value)
+                && (is_complete || self.inventory.namespaces.get("", "Namespace", value).is_some())
+        });
         let text = format!("`{}` selects no namespace", selector.text());
         if let Some((key, value)) = meant {
             let pointer = format!("{at}/namespaceSelector/matchLabels");
@@ -183,7 +188,7 @@ impl Judge<'_> {
             defect.current = Some(json!(selector.match_labels));
             defect.edit = Some(Edit::set(pointer.as_str(), json!({NAMESPACE_NAME: value})));
             defect.evidence.push(evidence);
-        } else if lint::sees_all_namespaces(self.inventory) {
+        } else if is_complete {
             let instruction = "select the namespace by the label kubernetes.io/metadata.name, or remove the peer";
             self.add(&format!("{at}/namespaceSelector"), text, "Correct the peer", instruction);
         } else {

@@ -127,9 +127,39 @@ pub(super) fn said_by_conditions(
         .collect();
     let judged = autoscaler.condition("ScalingActive").is_some_and(|condition| condition.status != "Unknown");
     if causes.is_empty() && !judged && !at_zero {
-        causes.extend(without_requests(inventory, workload, autoscaler));
+        let cause = without_scale(workload, autoscaler)
+            .or_else(|| without_container(inventory, workload, autoscaler))
+            .or_else(|| without_requests(inventory, workload, autoscaler));
+        causes.extend(cause);
     }
     causes
+}
+
+/// The target is of a kind whose number of pods nobody sets, so that the API has no `/scale` for it.
+fn without_scale(workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> Option<Cause> {
+    let kind = workload.subject.kind.as_str();
+    matches!(kind, "DaemonSet" | "CronJob" | "Job" | "Pod").then(|| Cause {
+        text: format!("{} can't scale a {kind}: the kind has no scale subresource", autoscaler.subject.short()),
+        advice: "name a Deployment, StatefulSet or another kind with a number of replicas, or delete the autoscaler"
+            .to_owned(),
+        object: autoscaler.subject.clone(),
+        inferred: false,
+    })
+}
+
+/// No metric can be computed, and at least one is that of a container which the pods don't have.
+fn without_container(inventory: &Inventory, workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> Option<Cause> {
+    let spec = &workload.template()?.spec;
+    let metrics = autoscaling::metrics(autoscaler);
+    let name = metrics.iter().find_map(|metric| metric.absent(spec))?;
+    let none_works = metrics.iter().all(|metric| metric.absent(spec).is_some() || !metric.lacking(spec).is_empty());
+    let names: Vec<&str> = spec.serving_containers().map(|container| container.name.as_str()).collect();
+    none_works.then(|| Cause {
+        text: format!("{} measures container {name}, which the pods don't have", autoscaler.subject.short()),
+        advice: format!("measure one of the containers {}", names.join(", ")),
+        object: autoscaler.subject.clone(),
+        inferred: !inventory.is_live() && !inventory.is_complete(),
+    })
 }
 
 /// Reason and sentence of each condition that says that the autoscaler can't act.
