@@ -194,6 +194,11 @@ impl Workload {
         matches!(self.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController")
     }
 
+    /// True for a pod that the kubelet reads from a file of its node, and only shows to the server.
+    pub fn is_mirror(&self) -> bool {
+        self.metadata.annotations.contains_key("kubernetes.io/config.mirror")
+    }
+
     /// True if it runs nothing now and will not by itself: no replicas, suspended, or ended.
     pub fn is_idle(&self) -> bool {
         (self.is_scalable() && self.spec.replicas == Some(0))

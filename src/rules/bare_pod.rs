@@ -58,9 +58,9 @@ declare_rule! {
 fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     for (_, workload) in inventory.audited_workloads() {
-        let has = |key: &str| workload.metadata.annotations.contains_key(key);
+        let is_hook = workload.metadata.annotations.contains_key("helm.sh/hook");
         let pod = inventory.pods.get(workload.namespace(), "Pod", workload.name()).filter(|_| workload.kind == "Pod");
-        let leaves = workload.is_idle() || has("helm.sh/hook") || has("kubernetes.io/config.mirror");
+        let leaves = workload.is_idle() || is_hook || workload.is_mirror();
         if leaves || evidence::has_ended(inventory, workload) {
             verdicts.na(&workload.subject);
         } else if workload.kind == "Pod" {

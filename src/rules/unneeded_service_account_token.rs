@@ -134,9 +134,9 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     let inventory = context.inventory;
     let bound = Bound::of(inventory);
     for (_, workload) in inventory.audited_workloads() {
-        // A pod that the kubelet reads from a file of its node can't have an account.
-        let is_static = workload.metadata.annotation("kubernetes.io/config.mirror").is_some();
-        let Some(template) = workload.template().filter(|_| !workload.is_idle() && !is_static) else {
+        // A pod that the server does not make can't have an account.
+        let is_judged = !workload.is_idle() && !workload.is_mirror();
+        let Some(template) = workload.template().filter(|_| is_judged) else {
             verdicts.na(&workload.subject);
             continue;
         };

@@ -138,7 +138,7 @@ pub(super) fn said_by_conditions(
 /// The target is of a kind whose number of pods nobody sets, so that the API has no `/scale` for it.
 fn without_scale(workload: &Item<Workload>, autoscaler: &Item<Autoscaler>) -> Option<Cause> {
     let kind = workload.subject.kind.as_str();
-    matches!(kind, "DaemonSet" | "CronJob" | "Job" | "Pod").then(|| Cause {
+    (!workload.is_scalable()).then(|| Cause {
         text: format!("{} can't scale a {kind}: the kind has no scale subresource", autoscaler.subject.short()),
         advice: "name a Deployment, StatefulSet or another kind with a number of replicas, or delete the autoscaler"
             .to_owned(),
