@@ -66,7 +66,7 @@ fn check(
     rule: &'static kubectl_progrc::rules::rule::Rule,
 ) -> Verdicts {
     let mut verdicts = Verdicts::default();
-    (rule.check)(&Context { inventory, settings, rule, depth: Depth::Whole }, &mut verdicts);
+    (rule.check)(&Context::whole(inventory, settings, rule), &mut verdicts);
     verdicts
 }
 

@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Severity, Verdict};
 use crate::model::replicas::SCALING;
 use crate::model::{Inventory, Subject, parallel};
-use crate::rules::rule::{Context, Depth, Rule, Verdicts};
+use crate::rules::rule::{Context, Depth, Rule, Told, Verdicts};
 use crate::rules::settings::Settings;
 
 use super::{folded, guards};
@@ -71,21 +71,47 @@ pub fn run_to(depth: Depth, inventory: &Inventory, settings: &Settings, rules: &
     // Rules that build fixes take longer.
     let said = parallel::ranked(rules, |rule| rule.fix.is_none(), |rule| judge(inventory, settings, rule, depth));
     let mut audit = Audit::default();
-    audit.findings.reserve_exact(said.iter().map(|(_, findings)| findings.len()).sum());
+    let mut groups = Vec::new();
     for (outcome, mut findings) in said {
-        audit.findings.append(&mut findings);
+        // Those of one rule are in order.
+        while let Some(severity) = findings.first().map(|finding| finding.severity) {
+            let rest = findings.split_off(findings.partition_point(|finding| finding.severity <= severity));
+            groups.push((severity, outcome.rule.id, std::mem::replace(&mut findings, rest)));
+        }
         audit.rules.push(outcome);
     }
-    // Those of one rule are in order.
-    audit.findings.sort_by(|a, b| (a.severity, a.rule).cmp(&(b.severity, b.rule)));
+    groups.sort_by_key(|(severity, rule, _)| (*severity, *rule));
+    audit.findings.reserve_exact(groups.iter().map(|(_, _, findings)| findings.len()).sum());
+    groups.into_iter().for_each(|(_, _, mut findings)| audit.findings.append(&mut findings));
     audit
 }
 
 /// Runs one rule.
 fn judge(inventory: &Inventory, settings: &Settings, rule: &'static Rule, depth: Depth) -> (RuleOutcome, Vec<Finding>) {
+    let mut context = Context { inventory, settings, rule, depth, told: None };
+    if depth == Depth::Folded {
+        let told = Told::default();
+        context.told = Some(&told);
+        let (outcome, mut findings) = check(&context);
+        if folded::abridge(&mut findings) {
+            return (outcome, findings);
+        }
+        // The rule made its findings in another order, so that one of those shown was left out.
+        context.told = None;
+        let (outcome, mut findings) = check(&context);
+        let is_told = folded::abridge(&mut findings);
+        debug_assert!(is_told, "{} left out a finding", rule.id);
+        return (outcome, findings);
+    }
+    check(&context)
+}
+
+/// Runs one rule, and guards and orders what it finds.
+fn check(context: &Context<'_>) -> (RuleOutcome, Vec<Finding>) {
+    let Context { inventory, settings, rule, depth, .. } = *context;
     // Most rules judge every workload. Memory that is not used costs nothing.
     let mut verdicts = Verdicts::with_capacity(inventory.workloads.len());
-    (rule.check)(&Context { inventory, settings, rule, depth }, &mut verdicts);
+    (rule.check)(context, &mut verdicts);
     let severity = settings.severities.get(rule.id).copied();
     if let Some(severity) = severity {
         weigh(&mut verdicts, severity, rule.severity);
@@ -99,9 +125,6 @@ fn judge(inventory: &Inventory, settings: &Settings, rule: &'static Rule, depth:
         fixes.for_each(|fix| guards::apply(inventory, settings, fix));
     }
     findings.sort_by(order);
-    if depth == Depth::Folded {
-        folded::abridge(findings);
-    }
     let severity = severity.unwrap_or(rule.severity);
     (RuleOutcome { rule, severity, outcomes: verdicts.outcomes, ratio: verdicts.ratio }, verdicts.findings)
 }

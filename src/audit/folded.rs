@@ -6,9 +6,7 @@
 use foldhash::{HashMap, HashMapExt, HashSet};
 
 use crate::finding::Finding;
-
-/// Equal findings that are shown one by one.
-const FEW: usize = 3;
+use crate::rules::rule::FEW;
 
 /// The positions of the findings that are shown, each with the number of those that are left out
 /// after it. Findings of one rule that say the same and have the same kind of fix are told together,
@@ -35,12 +33,15 @@ pub fn fold(findings: &[&Finding]) -> Vec<(usize, usize)> {
     out
 }
 
-/// Takes the details from the findings of one rule that a table will not show.
-pub fn abridge(findings: &mut [Finding]) {
+/// Takes the details from the findings of one rule that a table will not show. False if one that it
+/// shows has none.
+#[must_use]
+pub fn abridge(findings: &mut [Finding]) -> bool {
     let shown: HashSet<usize> = fold(&findings.iter().collect::<Vec<_>>()).into_iter().map(|(at, _)| at).collect();
     for (_, finding) in findings.iter_mut().enumerate().filter(|(at, _)| !shown.contains(at)) {
         finding.abridge();
     }
+    shown.iter().all(|at| findings[*at].abridged.is_none())
 }
 
 #[cfg(test)]
@@ -48,13 +49,13 @@ mod tests {
     use super::*;
     use crate::model::{Inventory, ObjectRef};
     use crate::rules::missing_pdb::RULE;
-    use crate::rules::rule::{Context, Depth};
+    use crate::rules::rule::Context;
     use crate::rules::settings::Settings;
 
     #[test]
     fn equal_findings_are_told_once() {
         let (inventory, settings) = (Inventory::default(), Settings::default());
-        let context = Context { inventory: &inventory, settings: &settings, rule: &RULE, depth: Depth::Whole };
+        let context = Context::whole(&inventory, &settings, &RULE);
         let subject = ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web").into();
         let (same, other) = (context.finding_about(&subject, "same"), context.finding_about(&subject, "other"));
         let (few, many) = (vec![same.clone(); 3], vec![same.clone(); 4]);

@@ -22,12 +22,13 @@ mod kinds;
 mod ingest;
 mod lookup;
 mod relations;
+mod revised;
 
 pub use custom::{CLUSTER_WIDE, CUSTOM};
 pub use ingest::{BadObject, PageEnd};
 pub use kinds::other_key as resource_name;
-use relations::Relations;
 pub use relations::Taken;
+use relations::{Budgets, Relations};
 
 /// Namespaces that belong to the cluster itself.
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
@@ -162,6 +163,7 @@ pub struct Inventory {
     /// Custom resources and other kinds, by resource name: `certificates.cert-manager.io`.
     pub others: BTreeMap<String, Store<Other>>,
     relations: Arc<Relations>,
+    budgets_of: Arc<Budgets>,
 }
 
 impl Inventory {
@@ -178,6 +180,7 @@ impl Inventory {
         self.gaps.sort();
         self.gaps.dedup();
         self.relations = Arc::new(Relations::of(&self));
+        self.budgets_of = Arc::new(self.relations.budgets(&self));
         self
     }
 

@@ -198,6 +198,21 @@ impl<T> Store<T> {
         }
     }
 
+    /// Puts objects in the places of those of the same names. False if one has no place; others may
+    /// have taken theirs then.
+    #[must_use]
+    pub fn revise(&mut self, changed: Self) -> bool {
+        changed.items.into_iter().all(|item| {
+            let subject = &item.subject;
+            let place = self.position(subject.namespace(), &subject.kind, &subject.name);
+            let same = place.filter(|at| self.items[*at].subject.group() == subject.group());
+            same.is_some_and(|at| {
+                self.items[at] = item;
+                true
+            })
+        })
+    }
+
     /// Takes objects out.
     pub fn retain(&mut self, stays: impl Fn(&ObjectRef) -> bool) {
         let before = self.items.len();
@@ -210,6 +225,11 @@ impl<T> Store<T> {
     /// All of them.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Item<T>>> {
         self.items.iter()
+    }
+
+    /// The same as a slice.
+    pub fn all(&self) -> &[Arc<Item<T>>] {
+        &self.items
     }
 
     /// How many.

@@ -13,7 +13,7 @@ use crate::model::{Inventory, parallel};
 use crate::rules::rule::{Aspect, Rule};
 
 use super::graph::{self, Planned};
-use super::simulate::{self, SimulationError};
+use super::simulate::{self, Change, SimulationError};
 
 /// The objects after fixes, and what these change: `None` for what no rule need say.
 type After = (Inventory, BTreeSet<Option<Aspect>>);
@@ -84,8 +84,10 @@ fn after(
         return Ok(None);
     }
     put_in_order(inventory, &from, &mut fixes);
-    let changes = fixes.iter().flat_map(|fix| &fix.steps).flat_map(|step| aspects(inventory, step)).collect();
-    Ok(Some((simulate::apply_what_fits(inventory, &fixes)?, changes)))
+    let steps = fixes.iter().flat_map(|fix| &fix.steps);
+    let changes: BTreeSet<_> = steps.flat_map(|step| aspects(inventory, step)).collect();
+    let change = if changes.contains(&None) { Change::Any } else { Change::Slight };
+    Ok(Some((simulate::apply_what_fits(inventory, &fixes, change)?, changes)))
 }
 
 /// Puts the fixes that touch an object of another one into the order in which they would be applied.

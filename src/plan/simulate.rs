@@ -36,9 +36,18 @@ pub fn apply(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, Simulat
     Ok(after.replace(inventory))
 }
 
+/// What fixes change of an inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// How many replicas a workload has, above none; which budgets there are; labels of namespaces.
+    Slight,
+    /// Anything.
+    Any,
+}
+
 /// The inventory with every fix applied that still fits after those before it, each whole or not
 /// at all: two findings may ask for the same object.
-pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventory, SimulationError> {
+pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix], change: Change) -> Result<Inventory, SimulationError> {
     let groups: Vec<Vec<&Fix>> =
         related(fixes).into_iter().map(|group| group.into_iter().map(|index| fixes[index]).collect()).collect();
     let several: Vec<_> = groups.chunks(GROUPS).collect();
@@ -55,7 +64,8 @@ pub fn apply_what_fits(inventory: &Inventory, fixes: &[&Fix]) -> Result<Inventor
     for part in parts {
         after.absorb(part?);
     }
-    Ok(after.replace(inventory))
+    let slight = (change == Change::Slight).then(|| after.revise(inventory)).flatten();
+    Ok(slight.unwrap_or_else(|| after.replace(inventory)))
 }
 
 /// The positions of the fixes in groups that touch no object of each other, so that order matters
@@ -114,6 +124,13 @@ impl After {
     fn absorb(&mut self, other: Self) {
         self.known.extend(other.known);
         self.objects.absorb(other.objects);
+    }
+
+    /// The inventory after a slight change; `None` if it turns out to be another one.
+    fn revise(&self, inventory: &Inventory) -> Option<Inventory> {
+        let known: HashSet<_> =
+            self.known.iter().filter(|object| object.kind == "PodDisruptionBudget").map(name).collect();
+        inventory.revised(&self.objects, |budget| known.contains(&name(budget)))
     }
 
     fn replace(self, inventory: &Inventory) -> Inventory {
@@ -216,7 +233,7 @@ mod tests {
             expect.push(("/data/A".into(), json!("1")));
         }
         let fixes = [&fix(Edit::set("/data/A", "2")), &fix(Edit::remove("/data/B")), &late];
-        let after = apply_what_fits(&inventory, &fixes).unwrap();
+        let after = apply_what_fits(&inventory, &fixes, Change::Any).unwrap();
         assert_eq!(after.projection(&object).unwrap()["data"], json!({"A": "2"}));
         assert_eq!(after.len(), 3);
         assert!(apply(&inventory, &fixes).is_err());

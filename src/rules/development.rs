@@ -108,7 +108,6 @@ fn combine(patterns: &[String]) -> Option<Regex> {
 mod tests {
     use super::*;
     use crate::model::Inventory;
-    use crate::rules::rule::Depth;
     use crate::rules::settings::Settings;
     use serde_json::json;
 
@@ -140,7 +139,7 @@ mod tests {
     fn names(settings: &Settings) -> Vec<String> {
         let inventory = inventory();
         let rule = crate::rules::RULES[0];
-        let context = Context { inventory: &inventory, settings, rule, depth: Depth::Whole };
+        let context = Context::whole(&inventory, settings, rule);
         let workloads = inventory.workloads.iter().filter(|workload| is_development(&context, workload));
         let services = inventory.services.iter();
         let services = services.filter(|service| is_development_service(&context, service));

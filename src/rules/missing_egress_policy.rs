@@ -165,7 +165,7 @@ fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &
     let finding =
         context.finding(workload, "no NetworkPolicy isolates it for outgoing traffic").at(Location::at("/spec"));
     let finding = if isolated.is_some() { finding } else { finding.severity(Severity::Info) };
-    context.detail(finding, |finding| {
+    let detail = |finding: Finding| {
         let mut needs = Needs::of(context, known(), position);
         let finding = needs.evidence(finding);
         let finding = match isolated {
@@ -173,7 +173,12 @@ fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &
             None => finding.because("not isolated for incoming traffic yet, which comes first"),
         };
         finding.fix(fix(context, position, &mut needs, isolated.is_some()))
-    })
+    };
+    match isolated {
+        Some(_) => context.detail(finding, detail),
+        // The fix is refused, whatever it is.
+        None => context.detail_as(Some(Applicability::Manual), finding, detail),
+    }
 }
 
 fn fix(context: &Context<'_>, position: usize, needs: &mut Needs<'_>, is_second: bool) -> Fix {

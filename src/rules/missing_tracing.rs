@@ -116,9 +116,9 @@ fn unseen(inventory: &Inventory, workload: &Item<Workload>) -> Option<String> {
 
 fn finding(context: &Context<'_>, workload: &Item<Workload>) -> Finding {
     let notes = ["add an OpenTelemetry SDK, or annotate the pod template for the OpenTelemetry operator"];
-    context
-        .finding(workload, "takes part in no tracing")
-        .at(Location::at(workload.template_pointer()))
-        .because("searched: variables, annotations and start commands of OpenTelemetry and vendors; tracers on nodes")
-        .fix(vouch::manual(context, "Trace its requests", &notes))
+    let searched = "searched: variables, annotations and start commands of OpenTelemetry and vendors; tracers on nodes";
+    let finding = context.finding(workload, "takes part in no tracing").at(Location::at(workload.template_pointer()));
+    context.detail_as(Some(Applicability::Manual), finding, |finding| {
+        finding.because(searched).fix(vouch::manual(context, "Trace its requests", &notes))
+    })
 }

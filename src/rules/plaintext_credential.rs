@@ -185,7 +185,6 @@ fn fix(key: &str, holder: &Subject) -> Fix {
 mod tests {
     use super::*;
     use crate::model::Inventory;
-    use crate::rules::rule::Depth;
     use crate::rules::settings::Settings;
     use serde_json::json;
 
@@ -229,7 +228,7 @@ mod tests {
         inventory.add("v1", "ConfigMap", object("ConfigMap", json!({"password": "hunter2"})), None).unwrap();
         let inventory = inventory.finish();
         let settings = Settings::default();
-        let context = Context { inventory: &inventory, settings: &settings, rule: &RULE, depth: Depth::Whole };
+        let context = Context::whole(&inventory, &settings, &RULE);
         let mut verdicts = Verdicts::default();
         check(&context, &mut verdicts);
         assert_eq!(verdicts.findings.len(), 1);

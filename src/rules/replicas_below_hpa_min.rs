@@ -245,7 +245,7 @@ mod tests {
 
     use crate::finding::Verdict;
     use crate::model::{Inventory, Scope, World};
-    use crate::rules::rule::{Context, Depth, Rule, Verdicts};
+    use crate::rules::rule::{Context, Rule, Verdicts};
     use crate::rules::settings::Settings;
     use crate::rules::{replicas_below_hpa_min, replicas_pinned_with_hpa};
 
@@ -269,10 +269,7 @@ mod tests {
         }
         let inventory = inventory.finish();
         let mut verdicts = Verdicts::default();
-        (rule.check)(
-            &Context { inventory: &inventory, settings: &Settings::default(), rule, depth: Depth::Whole },
-            &mut verdicts,
-        );
+        (rule.check)(&Context::whole(&inventory, &Settings::default(), rule), &mut verdicts);
         verdicts.outcomes.sort_by(|a, b| a.0.cmp(&b.0));
         let [api, web] = verdicts.outcomes.try_into().unwrap();
         [api.1, web.1]

@@ -1,5 +1,11 @@
 //! What a rule is: its manual, its attributes, its check.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
 use crate::finding::{Category, Confidence, Evidence, Finding, Priority, Severity, Verdict};
 use crate::fix::{Applicability, Input};
 use crate::model::ownership::Ownership;
@@ -137,6 +143,24 @@ pub enum Depth {
     Verdicts,
 }
 
+/// Equal findings of which a folded table shows each; of more it shows the first.
+pub const FEW: usize = 3;
+
+/// How many equal findings a check has made: by the hash of what a table folds.
+#[derive(Debug, Default)]
+pub struct Told(RefCell<HashMap<u64, usize, FixedState>>);
+
+impl Told {
+    /// Counts a finding; true for one that a folded table may show, if findings come in its order.
+    fn may_show(&self, finding: &Finding, class: Option<Applicability>) -> bool {
+        let head = (finding.severity, finding.priority, finding.message.as_str(), class);
+        let mut told = self.0.borrow_mut();
+        let count = told.entry(FixedState::default().hash_one(head)).or_default();
+        *count += 1;
+        *count <= FEW
+    }
+}
+
 /// What a check sees: the objects and what the user said.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -148,15 +172,38 @@ pub struct Context<'a> {
     pub rule: &'static Rule,
     /// What is wanted of it.
     pub depth: Depth,
+    /// What it has told, where a folded table will show a part.
+    pub told: Option<&'a Told>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// A check of which everything is wanted.
+    pub fn whole(inventory: &'a Inventory, settings: &'a Settings, rule: &'static Rule) -> Self {
+        Self { inventory, settings, rule, depth: Depth::Whole, told: None }
+    }
     /// Adds evidence and fixes to a finding, if they are wanted. Neither may change the verdict.
     pub fn detail(&self, finding: Finding, detail: impl FnOnce(Finding) -> Finding) -> Finding {
         match self.depth {
             Depth::Whole | Depth::Folded => detail(finding),
             Depth::Verdicts => finding,
         }
+    }
+
+    /// The same where it is known beforehand how far the fix may go, so that nothing need be built
+    /// for findings that a folded table leaves out.
+    pub fn detail_as(
+        &self,
+        class: Option<Applicability>,
+        mut finding: Finding,
+        detail: impl FnOnce(Finding) -> Finding,
+    ) -> Finding {
+        if self.told.is_some_and(|told| !told.may_show(&finding, class)) {
+            finding.abridged = Some(class);
+            return finding;
+        }
+        let finding = self.detail(finding, detail);
+        debug_assert!(self.depth == Depth::Verdicts || finding.class() == class, "{finding:?}");
+        finding
     }
 
     /// The environment.

@@ -116,7 +116,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
                         let message = format!("{pods} pods with {size} connections each, of {most} in all");
                         let finding = at(context.finding(workload, message), &variable, workload)
                             .because(format!("{size} × {pods} pods ({source}) = {wanted}, more than 4/5 of {most}"));
-                        verdicts.fail(context.detail(finding, |finding| finding.fix(fix(context, position, workload))));
+                        verdicts.fail(detailed(context, finding, position, workload));
                     }
                 }
             }
@@ -125,10 +125,15 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
                 let finding = at(finding, &variable, workload)
                     .confidence(Confidence::Inferred)
                     .because(format!("{} names a database; no variable bounds the pool", variable.name));
-                verdicts.fail(context.detail(finding, |finding| finding.fix(fix(context, position, workload))));
+                verdicts.fail(detailed(context, finding, position, workload));
             }
         }
     }
+}
+
+fn detailed(context: &Context<'_>, finding: Finding, position: usize, workload: &Item<Workload>) -> Finding {
+    let class = Some(Applicability::Manual);
+    context.detail_as(class, finding, |finding| finding.fix(fix(context, position, workload)))
 }
 
 /// The most pods that hold connections at once: the ceiling and the surge of a rollout.

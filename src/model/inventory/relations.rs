@@ -22,8 +22,11 @@ use crate::model::workload::Workload;
 
 const SCALED_OBJECTS: &str = "scaledobjects.keda.sh";
 
-/// Positions of related objects.
-#[derive(Clone, Debug, Default)]
+/// For each workload the positions of the budgets that select its template.
+pub(super) type Budgets = Vec<Vec<usize>>;
+
+/// Positions of related objects: all but budgets, which come and go.
+#[derive(Debug, Default)]
 pub(super) struct Relations {
     /// The workloads that rules judge, by namespace.
     top_level: Vec<Vec<usize>>,
@@ -33,7 +36,6 @@ pub(super) struct Relations {
     pods_of: Vec<Vec<usize>>,
     services_of: Vec<Vec<usize>>,
     workloads_of_service: Vec<Vec<usize>>,
-    budgets_of: Vec<Vec<usize>>,
     policies_of: Vec<Vec<usize>>,
     autoscalers_of: Vec<Vec<usize>>,
     /// The `ScaledObject` of KEDA that scales a workload.
@@ -110,16 +112,11 @@ impl Relations {
         }
         relations.relate_pods(inventory);
         relations.workloads_of_service = vec![Vec::new(); inventory.services.len()];
-        let services = || {
-            relations.invert(inventory, count, &inventory.services, |service| {
-                service.has_selector().then(|| Selector::labels(&service.spec.selector))
-            })
-        };
-        let budgets = || relations.invert(inventory, count, &inventory.budgets, |b| b.spec.selector.clone());
-        let policies =
-            || relations.invert(inventory, count, &inventory.network_policies, |p| Some(p.spec.pod_selector.clone()));
-        (relations.services_of, (relations.budgets_of, relations.policies_of)) =
-            parallel::both(services, || (budgets(), policies()));
+        relations.services_of = relations.invert(inventory, &inventory.services, |service| {
+            service.has_selector().then(|| Selector::labels(&service.spec.selector))
+        });
+        relations.policies_of =
+            relations.invert(inventory, &inventory.network_policies, |p| Some(p.spec.pod_selector.clone()));
         for (workload, services) in relations.services_of.iter().enumerate() {
             for service in services {
                 relations.workloads_of_service[*service].push(workload);
@@ -143,22 +140,24 @@ impl Relations {
         relations
     }
 
+    /// The budgets of each workload.
+    pub(super) fn budgets(&self, inventory: &Inventory) -> Budgets {
+        self.invert(inventory, &inventory.budgets, |budget| budget.spec.selector.clone())
+    }
+
     /// For each workload the positions of the objects whose selector selects its template.
-    fn invert<T>(
+    fn invert<T: Send + Sync>(
         &self,
         inventory: &Inventory,
-        count: usize,
         store: &Store<T>,
-        selector: impl Fn(&Item<T>) -> Option<Selector>,
+        selector: impl Fn(&Item<T>) -> Option<Selector> + Sync,
     ) -> Vec<Vec<usize>> {
-        let mut out = vec![Vec::new(); count];
-        for (position, item) in store.iter().enumerate() {
-            let Some(selector) = selector(item) else {
-                continue;
-            };
-            for workload in self.selected(inventory, item.subject.namespace(), &selector) {
-                out[workload].push(position);
-            }
+        let selected = parallel::map(store.all(), |item| {
+            selector(item).map(|selector| self.selected(inventory, item.subject.namespace(), &selector))
+        });
+        let mut out = vec![Vec::new(); inventory.workloads.len()];
+        for (position, workloads) in selected.into_iter().enumerate() {
+            workloads.into_iter().flatten().for_each(|workload| out[workload].push(position));
         }
         out
     }
@@ -308,7 +307,7 @@ impl Inventory {
 
     /// The disruption budgets that select a workload's template.
     pub fn budgets_of(&self, workload: usize) -> impl Iterator<Item = &Arc<Item<DisruptionBudget>>> {
-        self.relations.budgets_of[workload].iter().map(|position| self.budgets.at(*position))
+        self.budgets_of[workload].iter().map(|position| self.budgets.at(*position))
     }
 
     /// The network policies that select a workload's template.
