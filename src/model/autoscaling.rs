@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::inventory::Inventory;
+use super::object::member;
 use super::pod::{Container, PodSpec};
 use super::policy::Autoscaler;
 use super::workload::Workload;
@@ -52,24 +53,24 @@ pub fn metrics(autoscaler: &Autoscaler) -> Vec<Metric> {
 
 fn read_metric(index: usize, metric: &Value) -> Metric {
     let kind = metric.get("type").and_then(Value::as_str).unwrap_or_default();
-    let member = match kind {
+    let name = match kind {
         "Resource" => "resource",
         "ContainerResource" => "containerResource",
         _ => "",
     };
-    let source = metric.get(member);
+    let source = metric.get(name);
     let text = |key: &str| source.and_then(|source| source.get(key)?.as_str()).map(str::to_owned);
     // `autoscaling/v2beta1` has no target around the number.
-    let places = ["target/averageUtilization", "targetAverageUtilization"];
-    let number = |place: &&str| source.and_then(|source| source.pointer(&format!("/{place}"))?.as_i64());
-    let utilization = places.iter().find_map(number);
-    let place = places.iter().find(|place| number(place).is_some()).unwrap_or(&places[0]);
+    let places = ["/target/averageUtilization", "/targetAverageUtilization"];
+    let number = |place: &'static str| Some((place, member(source?, place)?.as_i64()?));
+    let found = places.into_iter().find_map(number);
+    let place = found.map_or(places[0], |(place, _)| place);
     Metric {
         kind: kind.to_owned(),
         resource: text("name").unwrap_or_default(),
         container: text("container"),
-        utilization,
-        pointer: format!("/spec/metrics/{index}/{member}/{place}"),
+        utilization: found.map(|(_, number)| number),
+        pointer: format!("/spec/metrics/{index}/{name}{place}"),
     }
 }
 

@@ -18,7 +18,7 @@ use super::workload::Workload;
 /// Tools by the system whose data they save; `None` saves whatever it finds.
 static TOOLS: LazyLock<Vec<(Option<Engine>, Regex)>> = LazyLock::new(|| {
     let tool = |engine, words: &str| {
-        let pattern = format!(r"(?i)(?:^|[^a-z0-9_])({words})(?:$|[^a-z0-9_])");
+        let pattern = format!(r"(?i)(?:^|[^a-z0-9_])((?-u:{words}))(?:$|[^a-z0-9_])");
         (engine, Regex::new(&pattern).expect("constant patterns"))
     };
     vec![

@@ -93,45 +93,43 @@ fn rank(pool: &Pool) -> u8 {
 }
 
 fn read(variables: &BTreeMap<String, Variable>) -> Pool {
-    let used = || variables.values().filter(|v| USE.is_match(&v.name) || HOST.is_match(&v.name));
-    if used().next().is_none() {
+    // Each with whether it says where the database is.
+    let all: Vec<(&Variable, bool)> = variables.values().map(|v| (v, HOST.is_match(&v.name))).collect();
+    let used: Vec<_> = all.iter().copied().filter(|(v, is_host)| *is_host || USE.is_match(&v.name)).collect();
+    if used.is_empty() {
         return Pool::None;
     }
-    let in_secret = |v: &&Variable| matches!(v.value, Value::Secret);
-    for variable in used().filter(|v| v.text().is_some()) {
-        if let Some(reason) = pooler(variable) {
-            return Pool::Pooled(reason);
-        }
+    if let Some(reason) = used.iter().find_map(|(variable, is_host)| pooler(variable, *is_host)) {
+        return Pool::Pooled(reason);
     }
-    for variable in variables.values() {
-        let bounds = POOL.is_match(&variable.name);
-        let inside = variable.text().filter(|_| HOST.is_match(&variable.name)).and_then(|text| QUERY.captures(text));
+    for (variable, is_host) in &all {
+        let inside = variable.text().filter(|_| *is_host).and_then(|text| QUERY.captures(text));
         let number = match inside {
             Some(found) => found[2].parse().ok(),
-            None if bounds => variable.text().and_then(|text| text.trim().parse().ok()),
+            None if POOL.is_match(&variable.name) => variable.text().and_then(|text| text.trim().parse().ok()),
             None => continue,
         };
         return match number {
-            Some(number) => Pool::Bounded(number, variable.clone()),
+            Some(number) => Pool::Bounded(number, (*variable).clone()),
             None => Pool::Hidden(variable.name.clone()),
         };
     }
-    let host = variables.values().find(|v| HOST.is_match(&v.name) && v.text().is_some_and(|text| !text.is_empty()));
-    if let Some(variable) = host {
-        return Pool::Unbounded(variable.clone());
+    let told = |variable: &Variable| variable.text().is_some_and(|text| !text.is_empty());
+    if let Some((variable, _)) = all.iter().find(|(variable, is_host)| *is_host && told(variable)) {
+        return Pool::Unbounded((*variable).clone());
     }
-    match used().find(in_secret) {
-        Some(variable) => Pool::Secret(variable.name.clone()),
+    match used.iter().find(|(variable, _)| matches!(variable.value, Value::Secret)) {
+        Some((variable, _)) => Pool::Secret(variable.name.clone()),
         None => Pool::None,
     }
 }
 
 /// Why a variable says that a pooler is called.
-fn pooler(variable: &Variable) -> Option<String> {
+fn pooler(variable: &Variable, is_host: bool) -> Option<String> {
     let text = variable.text()?;
     let is_port = variable.name.ends_with("PORT") && POOLER_PORTS.contains(&text.trim());
-    let in_url = HOST.is_match(&variable.name)
-        && (text.to_lowercase().contains("pgbouncer") || POOLER_PORTS.iter().any(|port| has_port(text, port)));
+    let in_url =
+        is_host && (text.to_lowercase().contains("pgbouncer") || POOLER_PORTS.iter().any(|port| has_port(text, port)));
     (is_port || in_url).then(|| format!("{} leads to a connection pooler", variable.name))
 }
 

@@ -211,17 +211,17 @@ pub fn engine_of_image(container: &Container) -> Option<Engine> {
         return Some(Engine::Other);
     }
     let words: Vec<&str> = name.split(['-', '_', '.']).collect();
-    if words.iter().any(|word| COMPANIONS.contains(word)) {
+    let found = words.iter().find_map(|word| engine_of_word(word));
+    let of_mysql = path.contains("mysql/") && matches!(name, "community-server" | "enterprise-server");
+    if found.is_none() && !of_mysql || words.iter().any(|word| COMPANIONS.contains(word)) {
         return None;
     }
-    let found = words.iter().find_map(|word| engine_of_word(word));
     let first = words.first().copied().unwrap_or_default();
     if engine_of_word(first).is_some() || DISTRIBUTIONS.contains(&first) {
         // `percona` alone is MySQL; `percona-server-mongodb` is what its later word says.
         let later = words.iter().skip(1).find_map(|word| engine_of_word(word));
         return if first == "percona" { later.or(Some(Engine::MySql)) } else { found };
     }
-    let of_mysql = path.contains("mysql/") && matches!(name, "community-server" | "enterprise-server");
     of_mysql.then_some(Engine::MySql)
 }
 
@@ -233,7 +233,7 @@ fn engine_of_word(word: &str) -> Option<Engine> {
         }
         "mysql" | "mariadb" | "percona" => Some(Engine::MySql),
         "mongo" | "mongodb" => Some(Engine::Mongo),
-        _ => (OTHERS.contains(&word) || OTHERS.contains(&base)).then_some(Engine::Other),
+        _ => (OTHERS.contains(&word) || base != word && OTHERS.contains(&base)).then_some(Engine::Other),
     }
 }
 

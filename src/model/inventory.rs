@@ -204,8 +204,8 @@ impl Inventory {
 
     /// Why objects of this resource may be missing from a namespace, if they may.
     pub fn gap(&self, resource: &str, namespace: &str) -> Option<&Gap> {
-        let here = format!("namespace {namespace}");
-        self.gaps.iter().find(|gap| gap.kind == resource && (gap.scope == "cluster" || gap.scope == here))
+        let is_here = |scope: &str| scope == "cluster" || scope.strip_prefix("namespace ") == Some(namespace);
+        self.gaps.iter().find(|gap| gap.kind == resource && is_here(&gap.scope))
     }
 
     /// A sentence for a verdict that a gap leaves open.

@@ -63,7 +63,10 @@ impl ObjectRef {
 
     /// `Kind/name`, for sentences whose namespace is known.
     pub fn short(&self) -> String {
-        format!("{}/{}", self.kind, self.name)
+        // Sentences about thousands of objects begin with it.
+        let mut out = String::with_capacity(self.kind.len() + 1 + self.name.len());
+        out.extend([&self.kind, "/", &self.name]);
+        out
     }
 
     /// `NAMESPACE/NAME`, or the name alone: what a person types to confirm.
@@ -346,12 +349,22 @@ pub fn is_cluster_wide(api_version: &str, kind: &str) -> bool {
 
 /// Joins pointer segments below `base`, escaped as RFC 6901 says.
 pub fn pointer(base: &str, segments: &[&str]) -> String {
-    let mut out = base.to_owned();
+    let mut out = String::with_capacity(base.len() + segments.iter().map(|segment| segment.len() + 1).sum::<usize>());
+    out.push_str(base);
     for segment in segments {
         out.push('/');
-        out.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+        if segment.contains(['~', '/']) {
+            out.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+        } else {
+            out.push_str(segment);
+        }
     }
     out
+}
+
+/// The value at a pointer through mappings whose names need no escapes: `/capabilities/drop`.
+pub fn member<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('/').skip(1).try_fold(value, |value, name| value.get(name))
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ pub enum Role {
 }
 
 fn pattern(alternatives: &[&str]) -> Regex {
-    Regex::new(&format!("(?i)(?:^|/)(?:{})$", alternatives.join("|"))).expect("constant patterns")
+    // Images have ASCII names, and patterns of these are made in a part of the time.
+    Regex::new(&format!("(?i-u)(?:^|/)(?:{})$", alternatives.join("|"))).expect("constant patterns")
 }
 
 static DASHBOARDS: LazyLock<Regex> = LazyLock::new(|| {

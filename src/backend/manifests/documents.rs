@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
+
 /// What a piece of the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece {
@@ -37,8 +39,14 @@ pub(super) fn split(text: &str) -> Vec<Part> {
     let mut open = Open::at(Piece::Document, 0, 1);
     let (mut position, mut number) = (0, 1);
     while position < text.len() {
-        let end = text[position..].find('\n').map_or(text.len(), |at| position + at + 1);
-        let line = without_mark(&text[position..end]);
+        let end = memchr(b'\n', &text.as_bytes()[position..]).map_or(text.len(), |at| position + at + 1);
+        let line = &text[position..end];
+        // Nearly all lines are content after content.
+        if open.content_line.is_some() && line.starts_with([' ', '\n']) {
+            (position, number) = (end, number + 1);
+            continue;
+        }
+        let line = without_mark(line);
         match Line::of(line, open.piece) {
             Line::Separator => {
                 parts.extend(open.close(position, text));

@@ -8,7 +8,7 @@ mod restricted;
 
 use serde_json::Value;
 
-use super::object::pointer;
+use super::object::{member, pointer};
 use super::pod::{Container, PodTemplate};
 
 /// The newest minor version whose checks are known.
@@ -201,7 +201,7 @@ impl Place<'_> {
 
     /// A member of the container's security context.
     fn security(&self, path: &str) -> Option<&Value> {
-        set(self.container.security_context.as_ref()?.pointer(path))
+        set(member(self.container.security_context.as_ref()?, path))
     }
 }
 
@@ -212,7 +212,7 @@ fn places(template: &PodTemplate) -> impl Iterator<Item = Place<'_>> {
 
 /// A member of the pod's security context.
 fn pod_security<'a>(template: &'a PodTemplate, path: &str) -> Option<&'a Value> {
-    set(template.spec.security_context.as_ref()?.pointer(path))
+    set(member(template.spec.security_context.as_ref()?, path))
 }
 
 /// A value that is not null.

@@ -1,5 +1,7 @@
 //! Which keys, flags and variables ask for an address.
 
+use std::ops::Range;
+
 /// Words at the end of a key that asks for an address.
 const HOST_WORDS: [&str; 31] = [
     "addr",
@@ -60,71 +62,86 @@ const PLAIN_HOSTS: [&str; 5] = ["addr", "address", "addresse", "host", "hostname
 const TRACERS: [&str; 9] = ["apm", "consul", "datadog", "dd", "elastic", "jaeger", "new", "otel", "sw"];
 
 /// The words of a key, lower-case, without plural: `kafkaBrokers` is `kafka`, `broker`.
-fn words(key: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    let mut before = '_';
-    for c in key.chars() {
-        let starts = before.is_ascii_lowercase() && c.is_ascii_uppercase();
-        if !c.is_ascii_alphabetic() {
-            before = '_';
-            continue;
+struct Words {
+    /// The words one after another.
+    text: String,
+    /// Where each stands.
+    places: Vec<Range<usize>>,
+}
+
+impl Words {
+    fn of(key: &str) -> Self {
+        let mut words = Self { text: String::with_capacity(key.len()), places: Vec::new() };
+        let mut before = '_';
+        for c in key.chars() {
+            let starts = before.is_ascii_lowercase() && c.is_ascii_uppercase();
+            if !c.is_ascii_alphabetic() {
+                before = '_';
+                continue;
+            }
+            if before == '_' || starts {
+                words.places.push(words.text.len()..words.text.len());
+            }
+            if let Some(place) = words.places.last_mut() {
+                words.text.push(c.to_ascii_lowercase());
+                place.end = words.text.len();
+            }
+            before = c;
         }
-        if before == '_' || starts {
-            out.push(String::new());
+        for place in &mut words.places {
+            let word = &words.text[place.clone()];
+            if word.len() > 2 && word.ends_with('s') && !word.ends_with("ss") {
+                place.end -= 1;
+            }
         }
-        if let Some(word) = out.last_mut() {
-            word.push(c.to_ascii_lowercase());
-        }
-        before = c;
+        words
     }
-    for word in &mut out {
-        if word.len() > 2 && word.ends_with('s') && !word.ends_with("ss") {
-            word.pop();
-        }
+
+    fn list(&self) -> Vec<&str> {
+        self.places.iter().map(|place| &self.text[place.clone()]).collect()
     }
-    out
 }
 
 /// True for a key whose value is an address: `DB_HOST`, `--redis-addr`, `bootstrap.servers`.
 pub fn is_host_key(key: &str) -> bool {
-    if is_silent_key(key) {
+    let words = Words::of(key);
+    let words = words.list();
+    if is_silent(&words) {
         return false;
     }
-    let words = words(key);
     let mut rest = words.as_slice();
     while let [before @ .., last] = rest {
-        let is_host_name = last == "name" && before.last().is_some_and(|word| word == "host");
-        if !before.is_empty() && (is_host_name || SUFFIXES.contains(&last.as_str())) {
+        let is_host_name = *last == "name" && before.last() == Some(&"host");
+        if !before.is_empty() && (is_host_name || SUFFIXES.contains(last)) {
             rest = before;
             continue;
         }
-        return HOST_WORDS.contains(&last.as_str())
-            || (last == "connection" || last == "string" && before.last().is_some_and(|w| w == "connection"));
+        let is_text = *last == "connection" || *last == "string" && before.last() == Some(&"connection");
+        return HOST_WORDS.contains(last) || is_text;
     }
     false
 }
 
 /// True for a key that names a Service, possibly its own: `AUTH_SERVICE`, `DATABASE_SERVICE_NAME`.
 pub(super) fn is_service_key(key: &str) -> bool {
-    let words = words(key);
-    let rest = match words.as_slice() {
-        [rest @ .., last] if last == "name" => rest,
-        rest => rest,
-    };
-    rest.len() > 1 && rest.last().is_some_and(|last| last == "service") && !TRACERS.contains(&words[0].as_str())
+    let words = Words::of(key);
+    let words = words.list();
+    let rest = words.strip_suffix(&["name"]).unwrap_or(&words);
+    rest.len() > 1 && rest.last() == Some(&"service") && !TRACERS.contains(&words[0])
 }
 
 /// True for a key that names hosts without calling them: `NO_PROXY`, `ALLOWED_HOSTS`, `server_name`.
 pub(super) fn is_silent_key(key: &str) -> bool {
-    let words = words(key);
-    let pair = |a: &str, b: &str| words.windows(2).any(|pair| pair[0] == a && pair[1] == b);
-    let has = |of: &[&str]| words.iter().any(|word| of.contains(&word.as_str()));
-    let is_plain = words.last().is_some_and(|last| PLAIN_HOSTS.contains(&last.as_str()));
+    is_silent(&Words::of(key).list())
+}
+
+fn is_silent(words: &[&str]) -> bool {
+    let has = |of: &[&str]| words.iter().any(|word| of.contains(word));
+    let is_plain = words.last().is_some_and(|last| PLAIN_HOSTS.contains(last));
     has(&SILENT)
         || has(&IMAGES) && !is_plain
-        || pair("no", "proxy")
-        || pair("server", "name")
-        || words.first().is_some_and(|word| word == "advertised") && words.len() == 1
+        || words.windows(2).any(|pair| matches!(pair, ["no", "proxy"] | ["server", "name"]))
+        || matches!(words, ["advertised"])
 }
 
 /// The key that holds the port of a host: `DB_PORT` of `DB_HOST`, `db_port` of `db_host`.

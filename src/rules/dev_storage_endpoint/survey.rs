@@ -1,5 +1,6 @@
 //! Where a namespace uses a development service: switches, endpoints, images.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -85,6 +86,17 @@ impl Spot {
     }
 }
 
+/// What a value says.
+#[derive(Clone, Copy)]
+enum Said {
+    /// It switches the development service off.
+    Off,
+    /// It leads to a development service.
+    Leads(Kind),
+    /// It is an endpoint over a public network in the clear.
+    Plain,
+}
+
 /// What was found in one namespace.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -159,19 +171,18 @@ fn literals(context: &Context<'_>, position: usize, workload: &Item<Workload>, f
                 &variable.name,
                 raw,
             );
+            let Some(said) = Said::of(context, &variable.name, &text) else { continue };
             let (at, stable) = place("env", &index.to_string(), &variable.name, &["value"]);
-            found.put(
-                context,
-                Spot {
-                    kind: Kind::Value,
-                    holder: Holder::Workload(position),
-                    pointer: at,
-                    stable,
-                    name: variable.name.clone(),
-                    text,
-                    takers: Vec::new(),
-                },
-            );
+            let (holder, name) = (Holder::Workload(position), variable.name.clone());
+            found.put(said, |kind| Spot {
+                kind,
+                holder,
+                pointer: at,
+                stable,
+                name,
+                text: text.into_owned(),
+                takers: Vec::new(),
+            });
         }
         for (field, texts) in [("command", &container.command), ("args", &container.args)] {
             for (index, text) in texts.iter().enumerate() {
@@ -188,18 +199,18 @@ fn literals(context: &Context<'_>, position: usize, workload: &Item<Workload>, f
 }
 
 /// The value of a variable with its references replaced, where that is known.
-fn expanded(
+fn expanded<'a>(
     inventory: &Inventory,
     workload: &Item<Workload>,
     container: (&'static str, usize, &Container),
     name: &str,
-    raw: &str,
-) -> String {
+    raw: &'a str,
+) -> Cow<'a, str> {
     if !raw.contains("$(") {
-        return raw.to_owned();
+        return raw.into();
     }
     let variables = environment::effective(inventory, workload, container);
-    variables.get(name).and_then(environment::Variable::text).unwrap_or(raw).to_owned()
+    variables.get(name).and_then(environment::Variable::text).unwrap_or(raw).to_owned().into()
 }
 
 /// Values of a `ConfigMap` that somebody takes who is no development service.
@@ -213,20 +224,7 @@ fn values(context: &Context<'_>, consumers: &Consumers, position: usize, out: &m
         return;
     }
     for (key, text) in &map.data {
-        let mut spot = Spot {
-            kind: Kind::Value,
-            holder: Holder::Map(position),
-            pointer: pointer("/data", &[key]),
-            stable: String::new(),
-            name: key.clone(),
-            text: text.clone(),
-            takers: Vec::new(),
-        };
-        let mut probe = Found::default();
-        probe.put(context, spot.clone());
-        if probe.spots.is_empty() && probe.plain.is_empty() && !probe.is_off {
-            continue;
-        }
+        let Some(said) = Said::of(context, key, text) else { continue };
         let takers = consumers.takers(inventory, map, key);
         let serves = |taker: &Consumer| {
             let workload = inventory.workloads.at(taker.workload);
@@ -235,10 +233,17 @@ fn values(context: &Context<'_>, consumers: &Consumers, position: usize, out: &m
         if !alone && !takers.iter().any(serves) {
             continue;
         }
-        spot.takers = takers;
         let found = out.entry(map.namespace().to_owned()).or_default();
         found.is_inferred |= alone;
-        found.put(context, spot);
+        found.put(said, |kind| Spot {
+            kind,
+            holder: Holder::Map(position),
+            pointer: pointer("/data", &[key]),
+            stable: String::new(),
+            name: key.clone(),
+            text: text.clone(),
+            takers,
+        });
     }
 }
 
@@ -248,50 +253,53 @@ fn has_workloads(inventory: &Inventory, namespace: &str) -> bool {
     within.iter().any(|item| workload::KINDS.contains(&item.kind.as_str()) || item.kind == "Pod")
 }
 
-impl Found {
-    /// Keeps a value if it leads to a development service, or over a public network in the clear.
-    fn put(&mut self, context: &Context<'_>, mut spot: Spot) {
-        if SWITCH.is_match(&spot.name)
-            && let Some(on) = parse_switch(&spot.text)
+impl Said {
+    /// `None` for a value that has nothing to do with it.
+    fn of(context: &Context<'_>, name: &str, text: &str) -> Option<Self> {
+        if SWITCH.is_match(name)
+            && let Some(on) = parse_switch(text)
         {
-            if on {
-                spot.kind = Kind::Switch;
-                self.spots.push(spot);
-            } else {
-                self.is_off = true;
-            }
-            return;
+            return Some(if on { Self::Leads(Kind::Switch) } else { Self::Off });
         }
-        let is_endpoint = ENDPOINT.is_match(&spot.name) && !spot.is_other_service();
-        let is_file = spot.text.trim().contains('\n');
-        if !is_development_value(context, &without_comments(&spot.text)) {
-            let host = spot.text.strip_prefix("http://").map(host);
-            if is_endpoint && host.is_some_and(|host| is_public(context.inventory, host)) {
-                spot.kind = Kind::Endpoint;
-                self.plain.push(spot);
-            }
-            return;
+        let is_endpoint = || ENDPOINT.is_match(name) && !OTHER_SERVICE.is_match(name);
+        if !is_development_value(context, &without_comments(text)) {
+            let host = text.strip_prefix("http://").map(host);
+            let is_plain = host.is_some_and(|host| is_endpoint() && is_public(context.inventory, host));
+            return is_plain.then_some(Self::Plain);
         }
-        spot.kind = if is_file {
+        Some(Self::Leads(if text.trim().contains('\n') {
             Kind::Mounted
-        } else if spot.name.to_ascii_lowercase().contains("localstack") {
+        } else if name.to_ascii_lowercase().contains("localstack") {
             Kind::Named
-        } else if is_endpoint {
+        } else if is_endpoint() {
             Kind::Endpoint
         } else {
             Kind::Value
-        };
-        self.spots.push(spot);
+        }))
+    }
+}
+
+impl Found {
+    /// Keeps what a value says.
+    fn put(&mut self, said: Said, spot: impl FnOnce(Kind) -> Spot) {
+        match said {
+            Said::Off => self.is_off = true,
+            Said::Leads(kind) => self.spots.push(spot(kind)),
+            Said::Plain => self.plain.push(spot(Kind::Endpoint)),
+        }
     }
 }
 
 /// The lines of a text that are no comments.
-fn without_comments(text: &str) -> String {
+fn without_comments(text: &str) -> Cow<'_, str> {
     let is_comment = |line: &&str| {
         let line = line.trim_start();
         line.starts_with('#') || line.starts_with("//")
     };
-    text.lines().filter(|line| !is_comment(line)).collect::<Vec<_>>().join("\n")
+    if !text.contains(['\n', '\r', '#', '/']) {
+        return text.into();
+    }
+    text.lines().filter(|line| !is_comment(line)).collect::<Vec<_>>().join("\n").into()
 }
 
 /// The host of what follows `://`.
