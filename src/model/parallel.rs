@@ -46,6 +46,17 @@ pub fn ranked<T: Sync, R: Send, K: Ord>(items: &[T], rank: impl Fn(&T) -> K, wor
     results.into_iter().flatten().collect()
 }
 
+/// One of several things to do.
+pub type Job<'a, R> = Box<dyn FnOnce() -> R + Send + 'a>;
+
+/// Does several things; the results are in their order.
+pub fn all<R: Send>(jobs: Vec<Job<'_, R>>) -> Vec<R> {
+    match &*THREADS {
+        Some(threads) => threads.install(|| jobs.into_par_iter().with_max_len(1).map(|job| job()).collect()),
+        None => jobs.into_iter().map(|job| job()).collect(),
+    }
+}
+
 /// Does two things, at the same time if there is a thread for each.
 pub fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
     match &*THREADS {
@@ -65,6 +76,8 @@ mod tests {
             items.iter().map(|item| item * 2).collect::<Vec<_>>()
         );
         assert!(super::map(&[] as &[u8], |item| *item).is_empty());
+        let jobs = (0..9).map(|number| -> super::Job<'_, usize> { Box::new(move || number) }).collect();
+        assert_eq!(super::all(jobs), (0..9).collect::<Vec<_>>());
         assert_eq!(super::both(|| super::map(&items[..2], |item| item + 1), || "b"), (vec![1, 2], "b"));
     }
 }

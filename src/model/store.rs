@@ -165,11 +165,12 @@ impl<T> Store<T> {
         }
     }
 
-    /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would; the
-    /// manifests that lost are added to `replaced`.
-    pub fn sort(&mut self, replaced: &mut Vec<Replaced>) {
+    /// Puts the objects in order. Of two with one name the later wins, as `kubectl apply` would. Returns
+    /// the manifests that lost.
+    pub fn sort(&mut self) -> Vec<Replaced> {
+        let mut replaced = Vec::new();
         if self.places.is_some() {
-            return;
+            return replaced;
         }
         self.items.sort_by(|a, b| key(&a.subject).cmp(&key(&b.subject)));
         self.items.reverse();
@@ -185,6 +186,7 @@ impl<T> Store<T> {
             let places = self.items.iter().enumerate().map(|(at, item)| (hash(key(&item.subject)), at));
             Arc::new(places.collect())
         });
+        replaced
     }
 
     /// Replaces or adds one object, in order.

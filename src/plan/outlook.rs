@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::audit::score::{critical, score_of};
 use crate::audit::{Audit, RuleOutcome, Score, score};
-use crate::finding::Finding;
+use crate::finding::{Finding, Verdict};
 use crate::fix::{Action, Applicability, Edit, Fix, Step};
 use crate::model::{Inventory, parallel};
 use crate::rules::rule::{Aspect, Rule};
@@ -54,7 +54,11 @@ pub fn score_with_outlook(
 fn judge(audit: &Audit, after: After, run: impl Fn(&Inventory, &[&'static Rule]) -> Audit) -> Option<f64> {
     let (after, changes) = after;
     let is_moved = |rule: &Rule| !changes.iter().all(|aspect| aspect.is_some_and(|it| rule.unmoved_by.contains(&it)));
-    let moved: Vec<&'static Rule> = audit.rules.iter().map(|said| said.rule).filter(|rule| is_moved(rule)).collect();
+    let mut moved: Vec<&RuleOutcome> = audit.rules.iter().filter(|said| is_moved(said.rule)).collect();
+    // Those that found the most take the longest, and the last one is waited for.
+    let failed = |said: &RuleOutcome| said.outcomes.iter().filter(|(_, verdict)| *verdict == Verdict::Fail).count();
+    moved.sort_by_key(|said| std::cmp::Reverse(failed(said)));
+    let moved: Vec<&'static Rule> = moved.into_iter().map(|said| said.rule).collect();
     let judged = run(&after, &moved);
     let kept = audit.rules.iter().filter(|said| !is_moved(said.rule));
     let mut said: Vec<&RuleOutcome> = kept.chain(&judged.rules).collect();

@@ -1,10 +1,12 @@
 //! Which files the user's paths mean.
 
-use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use foldhash::{HashSet, HashSetExt};
 
 /// The endings that a file in a directory needs; a file named itself needs none.
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
@@ -72,7 +74,7 @@ pub fn is_configuration_name(name: &str) -> bool {
 pub(super) fn expand(paths: &[String], recursive: bool, skip: &[PathBuf]) -> Result<Vec<Input>, FilesError> {
     let mut found = Found {
         recursive,
-        skip: skip.iter().map(|path| canonical(path)).collect(),
+        skip: skip.iter().map(|path| canonical(path).into_os_string()).collect(),
         seen: HashSet::new(),
         inputs: Vec::new(),
     };
@@ -84,8 +86,9 @@ pub(super) fn expand(paths: &[String], recursive: bool, skip: &[PathBuf]) -> Res
 
 struct Found {
     recursive: bool,
-    skip: HashSet<PathBuf>,
-    seen: HashSet<PathBuf>,
+    /// Whole names: to take thousands of paths apart takes time.
+    skip: HashSet<OsString>,
+    seen: HashSet<OsString>,
     inputs: Vec<Input>,
 }
 
@@ -143,6 +146,7 @@ impl Found {
     }
 
     fn file(&mut self, path: PathBuf, real: PathBuf) {
+        let real = real.into_os_string();
         if !self.skip.contains(&real) && self.seen.insert(real) {
             let name = path.to_string_lossy();
             let name = name.strip_prefix("./").unwrap_or(&name).into();

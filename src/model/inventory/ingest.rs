@@ -11,8 +11,9 @@ use super::Inventory;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
 use crate::model::amounts;
 use crate::model::object::{Condition, Meta, ObjectRef};
+use crate::model::parallel;
 use crate::model::pod::PodTemplate;
-use crate::model::store::{Item, Origin, Projection, Store};
+use crate::model::store::{Item, Origin, Projection, Replaced, Store};
 use crate::model::workload::{Workload, WorkloadSpec};
 
 /// An object that does not have the shape of its kind.
@@ -289,10 +290,11 @@ fn absorb_stores(into: &mut Inventory, from: &mut Inventory) {
 
 impl Inventory {
     pub(super) fn sort(&mut self) {
-        let mut replaced = Vec::new();
-        macro_rules! sort { ($($store:ident),*) => {$( self.$store.sort(&mut replaced); )*}; }
+        let mut jobs: Vec<parallel::Job<'_, Vec<Replaced>>> = Vec::new();
+        macro_rules! sort { ($($store:ident),*) => {$( jobs.push(Box::new(|| self.$store.sort())); )*}; }
         every_store!(sort);
-        self.others.values_mut().for_each(|store| store.sort(&mut replaced));
+        jobs.extend(self.others.values_mut().map(|store| -> parallel::Job<'_, _> { Box::new(|| store.sort()) }));
+        let mut replaced: Vec<Replaced> = parallel::all(jobs).into_iter().flatten().collect();
         replaced.sort_by_key(|replaced| replaced.origin);
         self.replaced.append(&mut replaced);
     }

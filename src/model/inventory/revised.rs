@@ -21,7 +21,7 @@ impl Inventory {
         }
         out.budgets.retain(|budget| !goes(budget));
         out.budgets.absorb(budgets);
-        out.budgets.sort(&mut out.replaced);
+        out.replaced.extend(out.budgets.sort());
         out.budgets_of = Arc::new(out.relations.budgets(&out));
         Some(out)
     }
