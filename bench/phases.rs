@@ -64,7 +64,7 @@ fn check(
     inventory: &Inventory,
     settings: &kubectl_progrc::rules::settings::Settings,
     rule: &'static kubectl_progrc::rules::rule::Rule,
-) -> Verdicts {
+) -> Verdicts<'static> {
     let mut verdicts = Verdicts::default();
     (rule.check)(&Context::whole(inventory, settings, rule), &mut verdicts);
     verdicts

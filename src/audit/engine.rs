@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Severity, Verdict};
 use crate::model::replicas::SCALING;
 use crate::model::{Inventory, Subject, parallel};
-use crate::rules::rule::{Context, Depth, Rule, Told, Verdicts};
+use crate::rules::rule::{Context, Depth, Fold, Rule, Told, Verdicts};
 use crate::rules::settings::Settings;
 
 use super::{folded, guards};
@@ -110,7 +110,9 @@ fn judge(inventory: &Inventory, settings: &Settings, rule: &'static Rule, depth:
 fn check(context: &Context<'_>) -> (RuleOutcome, Vec<Finding>) {
     let Context { inventory, settings, rule, depth, .. } = *context;
     // Most rules judge every workload. Memory that is not used costs nothing.
-    let mut verdicts = Verdicts::with_capacity(inventory.workloads.len());
+    let outcomes = Vec::with_capacity(inventory.workloads.len());
+    let fold = context.told.map(|told| Fold { context: *context, told, guard: guards::apply });
+    let mut verdicts = Verdicts { outcomes, fold, ..Verdicts::default() };
     (rule.check)(context, &mut verdicts);
     let severity = settings.severities.get(rule.id).copied();
     if let Some(severity) = severity {
@@ -121,7 +123,8 @@ fn check(context: &Context<'_>) -> (RuleOutcome, Vec<Finding>) {
     if depth == Depth::Verdicts {
         findings.iter_mut().for_each(|finding| (finding.fixes, finding.evidence) = (Vec::new(), Vec::new()));
     } else {
-        let fixes = findings.iter_mut().flat_map(|finding| &mut finding.fixes);
+        let whole = findings.iter_mut().filter(|finding| finding.abridged.is_none());
+        let fixes = whole.flat_map(|finding| &mut finding.fixes);
         fixes.for_each(|fix| guards::apply(inventory, settings, fix));
     }
     findings.sort_by(order);
@@ -130,7 +133,7 @@ fn check(context: &Context<'_>) -> (RuleOutcome, Vec<Finding>) {
 }
 
 /// Gives all findings of a rule another severity. Mere hints stay hints, unless the whole rule is one.
-fn weigh(verdicts: &mut Verdicts, severity: Severity, own: Severity) {
+fn weigh(verdicts: &mut Verdicts<'_>, severity: Severity, own: Severity) {
     for finding in &mut verdicts.findings {
         if finding.severity == Severity::Info && own != Severity::Info {
             continue;

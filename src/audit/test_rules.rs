@@ -37,7 +37,7 @@ const BARE: Rule = Rule { id: "test-bare", parameters: &[], fix: None, check: sa
 pub(crate) static RULES: &[&Rule] = &[&BARE, &MANY];
 
 /// Two findings for every Deployment, at two places.
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     for (_, workload) in context.inventory.audited_workloads() {
         for pointer in ["/spec/a", "/spec/b"] {
             verdicts.fail(context.finding(workload, "is a Deployment").at(Location::at(pointer)));
@@ -45,4 +45,4 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
 }
 
-fn say_nothing(_: &Context<'_>, _: &mut Verdicts) {}
+fn say_nothing(_: &Context<'_>, _: &mut Verdicts<'_>) {}

@@ -30,7 +30,7 @@ const SEEN: Rule = Rule { id: "seen", severity: Severity::Medium, category: Cate
 /// The rules of the sample.
 pub(super) static RULES: &[&Rule] = &[&FLAG, &missing_pdb::RULE, &BALANCER, &SEEN];
 
-fn flags(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn flags(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     for map in context.inventory.config_maps.iter().filter(|map| context.inventory.scope.covers(map.namespace())) {
         let Some(text) = map.data.get("ALLOW") else {
             continue;
@@ -56,7 +56,7 @@ fn flags(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
 }
 
-fn balancers(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn balancers(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     for service in context.inventory.services.iter() {
         let subject = &service.subject;
         let host = Input {
@@ -76,7 +76,7 @@ fn balancers(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
 }
 
-fn seen(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn seen(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for map in inventory.config_maps.iter() {
         verdicts.unknown(&map.subject, "forbidden\nforged \u{1b}[31mline");

@@ -55,7 +55,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for (_, workload) in inventory.audited_workloads() {
         let is_hook = workload.metadata.annotations.contains_key("helm.sh/hook");

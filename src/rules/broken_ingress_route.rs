@@ -94,7 +94,7 @@ struct Judged {
 /// Class, host, path and the way in which it is compared.
 type Claim<'a> = (&'a str, &'a str, &'a str, &'a str);
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let endpoints = Endpoints::of(inventory);
     let claims = claims(inventory);

@@ -85,7 +85,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let namespaces = lint::namespaces(inventory);
     for policy in inventory.network_policies.iter().filter(|policy| inventory.scope.covers(policy.namespace())) {

@@ -65,7 +65,7 @@ declare_rule! {
 
 const DAY: i64 = 86_400;
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     if let Some(reason) = evidence::gap_here(inventory, &[CERTIFICATES]) {
         verdicts.unknown(&inventory.cluster_subject(), reason);
@@ -76,7 +76,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
 }
 
-fn judge(context: &Context<'_>, verdicts: &mut Verdicts, certificate: &Item<Other>) {
+fn judge(context: &Context<'_>, verdicts: &mut Verdicts<'_>, certificate: &Item<Other>) {
     let ready = condition(certificate, "Ready");
     if let Some((status, message)) = ready.filter(|(status, _)| *status != "True") {
         let text = format!("Ready is {status}: {message}");
@@ -105,7 +105,7 @@ fn judge(context: &Context<'_>, verdicts: &mut Verdicts, certificate: &Item<Othe
 
 fn report(
     context: &Context<'_>,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
     certificate: &Item<Other>,
     what: &str,
     reason: String,

@@ -89,7 +89,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let overlaps = eviction::overlaps(inventory);
     for (budget, shared) in inventory.budgets.iter().zip(&overlaps) {

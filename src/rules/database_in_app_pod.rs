@@ -128,7 +128,7 @@ const HELPERS: [&str; 33] = [
     "vector",
 ];
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for (_, workload) in inventory.audited_workloads() {
         if workload.is_idle() || evidence::has_ended(inventory, workload) {

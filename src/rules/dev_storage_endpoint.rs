@@ -159,7 +159,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     if context.environment() == Environment::Dev {
         for namespace in inventory.audited_namespaces() {

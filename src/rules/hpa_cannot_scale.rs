@@ -108,7 +108,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let others = OtherScalers::of(inventory);
     let mut by_target = ByTarget::new();
@@ -150,7 +150,7 @@ fn judge(
     (position, autoscalers): (usize, &[&Arc<Item<Autoscaler>>]),
     rivals: &[Rival<'_>],
     others: &OtherScalers,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
 ) {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
@@ -279,7 +279,7 @@ fn judge_without_target(
     context: &Context<'_>,
     autoscaler: &Arc<Item<Autoscaler>>,
     all: &[&Arc<Item<Autoscaler>>],
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
 ) {
     let inventory = context.inventory;
     let target = &autoscaler.spec.scale_target_ref;

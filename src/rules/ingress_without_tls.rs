@@ -89,7 +89,7 @@ declare_rule! {
 
 const REDIRECT: &str = "the controller may redirect HTTP to HTTPS for these hosts";
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let exposure = Exposure::of(inventory);
     for ingress in inventory.ingresses.iter().filter(|ingress| inventory.scope.covers(ingress.namespace())) {

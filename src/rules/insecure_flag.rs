@@ -129,7 +129,7 @@ fn catalogue(context: &Context<'_>) -> Flags {
     flags
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let flags = catalogue(context);
     let consumers = Consumers::of(inventory);
@@ -164,11 +164,12 @@ fn judge(
     flags: &Flags,
     consumers: &Consumers,
     key: &Key,
-    places: &BTreeMap<String, Place>,
-    verdicts: &mut Verdicts,
+    places: &BTreeMap<String, Box<Place>>,
+    verdicts: &mut Verdicts<'_>,
 ) {
     let holder = &key.holder;
-    let bad: Vec<(&String, &Place)> = places.iter().filter(|(_, place)| place.state == State::Insecure).collect();
+    let all = places.iter().map(|(pointer, place)| (pointer, &**place));
+    let bad: Vec<(&String, &Place)> = all.filter(|(_, place)| place.state == State::Insecure).collect();
     let unclear = places.values().find(|place| place.state == State::Unclear);
     if bad.is_empty() {
         let subject = holder.clone();
@@ -290,7 +291,7 @@ fn missing(context: &Context<'_>, workload: &Item<Workload>, (at, flag): (&str, 
 }
 
 /// Flags in `ConfigMap`s that no workload names.
-fn unused(context: &Context<'_>, flags: &Flags, consumers: &Consumers, verdicts: &mut Verdicts) {
+fn unused(context: &Context<'_>, flags: &Flags, consumers: &Consumers, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for map in inventory.config_maps.iter().filter(|map| inventory.scope.covers(map.namespace())) {
         if !survey::is_alone(consumers, map) {

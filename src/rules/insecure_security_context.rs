@@ -89,7 +89,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     for (position, workload) in context.inventory.audited_workloads() {
         let Some(template) = workload.template().filter(|_| !workload.is_idle()) else {
             verdicts.na(&workload.subject);

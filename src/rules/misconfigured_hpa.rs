@@ -106,7 +106,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let reach = Reach::of(inventory);
     for autoscaler in inventory.autoscalers.iter().filter(|a| inventory.scope.covers(a.namespace())) {
@@ -289,7 +289,7 @@ fn one_pod(
 }
 
 /// Public Deployments with CPU requests that nothing scales: information.
-fn without_autoscaler(context: &Context<'_>, reach: &Reach, verdicts: &mut Verdicts) {
+fn without_autoscaler(context: &Context<'_>, reach: &Reach, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let scalers = OtherScalers::of(inventory);
     let scalable = |position: usize, workload: &Item<Workload>| {

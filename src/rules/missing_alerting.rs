@@ -89,7 +89,7 @@ enum Rules {
     None(Vec<String>),
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
     let stands_for_both = observability::program(inventory, Role::Vendor).is_some()

@@ -62,7 +62,7 @@ declare_rule! {
 
 const GRAFANA: &str = "grafanas.grafana.integreatly.org";
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
     let found = observability::program(inventory, Role::Dashboards).is_some()

@@ -95,7 +95,7 @@ declare_rule! {
 /// Lists in which a database may stand.
 const HOMES: [&str; 3] = ["deployments", "statefulsets", "configmaps"];
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let gathered = survey::Evidence::of(inventory);
     for namespace in survey::namespaces(inventory) {

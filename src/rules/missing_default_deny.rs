@@ -88,7 +88,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for subject in inventory.audited_namespaces() {
         let namespace = subject.name.clone();
@@ -127,7 +127,7 @@ fn open(inventory: &Inventory, namespace: &str, direction: &str) -> Vec<Subject>
     open.map(|position| inventory.workloads.at(position).subject.clone()).collect()
 }
 
-fn fail(context: &Context<'_>, subject: &Subject, verdicts: &mut Verdicts) {
+fn fail(context: &Context<'_>, subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let open_in = open(inventory, &subject.name, "Ingress");
     let open_out = open(inventory, &subject.name, "Egress");

@@ -64,7 +64,7 @@ const RESTORES: &str = "restores.velero.io";
 /// Days for which a drill counts.
 const DAYS: i64 = 90;
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
     let newest = newest(inventory);

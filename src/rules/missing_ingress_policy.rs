@@ -156,7 +156,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let known = OnceCell::new();
     for (position, workload) in inventory.audited_workloads() {
@@ -295,7 +295,7 @@ pub(super) fn own_pods(fix: &mut Fix, inventory: &Inventory, position: usize) {
 
 /// A policy that nothing enforces is no isolation: at most half if the plugin is not known, nothing
 /// if it does not enforce.
-fn cap(context: &Context<'_>, verdicts: &Verdicts) -> Option<f64> {
+fn cap(context: &Context<'_>, verdicts: &Verdicts<'_>) -> Option<f64> {
     let plugin_rule = Context { rule: &super::network_policy_not_enforced::RULE, ..*context };
     if plugin_rule.attested().is_some() {
         return None;

@@ -65,7 +65,7 @@ declare_rule! {
 
 const COLLECTORS: &str = "opentelemetrycollectors.opentelemetry.io";
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
     let collectors: Vec<&Item<Workload>> =

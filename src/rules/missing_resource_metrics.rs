@@ -63,7 +63,7 @@ declare_rule! {
 
 const NAME: &str = "v1beta1.metrics.k8s.io";
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let cluster = inventory.cluster_subject();
     let Some(service) = inventory.api_services.get("", "APIService", NAME) else {

@@ -121,7 +121,7 @@ const COUNTED: [&str; 8] = [
     "statefulsets",
 ];
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for namespace in inventory.audited_namespaces() {
         let name = namespace.name.as_str();

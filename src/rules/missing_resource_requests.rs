@@ -93,7 +93,7 @@ struct Bare<'a> {
     resource: &'static str,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for (position, workload) in inventory.audited_workloads() {
         let Some(template) = workload.template().filter(|_| !workload.is_idle()) else {

@@ -72,7 +72,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let tracer = observability::program(inventory, Role::Tracer).is_some();
     for (_, workload) in inventory.audited_workloads() {

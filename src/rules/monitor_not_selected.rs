@@ -97,7 +97,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     if let Some(reason) = evidence::gap_here(inventory, &[SERVICE_MONITORS, POD_MONITORS].concat()) {
         verdicts.unknown(&inventory.cluster_subject(), reason);

@@ -83,7 +83,7 @@ struct Opening {
     advice: &'static str,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for service in inventory.services.iter().filter(|service| inventory.scope.covers(service.namespace())) {
         if inventory.workloads_of(service).any(|workload| super::is_development(context, workload)) {

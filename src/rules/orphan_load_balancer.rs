@@ -78,7 +78,7 @@ declare_rule! {
 /// How long an address may take.
 const PATIENCE_MINUTES: i64 = 10;
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let endpoints = Endpoints::of(inventory);
     let balancers = inventory.services.iter().filter(|service| service.kind() == "LoadBalancer");
@@ -109,7 +109,7 @@ fn pending_minutes(context: &Context<'_>, service: &Item<Service>) -> Option<i64
     Some((context.inventory.taken_at.as_second() - made.as_second()) / 60)
 }
 
-fn report(context: &Context<'_>, verdicts: &mut Verdicts, service: &Item<Service>, what: &str, reason: String) {
+fn report(context: &Context<'_>, verdicts: &mut Verdicts<'_>, service: &Item<Service>, what: &str, reason: String) {
     let addresses: Vec<&str> = service.status.addresses().collect();
     let mut finding = context.finding(service, format!("load balancer {what}")).because(reason);
     if !addresses.is_empty() {

@@ -85,7 +85,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for budget in inventory.budgets.iter().filter(|budget| inventory.scope.covers(budget.namespace())) {
         let covered = eviction::covered(inventory, budget);

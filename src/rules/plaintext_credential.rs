@@ -108,7 +108,7 @@ fn reason(key: &str, value: &str) -> Option<&'static str> {
     (is_masked_key(key) && !is_harmless()).then_some("its key is that of a credential")
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let consumers = Consumers::of(inventory);
     for (_, workload) in inventory.audited_workloads() {
@@ -130,7 +130,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
     }
 }
 
-fn keep(verdicts: &mut Verdicts, subject: &Subject, found: Vec<Finding>) {
+fn keep(verdicts: &mut Verdicts<'_>, subject: &Subject, found: Vec<Finding>) {
     if found.is_empty() {
         verdicts.pass(subject);
     }

@@ -93,7 +93,7 @@ const PREFIX: &str = "pod-security.kubernetes.io/";
 const TEMPLATES: [&str; 8] =
     ["deployments", "statefulsets", "daemonsets", "replicasets", "replicationcontrollers", "cronjobs", "jobs", "pods"];
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for subject in inventory.audited_namespaces() {
         let target = target(context, &subject);

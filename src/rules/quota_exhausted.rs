@@ -96,7 +96,7 @@ struct Shortage {
     text: String,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for quota in inventory.quotas.iter().filter(|quota| inventory.scope.covers(quota.namespace())) {
         if quota.status.used.is_empty() {

@@ -150,7 +150,7 @@ struct Scene<'a> {
     candidates: usize,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let exposure = Exposure::of(inventory);
     let balancers = || {
@@ -181,7 +181,7 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
 /// A load balancer without cost of its own beside an entry point: info.
 fn mention(
     context: &Context<'_>,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
     exposure: &Exposure,
     service: &Item<Service>,
     reason: String,
@@ -197,7 +197,7 @@ fn mention(
 }
 
 impl Scene<'_> {
-    fn judge(&self, candidates: &[&Item<Service>], verdicts: &mut Verdicts) {
+    fn judge(&self, candidates: &[&Item<Service>], verdicts: &mut Verdicts<'_>) {
         let entry = self.exposure.working().next();
         let (mut failed, several) = (false, candidates.len() > 1);
         for service in candidates {

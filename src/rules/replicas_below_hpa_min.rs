@@ -98,7 +98,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let (mut well, mut pinned) = (Vec::new(), false);
     for (position, workload) in inventory.audited_workloads() {

@@ -114,7 +114,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for (position, workload) in inventory.audited_workloads() {
         let Some(template) = workload.template().filter(|_| workload.is_scalable() && !workload.is_idle()) else {
@@ -141,7 +141,7 @@ fn judge(
     position: usize,
     workload: &Item<Workload>,
     template: &PodTemplate,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
 ) {
     let inventory = context.inventory;
     let ready: Vec<&str> = inventory

@@ -96,7 +96,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     for (position, workload) in context.inventory.audited_workloads() {
         if super::is_development(context, workload) {
             verdicts.na(&workload.subject);

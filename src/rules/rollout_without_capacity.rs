@@ -81,7 +81,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for (position, workload) in inventory.audited_workloads() {
         let floor = capacity::floor(inventory, position);

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use crate::finding::{Category, Confidence, Evidence, Finding, Priority, Severity, Verdict};
-use crate::fix::{Applicability, Input};
+use crate::fix::{Applicability, Fix, Input};
 use crate::model::ownership::Ownership;
 use crate::model::{Inventory, Item, Projection, Subject};
 
@@ -40,7 +40,7 @@ pub struct Rule {
     /// The manual, Markdown, with the headings of [`MANUAL_HEADINGS`].
     pub manual: &'static str,
     /// Judges every object that it applies to.
-    pub check: fn(&Context<'_>, &mut Verdicts),
+    pub check: fn(&Context<'_>, &mut Verdicts<'_>),
 }
 
 /// What safe fixes change.
@@ -151,18 +151,46 @@ pub const FEW: usize = 3;
 pub struct Told(RefCell<HashMap<u64, usize, FixedState>>);
 
 impl Told {
-    /// Counts a finding; true for one that a folded table may show, if findings come in its order.
+    /// True if a folded table may show one more of these, if findings come in its order.
     fn may_show(&self, finding: &Finding, class: Option<Applicability>) -> bool {
-        let head = (finding.severity, finding.priority, finding.message.as_str(), class);
-        let mut told = self.0.borrow_mut();
-        let count = told.entry(FixedState::default().hash_one(head)).or_default();
-        *count += 1;
-        *count <= FEW
+        self.0.borrow().get(&Self::hash(finding, class)).is_none_or(|count| *count < FEW)
+    }
+
+    fn count(&self, finding: &Finding, class: Option<Applicability>) {
+        *self.0.borrow_mut().entry(Self::hash(finding, class)).or_default() += 1;
+    }
+
+    fn hash(finding: &Finding, class: Option<Applicability>) -> u64 {
+        FixedState::default().hash_one((finding.severity, finding.priority, finding.message.as_str(), class))
+    }
+}
+
+/// Folds findings as they are made, so that the details of thousands never stand side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct Fold<'a> {
+    /// The check.
+    pub context: Context<'a>,
+    /// What is told already.
+    pub told: &'a Told,
+    /// Guards a fix, which says how far it may go.
+    pub guard: fn(&Inventory, &Settings, &mut Fix),
+}
+
+impl Fold<'_> {
+    fn take(&self, finding: &mut Finding) {
+        let class = finding.class();
+        let may_show = self.told.may_show(finding, class);
+        self.told.count(finding, class);
+        if !may_show && finding.abridged.is_none() {
+            let Context { inventory, settings, .. } = self.context;
+            finding.fixes.iter_mut().for_each(|fix| (self.guard)(inventory, settings, fix));
+            finding.abridge();
+        }
     }
 }
 
 /// What a check sees: the objects and what the user said.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// All objects.
     pub inventory: &'a Inventory,
@@ -295,21 +323,18 @@ impl<'a> Context<'a> {
 
 /// What a rule said.
 #[derive(Debug, Default)]
-pub struct Verdicts {
+pub struct Verdicts<'a> {
     /// One verdict for each object.
     pub outcomes: Vec<(Subject, Verdict)>,
     /// The findings.
     pub findings: Vec<Finding>,
     /// The pass ratio, where it is not the share of objects that passed, from 0 to 1.
     pub ratio: Option<f64>,
+    /// Where a folded table will show a part.
+    pub fold: Option<Fold<'a>>,
 }
 
-impl Verdicts {
-    /// With room for so many verdicts.
-    pub fn with_capacity(verdicts: usize) -> Self {
-        Self { outcomes: Vec::with_capacity(verdicts), ..Self::default() }
-    }
-
+impl Verdicts<'_> {
     /// All is well with this object.
     pub fn pass(&mut self, subject: &Subject) {
         self.outcomes.push((subject.clone(), Verdict::Pass { attested: None }));
@@ -336,8 +361,11 @@ impl Verdicts {
     }
 
     /// A finding. One of severity info never fails a check.
-    pub fn fail(&mut self, finding: Finding) {
+    pub fn fail(&mut self, mut finding: Finding) {
         self.outcomes.push((finding.object.clone(), Verdict::of(finding.severity)));
+        if let Some(fold) = self.fold {
+            fold.take(&mut finding);
+        }
         self.findings.push(finding);
     }
 }

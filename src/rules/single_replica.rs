@@ -76,7 +76,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let reach = Reach::of(inventory);
     let scalers = OtherScalers::of(inventory);

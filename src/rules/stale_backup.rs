@@ -79,7 +79,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     runs::check(context, verdicts);
     operators::check(context, verdicts);
 }
@@ -113,7 +113,7 @@ fn stale(fault: Fault) -> State {
     State::Stale(Box::new(fault))
 }
 
-fn tell<T: Projection>(context: &Context<'_>, verdicts: &mut Verdicts, item: &Item<T>, state: State) {
+fn tell<T: Projection>(context: &Context<'_>, verdicts: &mut Verdicts<'_>, item: &Item<T>, state: State) {
     match state {
         State::Fresh => verdicts.pass(&item.subject),
         State::Open(reason) => super::vouch::leave_open(context, verdicts, &item.subject, reason),

@@ -86,7 +86,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     for (position, workload) in context.inventory.audited_workloads() {
         let most = context.number(&workload.subject, "maxConnections");
         if workload.is_idle() {

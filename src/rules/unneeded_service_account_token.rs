@@ -130,7 +130,7 @@ fn is_default(binding: &Item<RoleBinding>) -> bool {
         || binding.metadata.label("kubernetes.io/bootstrapping") == Some("rbac-defaults")
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let bound = Bound::of(inventory);
     for (_, workload) in inventory.audited_workloads() {

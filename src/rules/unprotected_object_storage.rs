@@ -97,7 +97,7 @@ static KEY: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a constant pattern")
 });
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for namespace in inventory.audited_namespaces() {
         let name = namespace.name.as_str();

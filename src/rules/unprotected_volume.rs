@@ -88,7 +88,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let backups = inventory.backups();
     let product = volumes::other_product(inventory);
@@ -135,7 +135,7 @@ fn subject_of(claim: &Claim<'_>) -> Subject {
 
 fn judge(
     context: &Context<'_>,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
     claim: &Claim<'_>,
     workload: Option<&Item<Workload>>,
     (cover, product): (&Cover, Option<&String>),

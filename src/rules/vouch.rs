@@ -9,7 +9,7 @@ use crate::model::Subject;
 /// open, and only then it is a finding.
 pub(super) fn settle(
     context: &Context<'_>,
-    verdicts: &mut Verdicts,
+    verdicts: &mut Verdicts<'_>,
     subject: &Subject,
     unseen: Option<String>,
     finding: impl FnOnce() -> Finding,
@@ -24,7 +24,7 @@ pub(super) fn settle(
 }
 
 /// What can't be seen: a pass if somebody vouches for it.
-pub(super) fn leave_open(context: &Context<'_>, verdicts: &mut Verdicts, subject: &Subject, reason: String) {
+pub(super) fn leave_open(context: &Context<'_>, verdicts: &mut Verdicts<'_>, subject: &Subject, reason: String) {
     match context.attested() {
         Some(statement) => verdicts.attested(subject, statement),
         None => verdicts.unknown(subject, reason),

@@ -59,7 +59,7 @@ declare_rule! {
     check: check,
 }
 
-fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     for (_, workload) in inventory.audited_workloads() {
         let unplaced = workload.origin.is_some_and(|origin| inventory.unplaced.contains(&origin));

@@ -22,7 +22,7 @@ struct Listener<'a> {
 
 /// A Gateway fails if a route serves a host by an HTTP listener, and no HTTPS listener that the
 /// route has too takes that host.
-pub(super) fn judge(context: &Context<'_>, verdicts: &mut Verdicts, gateway: &Item<Other>) {
+pub(super) fn judge(context: &Context<'_>, verdicts: &mut Verdicts<'_>, gateway: &Item<Other>) {
     let listeners: Vec<Listener<'_>> = list(gateway.at("/spec/listeners")).map(Listener::of).collect();
     let (mut is_routed, mut plain) = (false, BTreeMap::<usize, Vec<String>>::new());
     for (route, attached) in attached(context.inventory, gateway, &listeners) {

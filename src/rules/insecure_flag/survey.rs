@@ -67,7 +67,7 @@ pub(super) enum Open {
 /// Everything that was found.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    pub(super) places: BTreeMap<Key, BTreeMap<String, Place>>,
+    pub(super) places: BTreeMap<Key, BTreeMap<String, Box<Place>>>,
     mounted: BTreeSet<(usize, String)>,
 }
 
@@ -163,7 +163,7 @@ impl Survey {
 
     fn put(&mut self, holder: &Subject, flag: &str, file: Option<&str>, at: String, place: Place) {
         let key = Key { holder: holder.clone(), flag: flag.to_owned(), file: file.map(str::to_owned) };
-        self.places.entry(key).or_default().entry(at).or_insert(place);
+        self.places.entry(key).or_default().entry(at).or_insert_with(|| Box::new(place));
     }
 
     /// Looks into the files that workloads mount.

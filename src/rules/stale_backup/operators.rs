@@ -18,7 +18,7 @@ const LOCATIONS: &str = "backupstoragelocations.velero.io";
 const PLANNED: &str = "scheduledbackups.postgresql.cnpg.io";
 const CLUSTERS: &str = "clusters.postgresql.cnpg.io";
 
-pub(super) fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+pub(super) fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     // Velero's objects stand in a namespace of their own.
     let unseen = evidence::gap(inventory, &[SCHEDULES, LOCATIONS]);
@@ -44,7 +44,7 @@ fn time(item: &Item<Other>, pointer: &str) -> Option<Timestamp> {
     text(item, pointer)?.parse().ok()
 }
 
-fn velero(context: &Context<'_>, verdicts: &mut Verdicts) {
+fn velero(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let audited = inventory.audited_namespaces();
     let backups = newest_backups(inventory);

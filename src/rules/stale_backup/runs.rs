@@ -8,7 +8,7 @@ use crate::model::workload::Workload;
 use crate::model::{Inventory, Item};
 use crate::rules::rule::{Context, Verdicts};
 
-pub(super) fn check(context: &Context<'_>, verdicts: &mut Verdicts) {
+pub(super) fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     let inventory = context.inventory;
     let last = last_jobs(inventory);
     for job in &inventory.backups().jobs {
