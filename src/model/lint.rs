@@ -19,7 +19,7 @@ pub fn namespaces(inventory: &Inventory) -> Vec<(&str, Labels)> {
     let mut all: Vec<_> = all.collect();
     for name in SYSTEM_NAMESPACES.into_iter().chain(["default"]) {
         if !all.iter().any(|(known, _)| *known == name) {
-            all.push((name, Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())])));
+            all.push((name, Labels::from_iter([(NAMESPACE_NAME.to_owned(), name.to_owned())])));
         }
     }
     all
@@ -149,7 +149,7 @@ pub fn lets_dns(rules: &[&PolicyRule]) -> bool {
         let inside = |peer: &PolicyPeer| {
             let by_name = |selector: &Selector| {
                 let mut values = selector.match_labels.values();
-                let named = |name: &str| Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())]);
+                let named = |name: &str| Labels::from_iter([(NAMESPACE_NAME.to_owned(), name.to_owned())]);
                 values.any(|value| value == "kube-system" || value == "openshift-dns")
                     || selector.matches(&named("kube-system"))
                     || selector.matches(&named("openshift-dns"))

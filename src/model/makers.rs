@@ -186,7 +186,7 @@ mod tests {
         let mut inventory = Inventory::new(world, Scope::default(), jiff::Timestamp::UNIX_EPOCH);
         let object = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": spec});
         inventory.add(api_version, kind, object, None).unwrap();
-        let web = Selector::labels(&Labels::from([("app".to_owned(), "web".to_owned())]));
+        let web = Selector::labels(&Labels::from_iter([("app".to_owned(), "web".to_owned())]));
         match made(&inventory.finish(), "shop", &web) {
             Made::By(_) => "by",
             Made::Perhaps(_) => "perhaps",

@@ -1,6 +1,5 @@
 //! Services and network policies.
 
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,7 +35,7 @@ pub struct ServiceSpec {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The labels of its pods; absent or empty for a Service whose endpoints others write.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
+    #[serde(skip_serializing_if = "Labels::is_empty", deserialize_with = "texts")]
     pub selector: Labels,
     /// Its ports.
     #[serde(deserialize_with = "nullable")]

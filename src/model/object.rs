@@ -1,9 +1,9 @@
 //! What every object has: its identity and its metadata.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -121,11 +121,11 @@ pub struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,
     /// Labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
-    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Texts::is_empty", deserialize_with = "texts")]
+    pub labels: Texts,
     /// Annotations; the last-applied one is reduced to what rules may know of it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "annotations")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Texts::is_empty", deserialize_with = "annotations")]
+    pub annotations: Texts,
     /// Who made this object.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub owner_references: Vec<OwnerReference>,
@@ -261,36 +261,44 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Reads a map of texts, in which the API takes `null` for an empty text.
-pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    /// One map, built as it is read.
-    struct Texts;
+/// A map of texts, sorted: labels, annotations, data.
+pub type Texts = LiteMap<String, String>;
 
-    impl<'de> Visitor<'de> for Texts {
-        type Value = BTreeMap<String, String>;
+/// Reads a map of texts, in which the API takes `null` for an empty text.
+pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Texts, D::Error> {
+    /// One map, built as it is read.
+    struct Map;
+
+    impl<'de> Visitor<'de> for Map {
+        type Value = Texts;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a map")
         }
 
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(BTreeMap::new())
+            Ok(Texts::new())
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
+            let mut all = Vec::with_capacity(entries.size_hint().unwrap_or_default().min(16));
             while let Some((key, text)) = entries.next_entry::<String, Option<String>>()? {
-                map.insert(key, text.unwrap_or_default());
+                all.push((key, text.unwrap_or_default()));
             }
-            Ok(map)
+            // Of a key given twice the last one counts.
+            all.sort_by(|(a, _), (b, _)| a.cmp(b));
+            all.reverse();
+            all.dedup_by(|(a, _), (b, _)| a == b);
+            all.reverse();
+            Ok(Texts::from_sorted_store_unchecked(all))
         }
     }
 
-    deserializer.deserialize_any(Texts)
+    deserializer.deserialize_any(Map)
 }
 
 /// Reads annotations and reduces the last-applied one, which may hold credentials.
-fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Texts, D::Error> {
     let mut map = texts(deserializer)?;
     if let Some(text) = map.get_mut(LAST_APPLIED) {
         *text = reduce_last_applied(text);

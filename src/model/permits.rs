@@ -62,7 +62,7 @@ fn namespaces(inventory: &Inventory) -> Vec<(&str, Labels)> {
     let mut out = lint::namespaces(inventory);
     let known: BTreeSet<&str> = out.iter().map(|(name, _)| *name).collect();
     let used: BTreeSet<&str> = inventory.workloads.iter().map(|workload| workload.namespace()).collect();
-    let named = |name: &str| Labels::from([(isolation::NAMESPACE_NAME.to_owned(), name.to_owned())]);
+    let named = |name: &str| Labels::from_iter([(isolation::NAMESPACE_NAME.to_owned(), name.to_owned())]);
     out.extend(used.difference(&known).map(|name| (*name, named(name))));
     out
 }

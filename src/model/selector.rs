@@ -1,13 +1,12 @@
 //! Label selectors, as the API defines them.
 
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::object::{nullable, texts};
+use super::object::{Texts, nullable, texts};
 
 /// Labels of an object.
-pub type Labels = BTreeMap<String, String>;
+pub type Labels = Texts;
 
 /// `matchLabels` and `matchExpressions`, all of which must hold. Empty selects everything; what
 /// an absent selector means is up to the field that leaves it out.
@@ -15,7 +14,7 @@ pub type Labels = BTreeMap<String, String>;
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// Exact values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "texts")]
+    #[serde(skip_serializing_if = "Labels::is_empty", deserialize_with = "texts")]
     pub match_labels: Labels,
     /// Operators.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]

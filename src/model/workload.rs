@@ -310,7 +310,7 @@ mod tests {
             "kind": "ReplicationController", "spec": {"selector": {"app": "x"}}
         }))
         .unwrap();
-        assert_eq!(rc.spec.selector.unwrap().match_labels["app"], "x");
+        assert_eq!(rc.spec.selector.unwrap().match_labels.get("app").unwrap(), "x");
     }
 
     #[test]

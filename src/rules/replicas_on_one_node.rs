@@ -9,6 +9,7 @@ use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step};
+use crate::model::cluster::Node;
 use crate::model::pod::PodTemplate;
 use crate::model::selector::Selector;
 use crate::model::workload::Workload;
@@ -170,11 +171,9 @@ fn fitting_nodes(inventory: &Inventory, template: &PodTemplate) -> Option<usize>
         return None;
     }
     let wanted = &template.spec.node_selector;
-    let fits = |label: (&String, &String), labels: &std::collections::BTreeMap<String, String>| {
-        labels.get(label.0) == Some(label.1)
-    };
+    let fits = |node: &Node| wanted.iter().all(|(key, value)| node.metadata.labels.get(key) == Some(value));
     let nodes = inventory.nodes.iter().filter(|node| node.is_schedulable());
-    Some(nodes.filter(|node| wanted.iter().all(|label| fits(label, &node.metadata.labels))).count())
+    Some(nodes.filter(|node| fits(node)).count())
 }
 
 /// True if the template says how its pods relate to nodes: spread, apart, together, or pinned. What

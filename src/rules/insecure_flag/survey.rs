@@ -175,7 +175,7 @@ impl Survey {
 
     /// Looks at one key of a `ConfigMap`: a flag itself, or a text with flags inside.
     pub(super) fn map_key(&mut self, flags: &Flags, map: &Item<ConfigMap>, key: &str) {
-        let text = &map.data[key];
+        let Some(text) = map.data.get(key) else { return };
         let at = pointer("/data", &[key]);
         let place = |value: String, secure: &str, stable: String| Place {
             state: judge(secure, &value),
