@@ -47,10 +47,13 @@ pub fn abridge(findings: &mut [Finding]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::engine::run_to;
+    use crate::fix::{Applicability, Fix};
     use crate::model::{Inventory, ObjectRef};
     use crate::rules::missing_pdb::RULE;
-    use crate::rules::rule::Context;
+    use crate::rules::rule::{Context, Depth, Rule, Verdicts};
     use crate::rules::settings::Settings;
+    use serde_json::json;
 
     #[test]
     fn equal_findings_are_told_once() {
@@ -65,5 +68,27 @@ mod tests {
         let mixed = [same.clone(), other, same];
         assert_eq!(fold_all(&mixed), [(0, 0), (2, 0), (1, 0)]);
         assert!(fold(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_shown_has_its_details_in_whatever_order_a_rule_finds_it() {
+        static BACKWARDS: Rule = Rule { check: backwards, fix: Some(Applicability::Manual), ..RULE };
+        fn backwards(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
+            let workloads: Vec<_> = context.inventory.audited_workloads().collect();
+            for (_, workload) in workloads.into_iter().rev() {
+                let finding = context.finding(workload, "same");
+                let detail = |finding: Finding| finding.because("why").fix(Fix::new("x", Applicability::Manual));
+                verdicts.fail(context.detail_as(Some(Applicability::Manual), finding, detail));
+            }
+        }
+        let mut inventory = Inventory::default();
+        for name in ["a", "b", "c", "d", "e"] {
+            let object = json!({"metadata": {"name": name, "namespace": "x"}, "spec": {"template": {}}});
+            inventory.add("apps/v1", "Deployment", object, None).unwrap();
+        }
+        let audit = run_to(Depth::Folded, &inventory.finish(), &Settings::default(), &[&BACKWARDS]);
+        let abridged: Vec<bool> = audit.findings.iter().map(|finding| finding.abridged.is_some()).collect();
+        assert_eq!(abridged, [false, true, true, true, true]);
+        assert_eq!((audit.findings[0].object.name.as_str(), audit.findings[0].evidence.len()), ("a", 1));
     }
 }

@@ -111,6 +111,13 @@ fn line_breaks_of_windows() {
     assert_eq!(read("a: |\n  text"), json!({"a": "text\n"}));
 }
 
+/// As kubectl reads it: brackets and quotes may end left of their key.
+#[test]
+fn what_ends_left_of_its_key() {
+    assert_eq!(read("a:\n  b: {\n    c: 1\n}\n  d: [\n  1\n]\n"), json!({"a": {"b": {"c": 1}, "d": [1]}}));
+    assert_eq!(read("a:\n  b: \"c\nd\"\n"), json!({"a": {"b": "c d"}}));
+}
+
 fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
