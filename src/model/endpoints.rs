@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::inventory::Inventory;
 use super::makers::{self, Made};
 use super::network::{Service, ServicePort};
@@ -13,7 +15,23 @@ use super::store::Item;
 /// The ready endpoints of every Service of a live cluster, counted once.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    ready: BTreeMap<(String, String), usize>,
+    ready: BTreeMap<(String, String), Ready>,
+}
+
+/// The ready endpoints of one Service.
+#[derive(Clone, Debug, Default)]
+struct Ready {
+    /// With or without ports: a pod that has none of the ports that the Service names is in a slice
+    /// without ports, and ready.
+    all: usize,
+    /// Those that have a port, by the name that the Service gives it; `""` if it gives none.
+    by_port: BTreeMap<String, usize>,
+}
+
+impl Ready {
+    fn has(&self, port: &ServicePort) -> bool {
+        self.by_port.get(port.name.as_deref().unwrap_or_default()).is_some_and(|ready| *ready > 0)
+    }
 }
 
 /// Whether somebody answers for a Service.
@@ -34,7 +52,12 @@ impl Endpoints {
         for slice in inventory.endpoint_slices.iter() {
             let Some(service) = slice.metadata.label("kubernetes.io/service-name") else { continue };
             let ready = slice.endpoints.iter().filter(|endpoint| endpoint.conditions.ready != Some(false)).count();
-            *out.ready.entry((slice.namespace().to_owned(), service.to_owned())).or_default() += ready;
+            let of_service = out.ready.entry((slice.namespace().to_owned(), service.to_owned())).or_default();
+            of_service.all += ready;
+            for port in &slice.ports {
+                let name = port.get("name").and_then(Value::as_str).unwrap_or_default();
+                *of_service.by_port.entry(name.to_owned()).or_default() += ready;
+            }
         }
         out
     }
@@ -42,10 +65,11 @@ impl Endpoints {
     /// Whether somebody answers: by endpoint slices in a cluster, by templates in files, where a
     /// workload at zero answers nobody.
     pub fn answer(&self, inventory: &Inventory, service: &Item<Service>) -> Answer {
-        let key = (service.namespace().to_owned(), service.name().to_owned());
-        let ready = self.ready.get(&key).copied().unwrap_or(0);
-        if ready > 0 {
-            return Answer::Yes;
+        if let Some(ready) = self.of_service(service).filter(|ready| ready.all > 0) {
+            let ports = &service.spec.ports;
+            let answers = ports.is_empty() || ports.iter().any(|port| ready.has(port));
+            let reason = || format!("no ready endpoint has its port {}", target(&ports[0]));
+            return if answers { Answer::Yes } else { Answer::No(reason()) };
         }
         let selected: Vec<_> = inventory.workloads_of(service).collect();
         if inventory.is_live() {
@@ -69,6 +93,23 @@ impl Endpoints {
             None => of_custom_resources(inventory, service),
         }
     }
+}
+
+impl Endpoints {
+    /// Why nobody answers at one port of a Service that answers at others, as endpoint slices show.
+    pub fn unserved(&self, service: &Item<Service>, port: &ServicePort) -> Option<String> {
+        let ready = self.of_service(service).filter(|ready| ready.all > 0)?;
+        (!ready.has(port)).then(|| format!("no ready endpoint has its port {}", target(port)))
+    }
+
+    fn of_service(&self, service: &Item<Service>) -> Option<&Ready> {
+        self.ready.get(&(service.namespace().to_owned(), service.name().to_owned()))
+    }
+}
+
+/// The port of the pods that a port of a Service means.
+fn target(port: &ServicePort) -> IntOrString {
+    port.target_port.clone().unwrap_or(IntOrString::Int(port.port))
 }
 
 /// Why nobody answers at any of these ports of a Service whose pods are in the files: they name ports

@@ -14,8 +14,8 @@ use crate::model::{Inventory, Item, Subject};
 declare_rule! {
     /// ## What it does
     /// Reports an Ingress with a backend Service that does not exist, a port that the Service does
-    /// not have or a Service without ready endpoints (in files: without running pods, or whose target
-    /// port has a name that no container declares), a backend in fields that the API version does not
+    /// not have or a Service whose ready endpoints lack that port, or that has none (in files: without
+    /// running pods, or whose target port has a name that no container declares), a backend in fields that the API version does not
     /// have (`serviceName` in `networking.k8s.io/v1`), an Ingress whose class no controller serves,
     /// and two Ingresses of one class that send the same host and path to different places. The name
     /// and the number of one port are the same place. In files that are not complete, a Service that
@@ -175,7 +175,8 @@ fn judge_backend(
         Answer::Unknown(reason) if inventory.is_live() => judged.unknown.push(reason),
         Answer::Unknown(_) => {}
         Answer::Yes => {
-            if let Some(reason) = endpoints::unnamed(inventory, service, [port].into_iter()) {
+            let unserved = endpoints.unserved(service, port);
+            if let Some(reason) = unserved.or_else(|| endpoints::unnamed(inventory, service, [port].into_iter())) {
                 judged.defects.push((location("/port"), format!("Service {}: {reason}", backend.name)));
             }
         }

@@ -149,6 +149,42 @@ fn a_reader_of_one_namespace_sees_it_with_gaps() {
 }
 
 #[test]
+fn a_port_by_a_name_that_no_pod_has_leads_nowhere() {
+    let ns = ControlPlane::full().namespace("named-port");
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  selector: {app: web}\n  \
+                   ports: [{name: good, port: 80, targetPort: http}, {name: bad, port: 81, targetPort: none}]\n\
+                   ---\napiVersion: v1\nkind: Service\nmetadata: {name: lost}\nspec:\n  selector: {app: web}\n  \
+                   ports: [{port: 80, targetPort: none}]\n";
+    let ingress = |name: &str, service: &str, port: u32| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}}}\nspec:\n  rules:\n  \
+             - host: {name}.example.com\n    http: {{paths: [{{path: /, pathType: Prefix, backend: \
+             {{service: {{name: {service}, port: {{number: {port}}}}}}}}}]}}\n"
+        )
+    };
+    let ingresses = ingress("good", "web", 80) + &ingress("bad", "web", 81) + &ingress("lost", "lost", 80);
+    ns.apply(&(deployment("web", 1) + service + &ingresses));
+    ns.wait_for_rollout("web");
+    let audit = wait_until(WAIT, "endpoints of both Services", || {
+        let slices = ns.get("discovery.k8s.io/v1/endpointslices");
+        let ready = |slice: &&Value| slice["endpoints"][0]["conditions"]["ready"] == true;
+        let ready = slices["items"].as_array().unwrap().iter().filter(ready).count();
+        if ready < 2 {
+            return Err(slices.to_string());
+        }
+        Ok(report(&ns.progrc(&["audit", "-o", "json", "--fail-on=never"]).run().expect_code(0)))
+    });
+    let said = |name: &str| {
+        let about = |list: &'static str| audit[list].as_array().unwrap().iter();
+        let all = about("findings").filter(|f| f["rule"] == "broken-ingress-route" && f["object"]["name"] == name);
+        all.map(|f| f["message"].to_string()).collect::<String>()
+    };
+    assert!(!said("good").contains("endpoint"), "{}", said("good"));
+    assert!(said("bad").contains("Service web: no ready endpoint has its port none"), "{}", said("bad"));
+    assert!(said("lost").contains("Service lost: no ready endpoint has its port none"), "{}", said("lost"));
+}
+
+#[test]
 fn a_user_without_any_right_hears_so() {
     let ns = unprotected("stranger");
     let user = ControlPlane::full().spare_user();
