@@ -1,6 +1,5 @@
 //! Services and network policies.
 
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

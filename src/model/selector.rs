@@ -1,6 +1,5 @@
 //! Label selectors, as the API defines them.
 
-
 use serde::{Deserialize, Serialize};
 
 use super::object::{Texts, nullable, texts};
