@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::object::{Condition, Meta, nullable, texts};
+use super::object::{Condition, Meta, nullable};
 use super::selector::Labels;
+use super::texts::texts;
 
 /// A Namespace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 
 pub mod parallel;
 pub mod short;
+pub mod texts;
 pub mod object;
 pub mod quantity;
 pub mod number;

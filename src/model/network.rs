@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::number::IntOrString;
-use super::object::{Meta, nullable, texts};
+use super::object::{Meta, nullable};
 use super::selector::{Labels, Selector};
+use super::texts::texts;
 
 pub use super::ingress::{
     BackendPort, BackendService, HttpPath, HttpRules, Ingress, IngressBackend, IngressClass, IngressClassSpec,

@@ -7,9 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::number::IntOrString;
-use super::object::{Condition, Meta, nullable, texts};
+use super::object::{Condition, Meta, nullable};
 use super::quantity::Quantity;
 use super::selector::Labels;
+use super::texts::texts;
 
 pub use super::container::{Container, ContainerPort, EnvFrom, EnvVar, KeyRef, Resources, ValueFrom, VolumeMount};
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::object::{Texts, nullable, texts};
+use super::object::nullable;
+use super::texts::{Texts, texts};
 
 /// Labels of an object.
 pub type Labels = Texts;
