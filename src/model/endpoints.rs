@@ -67,9 +67,10 @@ impl Endpoints {
     pub fn answer(&self, inventory: &Inventory, service: &Item<Service>) -> Answer {
         if let Some(ready) = self.of_service(service).filter(|ready| ready.all > 0) {
             let ports = &service.spec.ports;
-            let answers = ports.is_empty() || ports.iter().any(|port| ready.has(port));
-            let reason = || format!("no ready endpoint has its port {}", target(&ports[0]));
-            return if answers { Answer::Yes } else { Answer::No(reason()) };
+            return match ports.first() {
+                Some(first) if !ports.iter().any(|port| ready.has(port)) => Answer::No(lacking(first)),
+                _ => Answer::Yes,
+            };
         }
         let selected: Vec<_> = inventory.workloads_of(service).collect();
         if inventory.is_live() {
@@ -93,13 +94,11 @@ impl Endpoints {
             None => of_custom_resources(inventory, service),
         }
     }
-}
 
-impl Endpoints {
     /// Why nobody answers at one port of a Service that answers at others, as endpoint slices show.
     pub fn unserved(&self, service: &Item<Service>, port: &ServicePort) -> Option<String> {
         let ready = self.of_service(service).filter(|ready| ready.all > 0)?;
-        (!ready.has(port)).then(|| format!("no ready endpoint has its port {}", target(port)))
+        (!ready.has(port)).then(|| lacking(port))
     }
 
     fn of_service(&self, service: &Item<Service>) -> Option<&Ready> {
@@ -107,9 +106,8 @@ impl Endpoints {
     }
 }
 
-/// The port of the pods that a port of a Service means.
-fn target(port: &ServicePort) -> IntOrString {
-    port.target_port.clone().unwrap_or(IntOrString::Int(port.port))
+fn lacking(port: &ServicePort) -> String {
+    format!("no ready endpoint has its port {}", port.target())
 }
 
 /// Why nobody answers at any of these ports of a Service whose pods are in the files: they name ports
@@ -124,7 +122,7 @@ pub fn unnamed<'a>(
     let mut missing = None;
     for port in ports {
         let target @ IntOrString::Text(name) = port.target_port.as_ref()? else { return None };
-        let protocol = port.protocol.as_deref().unwrap_or("TCP");
+        let protocol = port.protocol();
         let mut specs = running.iter().filter_map(|workload| workload.template()).map(|template| &template.spec);
         if specs.any(|spec| resolve_port(spec, target, protocol).is_some()) {
             return None;
