@@ -3,6 +3,8 @@
 //! A fix says what it wants (edits); how that is guarded against other writers is the business of
 //! [`patch`], which builds the RFC 6902 operations from the object as it is served.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,15 +76,15 @@ impl Reversible {
 #[serde(rename_all = "camelCase")]
 pub struct Input {
     /// The key: `--set RULE.KEY=VALUE`.
-    pub key: String,
+    pub key: Cow<'static, str>,
     /// The question.
-    pub prompt: String,
+    pub prompt: Cow<'static, str>,
     /// The answer if none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// A regular expression that the answer must match as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
+    pub pattern: Option<Cow<'static, str>>,
     /// True if there is no fix without it.
     pub required: bool,
     /// The answer that this fix was built with.
@@ -102,7 +104,7 @@ impl Input {
 #[serde(rename_all = "camelCase")]
 pub struct LoweredBy {
     /// The guard's name: `ownership`, `volume`, `selector`.
-    pub guard: String,
+    pub guard: Cow<'static, str>,
     /// The sentence.
     pub reason: String,
     /// True if the fix is stopped, not only lowered.
@@ -312,15 +314,15 @@ impl Fix {
     }
 
     /// Lowers the applicability to at most `to`, for a reason. It never rises.
-    pub fn demote(&mut self, to: Applicability, guard: &str, reason: impl Into<String>) {
+    pub fn demote(&mut self, to: Applicability, guard: impl Into<Cow<'static, str>>, reason: impl Into<String>) {
         self.applicability = self.applicability.max(to);
-        push(&mut self.lowered_by, LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: false });
+        push(&mut self.lowered_by, LoweredBy { guard: guard.into(), reason: reason.into(), refuses: false });
     }
 
     /// Stops the fix; its steps stay for `emit`.
-    pub fn refuse(&mut self, guard: &str, reason: impl Into<String>) {
+    pub fn refuse(&mut self, guard: impl Into<Cow<'static, str>>, reason: impl Into<String>) {
         self.applicability = Applicability::Manual;
-        push(&mut self.lowered_by, LoweredBy { guard: guard.to_owned(), reason: reason.into(), refuses: true });
+        push(&mut self.lowered_by, LoweredBy { guard: guard.into(), reason: reason.into(), refuses: true });
     }
 
     /// True if a guard stopped it.
@@ -365,12 +367,9 @@ fn is_in_template(pointer: &str) -> bool {
 /// A name for an object beside `base` that is not taken: `base`, else `base-progrc`; at most 253
 /// characters, the API's limit for names.
 pub fn free_name(base: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let cut = |name: &str, most: usize| -> String {
-        let end = (0..=most.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-        name[..end].trim_end_matches(['-', '.']).to_owned()
-    };
-    let first = cut(base, 253);
-    if is_taken(&first) { format!("{}-progrc", cut(base, 246)) } else { first }
+    let cut = |most: usize| base[..base.floor_char_boundary(most)].trim_end_matches(['-', '.']);
+    let first = cut(253);
+    if is_taken(first) { format!("{}-progrc", cut(246)) } else { first.to_owned() }
 }
 
 /// True if the object was created by us.

@@ -349,8 +349,8 @@ fn confirm(run: &Run<'_>, finding: &mut Finding) -> Result<bool, CliError> {
         return Ok(false);
     }
     let given = Input {
-        key: "confirm".to_owned(),
-        prompt: String::new(),
+        key: "confirm".into(),
+        prompt: "".into(),
         default: None,
         pattern: None,
         required: false,

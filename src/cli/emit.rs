@@ -100,7 +100,7 @@ fn selected(args: &EmitArgs) -> Result<WhatArgs, CliError> {
 /// The fix of a finding if it can be printed; else why not, where there is something to say.
 fn emittable(finding: &Finding, format: Format) -> Result<&Fix, Option<String>> {
     let fix = offered(finding).ok_or(None)?;
-    let open: Vec<String> = fix.inputs.iter().filter(|input| input.is_open()).map(|input| input.key.clone()).collect();
+    let open: Vec<_> = fix.inputs.iter().filter(|input| input.is_open()).map(|input| input.key.clone()).collect();
     let keys: Vec<String> = open.iter().map(|key| format!("--set {}.{key}=…", finding.rule)).collect();
     let is_owned = |guard: &str| guard == "ownership";
     let other = fix.lowered_by.iter().find(|lowered| lowered.refuses && !is_owned(&lowered.guard));

@@ -1,5 +1,6 @@
 //! Containers of a pod.
 
+use memchr::{memchr, memrchr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,15 +60,17 @@ pub struct Container {
 impl Container {
     /// The image without tag and digest: `quay.io/prometheus/prometheus`.
     pub fn image_path(&self) -> &str {
-        let path = self.image.split('@').next().unwrap_or_default();
-        let name = path.rfind('/').map_or(0, |at| at + 1);
-        path[name..].find(':').map_or(path, |at| &path[..name + at])
+        let bytes = self.image.as_bytes();
+        let end = memchr(b'@', bytes).unwrap_or(bytes.len());
+        let name = memrchr(b'/', &bytes[..end]).map_or(0, |at| at + 1);
+        let end = memchr(b':', &bytes[name..end]).map_or(end, |at| name + at);
+        &self.image[..end]
     }
 
     /// The last part of the image's path: `prometheus`.
     pub fn image_name(&self) -> &str {
-        let name = self.image.rsplit('/').next().unwrap_or_default();
-        name.split(['@', ':']).next().unwrap_or_default()
+        let path = self.image_path();
+        &path[memrchr(b'/', path.as_bytes()).map_or(0, |at| at + 1)..]
     }
 
     /// True for an init container that keeps running.

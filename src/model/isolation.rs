@@ -1,6 +1,7 @@
 //! What network policies need to know of workloads: how their pods are selected, on which ports
 //! they serve, and whether a policy isolates them already.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -47,13 +48,13 @@ const FOREIGN: [(&str, bool); 9] = [
 
 /// The selector of a workload's pods for a policy in its namespace: its own selector, or the labels
 /// of its template for kinds whose selector is generated. `None` if its pods have no label of their own.
-pub fn pod_selector(workload: &Workload) -> Option<Selector> {
-    let own = workload.spec.selector.clone().filter(|selector| !selector.is_empty());
+pub fn pod_selector(workload: &Workload) -> Option<Cow<'_, Selector>> {
+    let own = workload.spec.selector.as_ref().filter(|selector| !selector.is_empty());
     let generated = matches!(workload.kind.as_str(), "Job" | "CronJob" | "Pod");
-    own.filter(|_| !generated).or_else(|| {
+    own.filter(|_| !generated).map(Cow::Borrowed).or_else(|| {
         let mut labels: Labels = workload.template()?.labels().clone();
         labels.retain(|key, _| !GENERATED.contains(&key.as_str()));
-        Some(Selector::labels(&labels)).filter(|selector| !selector.is_empty())
+        Some(Selector::labels(&labels)).filter(|selector| !selector.is_empty()).map(Cow::Owned)
     })
 }
 
@@ -70,11 +71,12 @@ pub fn peer(workload: &Item<Workload>, namespace: &str) -> (Value, Option<String
     let is_job = matches!(workload.kind.as_str(), "Job" | "CronJob");
     let (selector, remark) = match pod_selector(workload) {
         Some(selector) => (selector, None),
-        None if is_job => {
-            (jobs(), Some(format!("{} has no labels; all pods of Jobs are let in", workload.subject.short())))
-        }
+        None if is_job => (
+            Cow::Owned(jobs()),
+            Some(format!("{} has no labels; all pods of Jobs are let in", workload.subject.short())),
+        ),
         None => (
-            Selector::default(),
+            Cow::default(),
             Some(format!("{} has no labels; all pods of its namespace are let in", workload.subject.short())),
         ),
     };
@@ -118,6 +120,17 @@ impl PodPort {
 impl std::fmt::Display for PodPort {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.port, self.protocol)
+    }
+}
+
+/// Ports of pods as a text: `8080/TCP, 9090/TCP`. None at all is every port.
+pub struct Ports<'a>(pub &'a [PodPort]);
+
+impl std::fmt::Display for Ports<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some((first, rest)) = self.0.split_first() else { return f.write_str("all ports") };
+        write!(f, "{first}")?;
+        rest.iter().try_for_each(|port| write!(f, ", {port}"))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memchr2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -325,7 +326,7 @@ pub fn pointer(base: &str, segments: &[&str]) -> String {
     out.push_str(base);
     for segment in segments {
         out.push('/');
-        if segment.contains(['~', '/']) {
+        if memchr2(b'~', b'/', segment.as_bytes()).is_some() {
             out.push_str(&segment.replace('~', "~0").replace('/', "~1"));
         } else {
             out.push_str(segment);

@@ -98,20 +98,13 @@ pub fn runs(inventory: &Inventory, plugin: &str) -> bool {
 
 impl Plugin {
     fn is(&self, workload: &Item<Workload>) -> bool {
-        let by_image =
-            |container: &Container| self.images.iter().any(|part| image_path(&container.image).ends_with(part));
+        let by_image = |container: &Container| self.images.iter().any(|part| container.image_path().ends_with(part));
         self.daemon_sets.contains(&workload.name()) || containers(workload).any(by_image)
     }
 }
 
 fn containers(workload: &Workload) -> impl Iterator<Item = &Container> {
     workload.template().into_iter().flat_map(|template| template.spec.serving_containers())
-}
-
-/// An image without tag and digest.
-fn image_path(image: &str) -> &str {
-    let path = image.split('@').next().unwrap_or(image);
-    path.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(path, |(path, _)| path)
 }
 
 /// Why a plugin does not enforce policies, if it does not.
@@ -151,7 +144,7 @@ fn says(workload: &Workload, argument: &str) -> bool {
 /// The plugin of Amazon enforces policies with an agent in a container of its own, if that is on.
 fn amazon(inventory: &Inventory, workload: &Item<Workload>) -> Option<String> {
     let is_agent = |container: &Container| {
-        image_path(&container.image).ends_with("aws-network-policy-agent") || container.name == "aws-eks-nodeagent"
+        container.image_path().ends_with("aws-network-policy-agent") || container.name == "aws-eks-nodeagent"
     };
     if !containers(workload).any(is_agent) {
         return Some("it has no network policy agent".to_owned());

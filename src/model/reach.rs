@@ -1,5 +1,7 @@
 //! What is reached from outside the cluster: workloads behind a public load balancer or a route.
 
+use std::sync::Arc;
+
 use super::inventory::Inventory;
 use super::network::Service;
 use super::routes::Routes;
@@ -21,13 +23,13 @@ const INTERNAL: [(&str, &[&str]); 10] = [
 /// Every way from outside, gathered once.
 #[derive(Debug, Default)]
 pub struct Reach {
-    routes: Routes,
+    routes: Arc<Routes>,
 }
 
 impl Reach {
     /// Reads every Ingress and route.
     pub fn of(inventory: &Inventory) -> Self {
-        Self { routes: Routes::of(inventory) }
+        Self { routes: inventory.routes() }
     }
 
     /// How a workload is reached from outside, in words; `None` if it is not.

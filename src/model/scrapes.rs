@@ -105,13 +105,8 @@ fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
 }
 
 fn is_scraper(workload: &Workload) -> bool {
-    let name = |image: &str| {
-        let path = image.split('@').next().unwrap_or(image);
-        let last = path.rsplit('/').next().unwrap_or(path);
-        last.split(':').next().unwrap_or(last).to_owned()
-    };
-    let containers = workload.template().into_iter().flat_map(|template| &template.spec.containers);
-    containers.map(|container| name(&container.image)).any(|name| SCRAPERS.contains(&name.as_str()))
+    let mut containers = workload.template().into_iter().flat_map(|template| &template.spec.containers);
+    containers.any(|container| SCRAPERS.contains(&container.image_name()))
 }
 
 fn selector(monitor: &Item<Other>) -> Selector {

@@ -292,7 +292,7 @@ impl Planned {
     /// The fix of a finding, with its drafted steps; why not, if an answer may not be kept.
     pub fn new(finding: &Finding, fix: &Fix, steps: &[Drafted]) -> Result<Self, String> {
         let text = |text: &str| mask::mask("", text);
-        let answer = |input: &crate::fix::Input| Some((input.key.clone(), input.value.clone()?));
+        let answer = |input: &crate::fix::Input| Some((input.key.to_string(), input.value.clone()?));
         let answers = fix.inputs.iter().filter(|input| input.key != "confirm");
         let inputs: BTreeMap<String, String> = answers.filter_map(answer).collect();
         if let Some(key) = inputs.iter().find(|(key, value)| told::is_hidden(key, value)).map(|(key, _)| key) {

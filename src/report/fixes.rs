@@ -10,7 +10,7 @@ pub fn line(rule: &str, fix: &Fix) -> (String, String) {
         .inputs
         .iter()
         .filter(|input| input.required && input.value.is_none())
-        .map(|input| input.key.as_str())
+        .map(|input| input.key.as_ref())
         .collect();
     if fix.applicability == Applicability::Manual {
         return ("manual: ".to_owned(), reason(fix));

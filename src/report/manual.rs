@@ -1,5 +1,6 @@
 //! The manual of a rule, as a Markdown page and for a terminal, and the list of all rules.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
@@ -69,7 +70,7 @@ pub struct ParameterEntry {
     pub prompt: &'static str,
     /// The regular expression that a value matches as a whole; absent for lists and maps.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
+    pub pattern: Option<Cow<'static, str>>,
     /// The value if none is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<&'static str>,

@@ -95,37 +95,53 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
             verdicts.na(&workload.subject);
             continue;
         };
-        let (minor, source) = version(context.inventory, workload.namespace());
+        let (minor, label) = version(context.inventory, workload.namespace());
         let violations = pod_security::evaluate(template, Level::Restricted, minor);
         if violations.is_empty() {
             verdicts.pass(&workload.subject);
         } else {
-            let finding = describe(context, workload, &violations);
-            let finding = finding.because(format!("judged as version 1.{minor}, {source}"));
-            verdicts.fail(
-                context.detail(finding, |finding| finding.fix(fix(context, position, workload, template, &violations))),
-            );
+            verdicts.fail(context.detail(place(context, workload, &violations), |finding| {
+                let details = violations.iter().map(|violation| violation.detail.as_str());
+                let source = source(context.inventory, label);
+                let finding = details.fold(finding, Finding::because);
+                let finding = finding.because(format!("judged as version 1.{minor}, {source}"));
+                finding.fix(fix(context, position, workload, template, &violations))
+            }));
         }
     }
 }
 
-/// The minor version that a namespace's label asks for, and where it comes from.
-fn version(inventory: &Inventory, namespace: &str) -> (u32, String) {
+/// The labels of a namespace that name a version.
+const VERSIONS: [&str; 3] = [
+    "pod-security.kubernetes.io/enforce-version",
+    "pod-security.kubernetes.io/warn-version",
+    "pod-security.kubernetes.io/audit-version",
+];
+
+/// A label and its value.
+type Label<'a> = (&'static str, &'a str);
+
+/// The minor version that a namespace's label asks for, and the label.
+fn version<'a>(inventory: &'a Inventory, namespace: &str) -> (u32, Option<Label<'a>>) {
     let labels = inventory.namespaces.get("", "Namespace", namespace).map(|item| &item.metadata);
-    let label = ["enforce", "warn", "audit"].into_iter().find_map(|mode| {
-        let key = format!("pod-security.kubernetes.io/{mode}-version");
-        Some((labels?.label(&key)?, mode))
-    });
-    let minor = pod_security::version(label.map(|(value, _)| value), inventory.server_minor());
-    let source = match label {
-        Some((value, mode)) => format!("the namespace's {mode}-version {value}"),
-        None if inventory.server_minor().is_some() => "the server's".to_owned(),
-        None => "the newest known".to_owned(),
-    };
-    (minor, source)
+    let label = VERSIONS.into_iter().find_map(|key| Some((key, labels?.label(key)?)));
+    (pod_security::version(label.map(|(_, value)| value), inventory.server_minor()), label)
 }
 
-fn describe(context: &Context<'_>, workload: &Item<Workload>, violations: &[Violation]) -> Finding {
+/// Where a version comes from, in words.
+fn source(inventory: &Inventory, label: Option<Label<'_>>) -> String {
+    match label {
+        Some((key, value)) => {
+            let mode = key.rsplit_once('/').map_or(key, |(_, mode)| mode);
+            format!("the namespace's {mode} {value}")
+        }
+        None if inventory.server_minor().is_some() => "the server's".to_owned(),
+        None => "the newest known".to_owned(),
+    }
+}
+
+/// What fails, and where.
+fn place(context: &Context<'_>, workload: &Item<Workload>, violations: &[Violation]) -> Finding {
     let ids = pod_security::failing(violations);
     let noun = if ids.len() == 1 { "check" } else { "checks" };
     let message = format!("fails {} {noun} of the restricted profile: {}", ids.len(), ids.join(", "));
@@ -140,7 +156,7 @@ fn describe(context: &Context<'_>, workload: &Item<Workload>, violations: &[Viol
         let location = Location::at(format!("{base}{}", violation.pointer))
             .named(format!("{base}{}", violation.stable))
             .values(violation.found.clone(), wanted);
-        finding.at(location).because(violation.detail.as_str())
+        finding.at(location)
     })
 }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use serde_json::json;
 
-use super::missing_ingress_policy::{own_pods, policy_name};
+use super::missing_ingress_policy::{judge, own_pods, policy_name};
 use super::rule::{Aspect, Context, Parameter, ParameterKind, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
@@ -143,19 +143,9 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
-    let inventory = context.inventory;
     let known = OnceCell::new();
-    for (position, workload) in inventory.audited_workloads() {
-        if workload.is_idle() || super::is_development(context, workload) {
-            verdicts.na(&workload.subject);
-        } else if isolation::isolated_by(inventory, position, "Egress").is_some() {
-            verdicts.pass(&workload.subject);
-        } else if let Some(reason) = isolation::unknown_isolation(inventory, workload.namespace()) {
-            verdicts.unknown(&workload.subject, reason);
-        } else {
-            verdicts.fail(finding(context, position, || known.get_or_init(|| Known::of(inventory))));
-        }
-    }
+    let known = || known.get_or_init(|| Known::of(context.inventory));
+    judge(context, verdicts, "Egress", |position| finding(context, position, known));
 }
 
 fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &'a Known) -> Finding {
@@ -195,9 +185,8 @@ fn fix(context: &Context<'_>, position: usize, needs: &mut Needs<'_>, is_second:
     if workload.template().is_some_and(|template| template.spec.on_host_network()) {
         fix.refuse("host-network", "its pods use their node's network, to which policies do not apply");
     }
-    own_pods(&mut fix, inventory, position);
-    let selector = isolation::pod_selector(workload);
-    if fix.is_built() && selector.as_ref().is_some_and(|selector| workload.is_selected_by(selector)) {
+    let selector = own_pods(&mut fix, inventory, position);
+    if let Some(selector) = selector.filter(|_| fix.is_built()) {
         let spec = json!({"podSelector": selector, "policyTypes": ["Egress"], "egress": needs.rules()});
         fix = fix.step(Step::create(
             "missing-egress-policy",

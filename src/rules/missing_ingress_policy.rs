@@ -1,6 +1,8 @@
 //! missing-ingress-policy: pods that everything in the cluster may call.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use serde_json::json;
 
@@ -12,15 +14,18 @@ use crate::model::capacity;
 use crate::model::isolation;
 use crate::model::network::Service;
 use crate::model::plugin::{self, Enforcement};
+use crate::model::selector::Selector;
 use crate::model::workload::{KINDS, Workload};
 use crate::model::{Inventory, Item};
 
 mod flow;
 mod flows;
 mod known;
+mod others;
 
 use flows::Flows;
 use known::Known;
+pub(super) use others::Others;
 
 declare_rule! {
     /// ## What it does
@@ -157,20 +162,35 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
-    let inventory = context.inventory;
     let known = OnceCell::new();
+    let known = || known.get_or_init(|| Known::of(context.inventory));
+    judge(context, verdicts, "Ingress", |position| finding(context, position, known));
+    verdicts.ratio = cap(context, verdicts);
+}
+
+/// Judges each workload by whether a policy isolates it in this direction.
+pub(super) fn judge(
+    context: &Context<'_>,
+    verdicts: &mut Verdicts<'_>,
+    direction: &str,
+    finding: impl Fn(usize) -> Finding,
+) {
+    let inventory = context.inventory;
+    let mut unknown = HashMap::new();
     for (position, workload) in inventory.audited_workloads() {
+        let namespace = workload.namespace();
         if workload.is_idle() || super::is_development(context, workload) {
             verdicts.na(&workload.subject);
-        } else if isolation::isolated_by(inventory, position, "Ingress").is_some() {
+        } else if isolation::isolated_by(inventory, position, direction).is_some() {
             verdicts.pass(&workload.subject);
-        } else if let Some(reason) = isolation::unknown_isolation(inventory, workload.namespace()) {
-            verdicts.unknown(&workload.subject, reason);
+        } else if let Some(reason) =
+            unknown.entry(namespace).or_insert_with(|| isolation::unknown_isolation(inventory, namespace))
+        {
+            verdicts.unknown(&workload.subject, reason.as_str());
         } else {
-            verdicts.fail(finding(context, position, || known.get_or_init(|| Known::of(inventory))));
+            verdicts.fail(finding(position));
         }
     }
-    verdicts.ratio = cap(context, verdicts);
 }
 
 fn finding<'a>(context: &Context<'_>, position: usize, known: impl FnOnce() -> &'a Known) -> Finding {
@@ -189,16 +209,15 @@ fn fix(context: &Context<'_>, known: &Known, position: usize, flows: &mut Flows<
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
     let name = policy_name(inventory, workload, "ingress");
-    let selector = isolation::pod_selector(workload);
-    let spec = json!({"podSelector": selector.clone().unwrap_or_default(), "policyTypes": ["Ingress"], "ingress": flows.rules()});
     let mut fix = Fix::new(format!("Create NetworkPolicy {name}"), Applicability::Unsafe).consequence(format!(
         "{} refuses every caller that the policy does not list, also those in code",
         workload.subject.short()
     ));
     flows.lower(&mut fix);
-    guard(&mut fix, context, known, position);
+    let selector = guard(&mut fix, context, known, position);
     cilium(&mut fix, known, flows);
-    if fix.is_built() && selector.is_some_and(|selector| workload.is_selected_by(&selector)) {
+    if let Some(selector) = selector.filter(|_| fix.is_built()) {
+        let spec = json!({"podSelector": selector, "policyTypes": ["Ingress"], "ingress": flows.rules()});
         let step = Step::create(
             "missing-ingress-policy",
             "networking.k8s.io/v1",
@@ -214,19 +233,18 @@ fn fix(context: &Context<'_>, known: &Known, position: usize, flows: &mut Flows<
 
 /// A free name: `web-ingress`, with the kind if another workload of the namespace has the name too.
 pub(super) fn policy_name(inventory: &Inventory, workload: &Item<Workload>, direction: &str) -> String {
-    let kinds = KINDS.iter().copied().chain(["Pod"]);
-    let shared =
-        kinds.filter(|kind| inventory.workloads.get(workload.namespace(), kind, workload.name()).is_some()).count() > 1;
+    let mut others = KINDS.iter().copied().chain(["Pod"]).filter(|kind| *kind != workload.kind);
+    let shared = others.any(|kind| inventory.workloads.get(workload.namespace(), kind, workload.name()).is_some());
     let kind = if shared { format!("-{}", workload.kind.to_lowercase()) } else { String::new() };
     let taken = |name: &str| inventory.network_policies.get(workload.namespace(), "NetworkPolicy", name).is_some();
     free_name(&format!("{}{kind}-{direction}", workload.name()), taken)
 }
 
-/// The guards that do not depend on who calls.
-fn guard(fix: &mut Fix, context: &Context<'_>, known: &Known, position: usize) {
+/// The guards that do not depend on who calls. Returns the selector of the policy, if there is one.
+fn guard<'a>(fix: &mut Fix, context: &Context<'a>, known: &Known, position: usize) -> Option<Cow<'a, Selector>> {
     let inventory = context.inventory;
     let workload = inventory.workloads.at(position);
-    own_pods(fix, inventory, position);
+    let selector = own_pods(fix, inventory, position);
     if workload.template().is_some_and(|template| template.spec.on_host_network()) {
         fix.refuse("host-network", "its pods use their node's network, to which policies do not apply");
     }
@@ -241,6 +259,7 @@ fn guard(fix: &mut Fix, context: &Context<'_>, known: &Known, position: usize) {
             fix.demote(Applicability::Unsafe, "webhook", "webhooks outside the files may call it");
         }
     }
+    selector
 }
 
 /// Cilium gives nodes and pods identities of their own, and does not match ranges against them.
@@ -270,27 +289,28 @@ fn cilium(fix: &mut Fix, known: &Known, flows: &Flows<'_>) {
 /// several pods through a headless one, under names made at run time.
 pub(super) fn finds_itself(inventory: &Inventory, position: usize, service: &Service) -> bool {
     let workload = inventory.workloads.at(position);
-    let several = workload.replicas().max(capacity::ceiling(inventory, position).pods) > 1;
-    workload.kind == "StatefulSet" && service.is_headless() && several
+    let several = || workload.replicas().max(capacity::ceiling(inventory, position).pods) > 1;
+    workload.kind == "StatefulSet" && service.is_headless() && several()
 }
 
-/// The policy must select the workload's own pods and nobody else's.
-pub(super) fn own_pods(fix: &mut Fix, inventory: &Inventory, position: usize) {
+/// The policy must select the workload's own pods and nobody else's. Returns the selector, if it
+/// selects the own ones.
+pub(super) fn own_pods<'a>(fix: &mut Fix, inventory: &'a Inventory, position: usize) -> Option<Cow<'a, Selector>> {
     let workload = inventory.workloads.at(position);
-    match isolation::pod_selector(workload) {
-        None => fix.refuse("selector", "its pods have no label of their own that a policy could select"),
-        Some(selector) if !workload.is_selected_by(&selector) => {
-            fix.refuse("selector", format!("`{}` does not select the pods of its own template", selector.text()));
-        }
-        Some(selector) if !inventory.is_exclusive(&selector, position) => {
-            fix.refuse("selector", format!("`{}` also selects pods of another workload", selector.text()));
-        }
-        Some(_) => {
-            if let Some(reason) = inventory.unseen("pods", workload.namespace()) {
-                fix.demote(Applicability::Unsafe, "selector", format!("not verified against pods: {reason}"));
-            }
-        }
+    let Some(selector) = isolation::pod_selector(workload) else {
+        fix.refuse("selector", "its pods have no label of their own that a policy could select");
+        return None;
+    };
+    if !workload.is_selected_by(&selector) {
+        fix.refuse("selector", format!("`{}` does not select the pods of its own template", selector.text()));
+        return None;
     }
+    if !inventory.is_exclusive(&selector, position) {
+        fix.refuse("selector", format!("`{}` also selects pods of another workload", selector.text()));
+    } else if let Some(reason) = inventory.unseen("pods", workload.namespace()) {
+        fix.demote(Applicability::Unsafe, "selector", format!("not verified against pods: {reason}"));
+    }
+    Some(selector)
 }
 
 /// A policy that nothing enforces is no isolation: at most half if the plugin is not known, nothing

@@ -89,13 +89,12 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
 
 fn applies(context: &Context<'_>, workload: &Item<Workload>) -> bool {
     let serves = workload.is_scalable() || workload.kind == "Pod";
-    let observes = [Role::Dashboards, Role::Logs, Role::Alerts, Role::Scraper, Role::Vendor]
-        .into_iter()
-        .any(|role| observability::image_of(workload, role).is_some() && is_alone(workload));
+    let roles = [Role::Dashboards, Role::Logs, Role::Alerts, Role::Scraper, Role::Vendor];
+    let observes = || is_alone(workload) && roles.iter().any(|role| observability::image_of(workload, *role).is_some());
     serves
         && !workload.is_idle()
         && !evidence::has_ended(context.inventory, workload)
-        && !observes
+        && !observes()
         && databases::running(workload).is_none()
         && !super::is_development(context, workload)
 }

@@ -1,5 +1,6 @@
 //! What a rule is: its manual, its attributes, its check.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -97,13 +98,13 @@ pub enum ParameterKind {
 
 impl Parameter {
     /// The regular expression that a value matches as a whole; `None` for lists and maps.
-    pub fn pattern(&self) -> Option<String> {
+    pub fn pattern(&self) -> Option<Cow<'static, str>> {
         Some(match self.kind {
-            ParameterKind::Text(pattern) => pattern.to_owned(),
-            ParameterKind::Choice(choices) => choices.join("|"),
-            ParameterKind::Number(_) => "[0-9]+".to_owned(),
-            ParameterKind::Acknowledge => "yes".to_owned(),
-            ParameterKind::Confirm => r"([a-z0-9.-]+/)?[a-z0-9.-]+".to_owned(),
+            ParameterKind::Text(pattern) => pattern.into(),
+            ParameterKind::Choice(choices) => choices.join("|").into(),
+            ParameterKind::Number(_) => "[0-9]+".into(),
+            ParameterKind::Acknowledge => "yes".into(),
+            ParameterKind::Confirm => r"([a-z0-9.-]+/)?[a-z0-9.-]+".into(),
             ParameterKind::List | ParameterKind::Map => return None,
         })
     }
@@ -270,8 +271,8 @@ impl<'a> Context<'a> {
     pub fn input(&self, object: &Subject, key: &str, required: bool) -> Input {
         let parameter = self.parameter(key);
         Input {
-            key: key.to_owned(),
-            prompt: parameter.prompt.to_owned(),
+            key: parameter.key.into(),
+            prompt: parameter.prompt.into(),
             default: parameter.default.map(str::to_owned),
             pattern: parameter.pattern(),
             required,

@@ -16,6 +16,8 @@ use crate::model::parallel;
 use crate::model::pod::{Pod, Requests};
 use crate::model::policy::{Autoscaler, DisruptionBudget};
 use crate::model::references::References;
+use crate::model::routes::Routes;
+use crate::model::scrapes::Scrapes;
 use crate::model::selector::{Labels, Selector};
 use crate::model::store::{Item, Store};
 use crate::model::workload::Workload;
@@ -44,6 +46,10 @@ pub(super) struct Relations {
     references: OnceLock<Arc<References>>,
     /// The jobs that back up: found at the first question.
     backups: OnceLock<Arc<Backups>>,
+    /// The ways from outside: found at the first question.
+    routes: OnceLock<Arc<Routes>>,
+    /// Who reads metrics from whom: found at the first question.
+    scrapes: OnceLock<Arc<Scrapes>>,
     /// What the containers of each workload get: found at the first question.
     environments: Vec<Environments>,
     /// What the pods of each node request: found at the first question.
@@ -246,6 +252,16 @@ impl Inventory {
     /// The jobs that back up, found once.
     pub fn backups(&self) -> Arc<Backups> {
         found_once(&self.relations.backups, || Backups::of(self))
+    }
+
+    /// The ways from outside to each Service, found once.
+    pub fn routes(&self) -> Arc<Routes> {
+        found_once(&self.relations.routes, || Routes::of(self))
+    }
+
+    /// Who reads metrics from which workload, found once.
+    pub fn scrapes(&self) -> Arc<Scrapes> {
+        found_once(&self.relations.scrapes, || Scrapes::of(self))
     }
 
     /// Finds at once what many rules will ask for.

@@ -128,18 +128,21 @@ fn selinux(template: &PodTemplate, types: &[&str]) -> Vec<Violation> {
         let text = value.as_str().unwrap_or_default();
         if member == "type" { !types.contains(&text) } else { !text.is_empty() }
     };
+    let stands = |options: &Value, member: &str| set(options.get(member)).filter(|value| bad(member, value)).cloned();
+    let own = pod_security(template, "/seLinuxOptions");
+    let placed: Vec<_> =
+        places(template).filter_map(|place| Some((place.security("/seLinuxOptions")?, place))).collect();
     let mut out = Vec::new();
     for member in ["type", "user", "role"] {
-        let path = format!("/seLinuxOptions/{member}");
-        let detail = format!("SELinux {member}");
-        if let Some(value) = pod_security(template, &path).filter(|value| bad(member, value)) {
-            let at = format!("/spec/securityContext{path}");
-            out.push(of_pod("seLinuxOptions", &at, Some(value.clone()), &detail));
+        let detail = || format!("SELinux {member}");
+        if let Some(value) = own.and_then(|options| stands(options, member)) {
+            let at = format!("/spec/securityContext/seLinuxOptions/{member}");
+            out.push(of_pod("seLinuxOptions", &at, Some(value), &detail()));
         }
-        for place in places(template) {
-            if let Some(value) = place.security(&path).filter(|value| bad(member, value)) {
+        for (options, place) in &placed {
+            if let Some(value) = stands(options, member) {
                 let field = ["securityContext", "seLinuxOptions", member];
-                out.push(place.violation("seLinuxOptions", &field, Some(value.clone()), &detail));
+                out.push(place.violation("seLinuxOptions", &field, Some(value), &detail()));
             }
         }
     }
@@ -278,19 +281,18 @@ pub(super) fn probe_hosts(template: &PodTemplate) -> Vec<Violation> {
     for place in places(template) {
         let container = place.container;
         let hooks = container.lifecycle.as_deref();
-        let handlers = [
-            (vec!["livenessProbe"], container.liveness_probe.as_deref()),
-            (vec!["readinessProbe"], container.readiness_probe.as_deref()),
-            (vec!["startupProbe"], container.startup_probe.as_deref()),
-            (vec!["lifecycle", "postStart"], hooks.and_then(|hooks| hooks.get("postStart"))),
-            (vec!["lifecycle", "preStop"], hooks.and_then(|hooks| hooks.get("preStop"))),
+        let handlers: [(&[&str], Option<&Value>); 5] = [
+            (&["livenessProbe"], container.liveness_probe.as_deref()),
+            (&["readinessProbe"], container.readiness_probe.as_deref()),
+            (&["startupProbe"], container.startup_probe.as_deref()),
+            (&["lifecycle", "postStart"], hooks.and_then(|hooks| hooks.get("postStart"))),
+            (&["lifecycle", "preStop"], hooks.and_then(|hooks| hooks.get("preStop"))),
         ];
         for (path, handler) in handlers {
             for action in ["httpGet", "tcpSocket"] {
                 let host = handler.and_then(|handler| handler.get(action)?.get("host"));
                 if let Some(host) = host.filter(|host| host.as_str().is_some_and(|text| !text.is_empty())) {
-                    let mut field = path.clone();
-                    field.extend([action, "host"]);
+                    let field = [path, &[action, "host"]].concat();
                     let detail = format!("host in {}", path.join("."));
                     out.push(place.violation("hostProbesAndHostLifecycle", &field, Some(host.clone()), &detail));
                 }

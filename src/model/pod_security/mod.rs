@@ -181,7 +181,7 @@ struct Place<'a> {
     container: &'a Container,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
     /// A field of the container.
     fn pointer(&self, field: &[&str]) -> String {
         let index = self.index.to_string();
@@ -200,7 +200,7 @@ impl Place<'_> {
     }
 
     /// A member of the container's security context.
-    fn security(&self, path: &str) -> Option<&Value> {
+    fn security(&self, path: &str) -> Option<&'a Value> {
         set(member(self.container.security_context.as_ref()?, path))
     }
 }

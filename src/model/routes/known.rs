@@ -77,18 +77,14 @@ pub(super) fn runs(workload: &Workload, controller: &str) -> bool {
             .filter_map(|word| word.split_once("controller-class=").or_else(|| word.split_once("controller-name=")))
             .map(|(_, name)| name)
             .next();
-        let image = known.is_some_and(|known| known.images.iter().any(|part| names_image(&container.image, part)));
+        let image =
+            known.is_some_and(|known| known.images.iter().any(|part| names_image(container.image_path(), part)));
         said.map_or(image, |said| said == controller)
     })
 }
 
-/// True if a part of an image's path, without registry, tag and digest, is the wanted one.
-fn names_image(image: &str, part: &str) -> bool {
-    let path = image.split('@').next().unwrap_or(image);
-    let path = match path.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => path,
-        _ => path,
-    };
+/// True if the end of an image's path is the wanted part.
+fn names_image(path: &str, part: &str) -> bool {
     let part = part.trim_end_matches(':');
     path == part || path.ends_with(&format!("/{part}"))
 }

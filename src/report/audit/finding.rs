@@ -1,5 +1,7 @@
 //! Findings and fixes in the report.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -132,15 +134,15 @@ pub struct Fix {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Input {
     /// The key: `--set RULE.KEY=VALUE`.
-    pub key: String,
+    pub key: Cow<'static, str>,
     /// The question.
-    pub prompt: String,
+    pub prompt: Cow<'static, str>,
     /// The answer if none is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// A regular expression that the answer must match as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
+    pub pattern: Option<Cow<'static, str>>,
     /// True if there is no fix without it.
     pub required: bool,
     /// The answer that the fix was built with, masked.
@@ -152,7 +154,7 @@ pub struct Input {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LoweredBy {
     /// The guard's name.
-    pub guard: String,
+    pub guard: Cow<'static, str>,
     /// Why.
     pub reason: String,
     /// True if the fix is stopped; its steps stay for `emit`.

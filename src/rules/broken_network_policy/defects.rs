@@ -313,7 +313,7 @@ impl Judge<'_> {
         let evidence = closed.map(|position| {
             format!("no policy lets {} call DNS", self.inventory.workloads.at(position).subject.short())
         });
-        let rule = crate::rules::missing_egress_policy::dns_rule(self.inventory);
+        let rule = crate::rules::missing_egress_policy::dns_rule(self.inventory, self.policy.namespace());
         let defect = self.add(
             "/spec/egress",
             "outgoing traffic is isolated without a rule for DNS",

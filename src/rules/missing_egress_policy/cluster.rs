@@ -1,12 +1,14 @@
 //! What the cluster itself offers to call: DNS, the API server, endpoints.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::model::inventory::is_top_level;
-use crate::model::isolation::{self, PodPort};
+use crate::model::isolation::{self, PodPort, Ports};
 use crate::model::network::{EndpointSlice, Service};
 use crate::model::number::IntOrString;
 use crate::model::permits::{self, Permit};
@@ -14,8 +16,10 @@ use crate::model::plugin;
 use crate::model::references::References;
 use crate::model::routes::{Controller, Routes};
 use crate::model::scrapes::Scrapes;
+use crate::model::selector::Selector;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item};
+use crate::rules::missing_ingress_policy::Others;
 
 /// The address at which NodeLocal DNSCache listens on every node.
 pub(super) const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
@@ -24,14 +28,13 @@ pub(super) const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
 pub(super) struct Known {
     pub(super) references: Arc<References>,
     pub(super) is_cilium: bool,
-    pub(super) dns: Vec<Need>,
+    pub(super) dns: Dns,
     /// Service accounts with roles: namespace and name.
     pub(super) bound: BTreeSet<(String, String)>,
     pub(super) api_server: Vec<Need>,
-    /// By namespace the workloads with a Service of which no object shows who calls them: position
-    /// and name.
-    pub(super) uncalled: BTreeMap<String, Vec<(usize, String)>>,
-    pub(super) scrapes: Scrapes,
+    /// The workloads with a Service of which no object shows who calls them.
+    pub(super) uncalled: Others,
+    pub(super) scrapes: Arc<Scrapes>,
     /// By controller what it forwards to: position and port of the Service, and why.
     pub(super) forwards: BTreeMap<usize, Vec<Forward>>,
     /// By workload who lets it in.
@@ -50,7 +53,7 @@ impl Known {
                 bound.insert((namespace.to_owned(), subject.name.clone()));
             }
         }
-        let (routes, scrapes) = (Routes::of(inventory), Scrapes::of(inventory));
+        let (routes, scrapes) = (inventory.routes(), inventory.scrapes());
         Self {
             references: inventory.references(),
             uncalled: uncalled(inventory, &routes, &scrapes),
@@ -64,7 +67,7 @@ impl Known {
                 inventory,
                 "default",
                 "kubernetes",
-                "the API server, for its service account's roles",
+                &"the API server, for its service account's roles",
             ),
         }
     }
@@ -72,9 +75,9 @@ impl Known {
 
 /// Who is called by somebody unseen: none of their Services is named, routed to, open to the outside
 /// or scraped.
-fn uncalled(inventory: &Inventory, routes: &Routes, scrapes: &Scrapes) -> BTreeMap<String, Vec<(usize, String)>> {
+fn uncalled(inventory: &Inventory, routes: &Routes, scrapes: &Scrapes) -> Others {
     let references = inventory.references();
-    let mut out: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+    let mut out = Others::default();
     for (position, workload) in inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload)) {
         let is_called = |service: &Arc<Item<Service>>| {
             let at = inventory.services.position(service.namespace(), "Service", service.name());
@@ -83,8 +86,7 @@ fn uncalled(inventory: &Inventory, routes: &Routes, scrapes: &Scrapes) -> BTreeM
         };
         let mut services = inventory.services_of(position).peekable();
         if services.peek().is_some() && !services.any(is_called) && scrapes.of_workload(position).is_empty() {
-            let named = (position, workload.subject.short());
-            out.entry(workload.namespace().to_owned()).or_default().push(named);
+            out.push(workload.namespace(), position, workload.subject.short());
         }
     }
     out
@@ -111,10 +113,59 @@ fn forwards(inventory: &Inventory, routes: &Routes) -> BTreeMap<usize, Vec<Forwa
 /// Peers, ports, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Need {
-    pub(super) peers: Vec<Value>,
+    pub(super) peers: Peers,
     pub(super) ports: Vec<PodPort>,
-    pub(super) target: String,
-    pub(super) reason: String,
+    /// As a fact.
+    pub(super) told: String,
+}
+
+impl Need {
+    pub(super) fn new(peers: Peers, ports: Vec<PodPort>, target: &dyn Display, reason: &dyn Display) -> Self {
+        let told = format!("calls {target} on {}: {reason}", Ports(&ports));
+        Self { peers, ports, told }
+    }
+
+    /// The peers of a policy in `namespace`.
+    pub(super) fn peers(&self, inventory: &Inventory, namespace: &str) -> Cow<'_, [Value]> {
+        match &self.peers {
+            Peers::Listed(peers) => Cow::Borrowed(peers),
+            Peers::Behind(service) => {
+                let service = inventory.services.at(*service);
+                let selector = Selector::labels(&service.spec.selector);
+                Cow::Owned(vec![isolation::pods_peer(&selector, service.namespace(), namespace)])
+            }
+            Peers::Within(of) => Cow::Owned(vec![json!({"namespaceSelector": isolation::namespace_selector(of)})]),
+        }
+    }
+}
+
+/// A rule of a policy; no ports at all are every port.
+pub(super) fn to_rule(peers: &[Value], ports: &[PodPort]) -> Value {
+    let mut rule = json!({"to": peers});
+    if !ports.is_empty() {
+        rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
+    }
+    rule
+}
+
+/// Who is called.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Peers {
+    /// As a policy lists them.
+    Listed(Vec<Value>),
+    /// The pods that the Service at this position selects.
+    Behind(usize),
+    /// Every pod of a namespace.
+    Within(String),
+}
+
+/// How the cluster's DNS is called.
+pub(super) struct Dns {
+    pub(super) need: Need,
+    /// True if its Service was read.
+    pub(super) is_seen: bool,
+    /// True if nodes keep a cache of it.
+    pub(super) has_cache: bool,
 }
 
 fn port(port: i64, protocol: &str) -> PodPort {
@@ -130,7 +181,7 @@ pub(super) fn single(address: &str) -> String {
 }
 
 /// DNS: the pods behind the cluster's DNS Service on their own ports, or what is usual.
-fn dns(inventory: &Inventory) -> Vec<Need> {
+fn dns(inventory: &Inventory) -> Dns {
     let open_shift = inventory.services.get("openshift-dns", "Service", "dns-default");
     let service = open_shift.or_else(|| inventory.services.get("kube-system", "Service", "kube-dns"));
     let mut ports = BTreeSet::from([port(53, "UDP"), port(53, "TCP")]);
@@ -155,19 +206,21 @@ fn dns(inventory: &Inventory) -> Vec<Need> {
         peer["podSelector"] = json!({"matchLabels": service.spec.selector});
     }
     let mut peers = vec![peer];
-    let has_cache =
+    let is_cache =
         |workload: &Workload| workload.kind == "DaemonSet" && workload.metadata.name.starts_with("node-local-dns");
-    if inventory.workloads.within("kube-system").iter().any(|workload| has_cache(workload)) {
+    let has_cache = inventory.workloads.within("kube-system").iter().any(|workload| is_cache(workload));
+    if has_cache {
         peers.push(range(NODE_LOCAL_DNS));
     }
     let reason = service.map_or("DNS, where it usually is".to_owned(), |service| format!("DNS ({})", service.subject));
-    vec![Need { peers, ports: ports.into_iter().collect(), target: "DNS".to_owned(), reason }]
+    let need = Need::new(Peers::Listed(peers), ports.into_iter().collect(), &"DNS", &reason);
+    Dns { need, is_seen: service.is_some(), has_cache }
 }
 
-/// A rule that lets pods call DNS.
-pub(crate) fn dns_rule(inventory: &Inventory) -> Value {
-    let need = dns(inventory).remove(0);
-    json!({"to": need.peers, "ports": need.ports.iter().map(PodPort::to_policy).collect::<Vec<_>>()})
+/// A rule that lets pods of a namespace call DNS.
+pub(crate) fn dns_rule(inventory: &Inventory, namespace: &str) -> Value {
+    let need = dns(inventory).need;
+    to_rule(&need.peers(inventory, namespace), &need.ports)
 }
 
 fn is_metrics(port: &PodPort) -> bool {
@@ -190,19 +243,15 @@ fn slices_of<'a>(
 }
 
 /// The addresses and ports behind a Service without selector.
-pub(super) fn endpoints(inventory: &Inventory, namespace: &str, service: &str, reason: &str) -> Vec<Need> {
+pub(super) fn endpoints(inventory: &Inventory, namespace: &str, service: &str, reason: &dyn Display) -> Vec<Need> {
     let mut out = Vec::new();
     for slice in slices_of(inventory, namespace, service) {
         let peers: Vec<Value> =
             slice.endpoints.iter().flat_map(|e| &e.addresses).map(|address| range(&single(address))).collect();
         let ports: Vec<PodPort> = slice.ports.iter().filter_map(slice_port).collect();
         if !peers.is_empty() {
-            out.push(Need {
-                peers,
-                ports,
-                target: format!("Service/{namespace}/{service}"),
-                reason: reason.to_owned(),
-            });
+            let target = format_args!("Service/{namespace}/{service}");
+            out.push(Need::new(Peers::Listed(peers), ports, &target, reason));
         }
     }
     out

@@ -1,18 +1,18 @@
 //! What a workload must be able to call, each with its reason.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Display;
 
 use serde_json::{Value, json};
 
-use super::cluster::{Known, NODE_LOCAL_DNS, Need, endpoints, range, single};
+use super::cluster::{Known, Need, Peers, endpoints, range, single, to_rule};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
 use crate::model::Item;
 use crate::model::isolation::{self, PodPort};
-use crate::model::network::Service;
 use crate::model::number::IntOrString;
 use crate::model::references::{Outside, Reference};
-use crate::model::selector::Selector;
 use crate::model::workload::Workload;
 use crate::rules::rule::Context;
 
@@ -27,21 +27,29 @@ pub(super) struct Needs<'a> {
     known: &'a Known,
     position: usize,
     workload: &'a Item<Workload>,
-    list: Vec<Need>,
+    list: Vec<Cow<'a, Need>>,
     /// Guards: applicability, guard, sentence; `Manual` refuses.
     guards: Vec<(Applicability, &'static str, String)>,
     inputs: Vec<crate::fix::Input>,
     /// Names outside the cluster, which no policy can hold.
-    names: Vec<Outside>,
+    names: Vec<&'a Outside>,
     notes: Vec<String>,
 }
 
 impl<'a> Needs<'a> {
     pub(super) fn of(context: &'a Context<'a>, known: &'a Known, position: usize) -> Self {
         let workload = context.inventory.workloads.at(position);
-        let (list, guards, inputs, names) = (known.dns.clone(), Vec::new(), Vec::new(), Vec::new());
-        let notes = Vec::new();
-        let mut needs = Self { context, known, position, workload, list, guards, inputs, names, notes };
+        let mut needs = Self {
+            context,
+            known,
+            position,
+            workload,
+            list: vec![Cow::Borrowed(&known.dns.need)],
+            guards: Vec::new(),
+            inputs: Vec::new(),
+            names: Vec::new(),
+            notes: Vec::new(),
+        };
         needs.dns();
         for reference in known.references.of_client(position) {
             needs.referred(reference);
@@ -61,12 +69,11 @@ impl<'a> Needs<'a> {
     }
 
     fn dns(&mut self) {
-        let is_seen = self.list.iter().any(|need| need.reason.contains("Service/"));
-        if !is_seen {
+        if !self.known.dns.is_seen {
             let text = "the DNS Service was not read; kube-system with k8s-app=kube-dns is assumed";
             self.guards.push((Applicability::Unsafe, "dns", text.to_owned()));
         }
-        if self.known.is_cilium && self.list.iter().any(|need| need.peers.contains(&range(NODE_LOCAL_DNS))) {
+        if self.known.is_cilium && self.known.dns.has_cache {
             self.guards.push((
                 Applicability::Manual,
                 "cilium",
@@ -75,18 +82,22 @@ impl<'a> Needs<'a> {
         }
     }
 
+    fn need(&mut self, peers: Peers, ports: Vec<PodPort>, target: &dyn Display, reason: &dyn Display) {
+        self.list.push(Cow::Owned(Need::new(peers, ports, target, reason)));
+    }
+
     fn referred(&mut self, reference: &Reference) {
         let service = self.context.inventory.services.at(reference.service);
-        let reason = format!("{} names {}", reference.reason, service.subject.short());
-        self.service(reference.service, reference.port.map(IntOrString::Int).as_ref(), reason);
+        let reason = format_args!("{} names {}", reference.reason, service.subject.short());
+        self.service(reference.service, reference.port.map(IntOrString::Int).as_ref(), &reason);
     }
 
     /// The pods or endpoints behind a Service.
-    fn service(&mut self, service: usize, named: Option<&IntOrString>, reason: String) {
+    fn service(&mut self, position: usize, named: Option<&IntOrString>, reason: &dyn Display) {
         let inventory = self.context.inventory;
-        let service = inventory.services.at(service);
+        let service = inventory.services.at(position);
         if !service.has_selector() {
-            let addresses = endpoints(inventory, service.namespace(), service.name(), &reason);
+            let addresses = endpoints(inventory, service.namespace(), service.name(), reason);
             if addresses.is_empty() {
                 let text = format!("{} has no selector, and its endpoints were not read", service.subject.short());
                 self.guards.push((Applicability::Unsafe, "endpoints", text));
@@ -94,7 +105,7 @@ impl<'a> Needs<'a> {
                 let text = format!("Cilium may not match ranges against the endpoints of {}", service.subject.short());
                 self.guards.push((Applicability::Manual, "cilium", text));
             }
-            self.list.extend(addresses);
+            self.list.extend(addresses.into_iter().map(Cow::Owned));
             return;
         }
         let targets: Vec<&Workload> = inventory.workloads_of(service).map(|workload| &workload.body).collect();
@@ -107,34 +118,21 @@ impl<'a> Needs<'a> {
             }
         };
         let Some(ports) = ports else { return };
-        let target = service.subject.to_string();
-        self.list.push(Need { peers: vec![self.pods_behind(service)], ports, target, reason });
+        self.need(Peers::Behind(position), ports, &service.subject, reason);
     }
 
-    /// The pods that a Service selects.
-    fn pods_behind(&self, service: &Item<Service>) -> Value {
-        let selector = Selector::labels(&service.spec.selector);
-        isolation::pods_peer(&selector, service.namespace(), self.workload.namespace())
-    }
-
-    fn outside(&mut self, outside: &Outside) {
-        let ports: Vec<PodPort> = outside.port.map(PodPort::tcp).into_iter().collect();
-        let labels: Vec<&str> = outside.host.split('.').collect();
-        if outside.host.parse::<std::net::IpAddr>().is_ok() {
-            let peers = vec![range(&single(&outside.host))];
-            self.list.push(Need { peers, ports, target: outside.host.clone(), reason: outside.reason.clone() });
-        } else if let [_, namespace, "svc", ..] = labels[..] {
-            let text = format!("{} was not read; every pod of its namespace may be called", outside.host);
+    fn outside(&mut self, outside: &'a Outside) {
+        let Outside { host, port, reason } = outside;
+        let mut labels = host.split('.').skip(1);
+        if host.parse::<std::net::IpAddr>().is_ok() {
+            let ports = port.map(PodPort::tcp).into_iter().collect();
+            self.need(Peers::Listed(vec![range(&single(host))]), ports, host, reason);
+        } else if let (Some(namespace), Some("svc")) = (labels.next(), labels.next()) {
+            let text = format!("{host} was not read; every pod of its namespace may be called");
             self.guards.push((Applicability::Unsafe, "service", text));
-            let peers = vec![json!({"namespaceSelector": isolation::namespace_selector(namespace)})];
-            self.list.push(Need {
-                peers,
-                ports: Vec::new(),
-                target: outside.host.clone(),
-                reason: outside.reason.clone(),
-            });
+            self.need(Peers::Within(namespace.to_owned()), Vec::new(), host, reason);
         } else {
-            self.names.push(outside.clone());
+            self.names.push(outside);
         }
     }
 
@@ -159,7 +157,7 @@ impl<'a> Needs<'a> {
                 &format!("ServiceAccount/{account} has roles, and the API server's address was not read"),
             );
         } else {
-            self.list.extend(self.known.api_server.iter().cloned());
+            self.list.extend(self.known.api_server.iter().map(Cow::Borrowed));
         }
     }
 
@@ -186,7 +184,7 @@ impl<'a> Needs<'a> {
         if peers.is_empty() {
             self.answer("nodes", &format!("{reason}, and no node was read"));
         } else {
-            self.list.push(Need { peers, ports: Vec::new(), target: "nodes".to_owned(), reason });
+            self.need(Peers::Listed(peers), Vec::new(), &"nodes", &reason);
         }
     }
 
@@ -201,23 +199,20 @@ impl<'a> Needs<'a> {
     /// Services that only a Secret or a program names.
     fn callees(&mut self) {
         let hidden = self.known.references.hidden(self.position);
-        let all = self.known.uncalled.get(self.workload.namespace()).map_or(&[][..], Vec::as_slice);
-        let others: Vec<&str> =
-            all.iter().filter(|(position, _)| *position != self.position).map(|(_, name)| name.as_str()).collect();
-        let input = self.context.input(&self.workload.subject, "callees", !hidden.is_empty() || !others.is_empty());
+        let uncalled = self.known.uncalled.beside(self.workload.namespace(), self.position, 1);
+        let input = self.context.input(&self.workload.subject, "callees", !hidden.is_empty() || uncalled.is_some());
         let to = if input.value.is_none() { Applicability::Input } else { Applicability::Unsafe };
         if !hidden.is_empty() {
             let text = format!("values in Secrets are not read, and may name what it calls: {}", hidden.join(", "));
             self.guards.push((to, "callees", text));
         }
-        if let Some((first, rest)) = others.split_first() {
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            let text = format!("no object shows who calls {first}{more}: it may");
+        if let Some(uncalled) = uncalled {
+            let text = format!("no object shows who calls {uncalled}: it may");
             self.guards.push((to, "callees", text));
         }
         if input.value.as_deref() == Some("namespace") {
-            let (target, reason) = ("every pod of the namespace".to_owned(), "callees=namespace".to_owned());
-            self.list.push(Need { peers: vec![json!({"podSelector": {}})], ports: Vec::new(), target, reason });
+            let peers = Peers::Listed(vec![json!({"podSelector": {}})]);
+            self.need(peers, Vec::new(), &"every pod of the namespace", &"callees=namespace");
         }
         self.inputs.push(input);
     }
@@ -256,7 +251,7 @@ impl<'a> Needs<'a> {
         let peers = vec![json!({"ipBlock": {"cidr": "0.0.0.0/0", "except": four}}), all];
         let text = "external=any is weak: it opens these ports to every address outside the cluster";
         self.guards.push((Applicability::Unsafe, "external", text.to_owned()));
-        self.list.push(Need { peers, ports, target: "any address".to_owned(), reason: "external=any".to_owned() });
+        self.need(Peers::Listed(peers), ports, &"any address", &"external=any");
     }
 
     /// `10.0.0.0/8:443,10.1.0.0/16`: the port follows the length of the prefix.
@@ -269,7 +264,7 @@ impl<'a> Needs<'a> {
                 rest.split_once(':').map_or((rest, None), |(length, port)| (length, port.parse().ok()));
             let cidr = format!("{base}/{length}");
             let ports = named.map(PodPort::tcp).into_iter().collect();
-            self.list.push(Need { peers: vec![range(&cidr)], ports, target: cidr, reason: format!("answer to {key}") });
+            self.need(Peers::Listed(vec![range(&cidr)]), ports, &cidr, &format_args!("answer to {key}"));
         }
     }
 
@@ -289,35 +284,28 @@ impl<'a> Needs<'a> {
 
     /// The rules of the policy, DNS first; what has the same ports shares one.
     pub(super) fn rules(&self) -> Vec<Value> {
-        let mut rules: Vec<(&[PodPort], Vec<&Value>)> = Vec::new();
+        let (inventory, namespace) = (self.context.inventory, self.workload.namespace());
+        let mut rules: Vec<(&[PodPort], Vec<Value>)> = Vec::new();
+        let mut seen: HashSet<(usize, Value)> = HashSet::new();
         for need in &self.list {
             let at = rules.iter().position(|(ports, _)| *ports == need.ports.as_slice());
             let at = at.unwrap_or_else(|| {
                 rules.push((&need.ports, Vec::new()));
                 rules.len() - 1
             });
-            for peer in &need.peers {
-                if !rules[at].1.contains(&peer) {
-                    rules[at].1.push(peer);
+            for peer in need.peers(inventory, namespace).iter() {
+                if seen.insert((at, peer.clone())) {
+                    rules[at].1.push(peer.clone());
                 }
             }
         }
-        let show = |(ports, peers): (&[PodPort], Vec<&Value>)| {
-            let mut rule = json!({"to": peers});
-            if !ports.is_empty() {
-                rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
-            }
-            rule
-        };
-        rules.into_iter().map(show).collect()
+        rules.into_iter().map(|(ports, peers)| to_rule(&peers, ports)).collect()
     }
 
     /// The table of needs as evidence.
     pub(super) fn evidence(&self, mut finding: Finding) -> Finding {
         for need in &self.list {
-            let ports: Vec<String> = need.ports.iter().map(ToString::to_string).collect();
-            let ports = if ports.is_empty() { "all ports".to_owned() } else { ports.join(", ") };
-            finding = finding.because(format!("calls {} on {ports}: {}", need.target, need.reason));
+            finding = finding.because(need.told.clone());
         }
         for outside in &self.names {
             let port = outside.port.map_or_else(String::new, |port| format!(":{port}"));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::model::isolation::PodPort;
+use crate::model::isolation::{PodPort, Ports};
 
 /// One caller, the ports that it may call, and why.
 pub(super) struct Flow {
@@ -17,8 +17,7 @@ pub(super) struct Flow {
 impl Flow {
     /// As a fact.
     pub(super) fn told(&self) -> String {
-        let ports = self.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        format!("{} -> {}: {}", self.source, if ports.is_empty() { "all ports" } else { &ports }, self.reason)
+        format!("{} -> {}: {}", self.source, Ports(&self.ports), self.reason)
     }
 }
 

@@ -289,7 +289,8 @@ impl<'a> Flows<'a> {
         }
         let refused = self.guards.iter().any(|(to, ..)| *to == Applicability::Manual);
         let nobody = self.list.is_empty() && !refused && !self.inputs.iter().any(Input::is_open);
-        let hidden = self.hidden();
+        // Workloads of the namespace with addresses in Secrets, which may call this one.
+        let hidden = self.known.hidden.beside(self.workload.namespace(), self.position, 3);
         let input = self.context.input(&self.workload.subject, "callers", nobody || hidden.is_some());
         if input.value.as_deref() == Some("namespace") {
             let services = inventory.services_of(self.position);
@@ -364,15 +365,5 @@ impl<'a> Flows<'a> {
         };
         let node = self.context.inventory.nodes.iter().find(|node| node.status.addresses.iter().any(holds))?;
         Some(node.name().to_owned())
-    }
-
-    /// Workloads of the namespace with addresses in Secrets, which may call this one.
-    fn hidden(&self) -> Option<String> {
-        let all = self.known.hidden.get(self.workload.namespace()).map_or(&[][..], Vec::as_slice);
-        let mut named = all.iter().filter(|(position, _)| *position != self.position).map(|(_, text)| text.as_str());
-        let shown: Vec<&str> = named.by_ref().take(3).collect();
-        let rest = named.count();
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        Some(format!("{}{more}", shown.join(", "))).filter(|_| !shown.is_empty())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Others;
 use crate::model::inventory::is_top_level;
 use crate::model::isolation;
 use crate::model::permits::{self, Permit};
@@ -15,32 +16,32 @@ use crate::model::{Inventory, Subject};
 /// What is known of the whole inventory, computed once.
 pub(super) struct Known {
     pub(super) references: Arc<References>,
-    pub(super) routes: Routes,
-    pub(super) scrapes: Scrapes,
+    pub(super) routes: Arc<Routes>,
+    pub(super) scrapes: Arc<Scrapes>,
     /// By workload what policies let out to it.
     pub(super) permits: BTreeMap<usize, Vec<Permit>>,
     pub(super) called_by_api_server: BTreeMap<(String, String), Subject>,
     pub(super) enforcement: Enforcement,
-    /// By namespace the workloads with addresses in Secrets: position and text.
-    pub(super) hidden: BTreeMap<String, Vec<(usize, String)>>,
+    /// The workloads with addresses in Secrets.
+    pub(super) hidden: Others,
 }
 
 impl Known {
     pub(super) fn of(inventory: &Inventory) -> Self {
         let references = inventory.references();
-        let mut hidden: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+        let mut hidden = Others::default();
         for (position, workload) in
             inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload))
         {
             if let Some(value) = references.hidden(position).first() {
                 let text = format!("{} ({value})", workload.subject.short());
-                hidden.entry(workload.namespace().to_owned()).or_default().push((position, text));
+                hidden.push(workload.namespace(), position, text);
             }
         }
         Self {
             references,
-            routes: Routes::of(inventory),
-            scrapes: Scrapes::of(inventory),
+            routes: inventory.routes(),
+            scrapes: inventory.scrapes(),
             permits: permits::by_peer(inventory, "Egress"),
             called_by_api_server: isolation::called_by_api_server(inventory),
             enforcement: plugin::enforcement(inventory),

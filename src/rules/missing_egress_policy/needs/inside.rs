@@ -1,14 +1,16 @@
 //! What a workload calls inside the cluster without naming it: its own members, what it scrapes,
 //! what it forwards to, and whoever lets it in. missing-ingress-policy lets in the same.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use super::Needs;
 use crate::fix::Applicability;
 use crate::model::Item;
 use crate::model::isolation::{self, PodPort};
 use crate::model::network::Service;
-use crate::model::selector::Selector;
 use crate::model::workload::Workload;
-use crate::rules::missing_egress_policy::cluster::{Need, range};
+use crate::rules::missing_egress_policy::cluster::{Peers, range};
 use crate::rules::missing_ingress_policy::finds_itself;
 
 impl Needs<'_> {
@@ -17,9 +19,9 @@ impl Needs<'_> {
         let inventory = self.context.inventory;
         for service in inventory.services_of(self.position) {
             if finds_itself(inventory, self.position, service) {
-                let reason = format!("its pods have names of their own in headless {}", service.subject.short());
+                let reason = format_args!("its pods have names of their own in headless {}", service.subject.short());
                 let ports = self.served(service, isolation::ports_for(self.workload, service, None));
-                self.calls(self.position, ports, reason);
+                self.calls(self.position, ports, &reason);
             }
         }
     }
@@ -32,7 +34,7 @@ impl Needs<'_> {
         for target in 0..self.context.inventory.workloads.len() {
             for scrape in self.known.scrapes.of_workload(target) {
                 let (ports, _) = isolation::served(scrape.ports.clone());
-                self.calls(target, ports, format!("scrapes it by {}", scrape.reason));
+                self.calls(target, ports, &format_args!("scrapes it by {}", scrape.reason));
             }
         }
     }
@@ -41,7 +43,7 @@ impl Needs<'_> {
     pub(super) fn forwards(&mut self) {
         let known = self.known;
         for (service, port, reason) in known.forwards.get(&self.position).into_iter().flatten() {
-            self.service(*service, port.as_ref(), reason.clone());
+            self.service(*service, port.as_ref(), reason);
         }
     }
 
@@ -51,7 +53,7 @@ impl Needs<'_> {
         for permit in self.known.permits.get(&self.position).into_iter().flatten() {
             for target in inventory.selected_workloads(&permit.namespace, &permit.pods) {
                 let ports = permit.ports_of(inventory, target);
-                self.calls(target, ports, format!("{} lets it in", permit.policy.short()));
+                self.calls(target, ports, &format_args!("{} lets it in", permit.policy.short()));
             }
         }
     }
@@ -67,7 +69,7 @@ impl Needs<'_> {
     }
 
     /// Pods of a workload that was read; on its nodes' network they have the nodes' addresses.
-    fn calls(&mut self, target: usize, ports: Option<Vec<PodPort>>, reason: String) {
+    fn calls(&mut self, target: usize, ports: Option<Vec<PodPort>>, reason: &dyn Display) {
         let Some(ports) = ports else { return };
         let target = self.context.inventory.workloads.at(target);
         if target.template().is_some_and(|template| template.spec.on_host_network()) {
@@ -77,13 +79,13 @@ impl Needs<'_> {
         let pods = isolation::pod_selector(target).unwrap_or_else(|| {
             let name = target.subject.short();
             self.notes.push(format!("{name} has no labels: every pod of its namespace may be called"));
-            Selector::default()
+            Cow::default()
         });
         let peers = vec![isolation::pods_peer(&pods, target.namespace(), self.workload.namespace())];
-        self.list.push(Need { peers, ports, target: target.subject.to_string(), reason });
+        self.need(Peers::Listed(peers), ports, &target.subject, reason);
     }
 
-    fn on_nodes(&mut self, target: &Item<Workload>, ports: Vec<PodPort>, reason: String) {
+    fn on_nodes(&mut self, target: &Item<Workload>, ports: Vec<PodPort>, reason: &dyn Display) {
         let name = target.subject.short();
         if self.known.is_cilium {
             let text = format!("{name} is on its nodes' network; on Cilium nodes are the entity host");
@@ -93,7 +95,7 @@ impl Needs<'_> {
         if peers.is_empty() {
             self.answer("nodes", &format!("{name} is on its nodes' network, and no node was read"));
         } else {
-            self.list.push(Need { peers, ports, target: target.subject.to_string(), reason });
+            self.need(Peers::Listed(peers), ports, &target.subject, reason);
         }
     }
 }
