@@ -80,7 +80,7 @@ fn project(objects: &mut [(Loaded, Tree<'_>)], namespace: Option<&str>) -> Share
         }
         let name = name_of(value).to_owned();
         if let Err(error) = share.inventory.add_from(&version, &kind, &name, &*value, origin) {
-            share.bad.push(format!("{}: {error}", loaded.place("")));
+            share.bad.push(format!("{}: {error}", loaded.place(&error.pointer)));
             let (kind, reason) = (error.object, error.reason);
             share.inventory.gaps.push(Gap { kind, verb: "read".into(), scope: "object".into(), reason });
         }

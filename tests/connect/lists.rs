@@ -42,7 +42,7 @@ async fn a_custom_list_that_fails_half_way_is_a_gap_and_no_other_list_suffers() 
     assert_eq!(
         gaps,
         [
-            "read ConfigMap/shop/bad: invalid type: sequence, expected a string at line 1 column 65",
+            "read ConfigMap/shop/bad: data.A: invalid type: sequence, expected a string",
             "list servicemonitors.monitoring.coreos.com: 500 etcd is gone",
         ]
     );

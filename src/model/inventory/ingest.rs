@@ -6,11 +6,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_path_to_error::Segment;
 
 use super::Inventory;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
 use crate::model::amounts;
-use crate::model::object::{Condition, Meta, ObjectRef};
+use crate::model::object::{Condition, Meta, ObjectRef, pointer};
 use crate::model::parallel;
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Replaced, Store};
@@ -22,8 +23,34 @@ use crate::model::workload::{Workload, WorkloadSpec};
 pub struct BadObject {
     /// Which object, as far as its metadata could be read.
     pub object: String,
-    /// What is wrong.
+    /// What is wrong, with the field if it is known.
     pub reason: String,
+    /// The field, as a JSON pointer; empty if it is not known.
+    pub pointer: String,
+}
+
+impl BadObject {
+    /// Without a field.
+    fn new(object: String, error: &serde_json::Error) -> Self {
+        Self { object, reason: shape(error), pointer: String::new() }
+    }
+
+    /// With the field whose value a `T` can't have, if reading the object again finds it.
+    fn traced<T: DeserializeOwned>(object: String, error: &serde_json::Error, value: &Value) -> Self {
+        let Err(traced) = serde_path_to_error::deserialize::<_, T>(value) else { return Self::new(object, error) };
+        let step = |segment: &Segment| match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.clone(),
+            other => other.to_string(),
+        };
+        let steps: Vec<String> = traced.path().iter().map(step).collect();
+        if steps.is_empty() {
+            return Self::new(object, error);
+        }
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let reason = format!("{}: {}", traced.path(), shape(traced.inner()));
+        Self { object, reason, pointer: pointer("", &steps) }
+    }
 }
 
 /// How a page of a list ended.
@@ -131,7 +158,7 @@ impl Inventory {
 
     /// The same from anything that reads like JSON. The name is for an object whose metadata has none,
     /// since the server completes it, and for the message of a refusal.
-    pub fn add_from<'de, D: Deserializer<'de, Error = serde_json::Error>>(
+    pub fn add_from<'de, D: Deserializer<'de, Error = serde_json::Error> + Copy>(
         &mut self,
         api_version: &str,
         kind: &str,
@@ -139,14 +166,13 @@ impl Inventory {
         value: D,
         origin: Option<Origin>,
     ) -> Result<(), BadObject> {
-        let bad = |error: serde_json::Error| BadObject { object: format!("{kind}/{name}"), reason: shape(&error) };
         macro_rules! dispatch {
             ($($name:literal => $store:ident),* $(,)?) => {
                 match kind {
-                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, name, value, origin).map_err(bad),)*
+                    $($name if is_built_in_group(api_version) => add(&mut self.$store, api_version, kind, name, value, origin),)*
                     _ => {
                         let resource = other_key(api_version, kind);
-                        add(self.others.entry(resource).or_default(), api_version, kind, name, value, origin).map_err(bad)
+                        add(self.others.entry(resource).or_default(), api_version, kind, name, value, origin)
                     }
                 }
             };
@@ -224,15 +250,21 @@ fn shape(error: &serde_json::Error) -> String {
     }
 }
 
-fn add<'de, T: Deserialize<'de> + Projection + Arrive, D: Deserializer<'de, Error = serde_json::Error>>(
+fn add<'de, T: DeserializeOwned + Projection + Arrive, D: Deserializer<'de, Error = serde_json::Error> + Copy>(
     store: &mut Store<T>,
     api_version: &str,
     kind: &str,
     name: &str,
     value: D,
     origin: Option<Origin>,
-) -> Result<(), serde_json::Error> {
-    let mut body = T::deserialize(value)?;
+) -> Result<(), BadObject> {
+    let mut body = T::deserialize(value).map_err(|error| {
+        let object = format!("{kind}/{name}");
+        match Value::deserialize(value) {
+            Ok(value) => BadObject::traced::<T>(object, &error, &value),
+            Err(_) => BadObject::new(object, &error),
+        }
+    })?;
     if body.meta().name.is_empty() {
         name.clone_into(&mut body.meta_mut().name);
     }
@@ -267,8 +299,8 @@ fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadOb
         #[serde(default)]
         metadata: Meta,
     }
-    let raw: Page<Box<RawValue>> = serde_json::from_slice(bytes)
-        .map_err(|error| BadObject { object: format!("a page of {kind}"), reason: shape(&error) })?;
+    let raw: Page<Box<RawValue>> =
+        serde_json::from_slice(bytes).map_err(|error| BadObject::new(format!("a page of {kind}"), &error))?;
     let mut items = Vec::new();
     for text in raw.items {
         match serde_json::from_str(text.get()) {
@@ -276,7 +308,8 @@ fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadOb
             Err(error) => {
                 let meta = serde_json::from_str::<Named>(text.get()).unwrap_or_default().metadata;
                 let object = ObjectRef::new("", kind, meta.namespace.as_deref(), &meta.name).to_string();
-                bad.push(BadObject { object, reason: shape(&error) });
+                let value: Value = serde_json::from_str(text.get()).unwrap_or_default();
+                bad.push(BadObject::traced::<T>(object, &error, &value));
             }
         }
     }
@@ -309,13 +342,24 @@ mod tests {
         let mut inventory = Inventory::default();
         let bad = |data: Value| serde_json::json!({"metadata": {"name": "a"}, "data": data});
         for (data, reason) in [
-            (Value::from("hunter2\", expected x"), "invalid type: string, expected a map"),
-            (Value::from(4711), "invalid type: integer, expected a map"),
-            (serde_json::json!({"A": ["hunter2"]}), "invalid type: sequence, expected a string"),
-            (serde_json::json!({"A": 4711}), "invalid type: integer, expected a string"),
+            (Value::from("hunter2\", expected x"), "data: invalid type: string, expected a map"),
+            (Value::from(4711), "data: invalid type: integer, expected a map"),
+            (serde_json::json!({"A": ["hunter2"]}), "data.A: invalid type: sequence, expected a string"),
+            (serde_json::json!({"A": 4711}), "data.A: invalid type: integer, expected a string"),
         ] {
             assert_eq!(inventory.add("v1", "ConfigMap", bad(data), None).unwrap_err().reason, reason);
         }
+    }
+
+    #[test]
+    fn the_wrong_field_is_named() {
+        let object = serde_json::json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": {"containers": [
+            {"name": "a"}, {"name": "b", "ports": [{"containerPort": "http"}]}]}}}});
+        let bad = Inventory::default().add("apps/v1", "Deployment", object, None).unwrap_err();
+        assert_eq!(bad.pointer, "/spec/template/spec/containers/1/ports/0/containerPort");
+        let field = "spec.template.spec.containers[1].ports[0].containerPort";
+        let text = format!("failed to read Deployment/web: {field}: invalid type: string, expected i64");
+        assert_eq!(bad.to_string(), text);
     }
 
     #[test]
