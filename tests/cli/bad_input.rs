@@ -123,6 +123,8 @@ fn one_field_of_the_wrong_type_is_one_gap() {
     assert_eq!(gaps, ["ConfigMap/odd", "Deployment/odd"]);
     assert_eq!(found(&report, "missing-pdb"), ["Deployment/web"], "the others are judged");
     home.run(&["audit", "-f", "web.yaml", "--require-full"]).code(2);
+    let table = home.run(&["audit", "-f", "web.yaml"]).code(1);
+    assert!(table.stdout.contains("2 objects not readable (ConfigMap/odd: data: "), "{}", table.stdout);
 }
 
 #[test]

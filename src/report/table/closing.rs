@@ -1,5 +1,7 @@
 //! The last lines: counts, and what to type next.
 
+use std::collections::BTreeSet;
+
 use super::{Page, counted};
 use crate::finding::Severity;
 use crate::report::audit::{AuditReport, Gap};
@@ -64,17 +66,21 @@ fn counts(report: &AuditReport) -> Line {
     line
 }
 
-/// `1 kind not readable (certificates.cert-manager.io: forbidden)`.
+/// `1 kind not readable (certificates.cert-manager.io: forbidden)`; objects that could not be read
+/// are counted apart.
 fn gaps(gaps: &[Gap]) -> String {
-    let mut kinds: Vec<String> = gaps.iter().map(|gap| format!("{}: {}", gap.kind, gap.reason)).collect();
-    kinds.sort();
-    kinds.dedup();
-    let more = match kinds.len().saturating_sub(NAMED_GAPS) {
+    let named = |gap: &Gap| (gap.scope == "object", format!("{}: {}", gap.kind, gap.reason));
+    let all: BTreeSet<(bool, String)> = gaps.iter().map(named).collect();
+    let objects = all.iter().filter(|(is_object, _)| *is_object).count();
+    let counts = [(all.len() - objects, "kind"), (objects, "object")];
+    let counts: Vec<String> =
+        counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| counted(*number, what)).collect();
+    let more = match all.len().saturating_sub(NAMED_GAPS) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let named = kinds[..kinds.len().min(NAMED_GAPS)].join(", ");
-    format!("{} not readable ({named}{more})", counted(kinds.len(), "kind"))
+    let named: Vec<&str> = all.iter().take(NAMED_GAPS).map(|(_, text)| text.as_str()).collect();
+    format!("{} not readable ({}{more})", counts.join(" and "), named.join(", "))
 }
 
 /// The commands that lead on, with what they do.
