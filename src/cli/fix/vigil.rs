@@ -46,9 +46,13 @@ impl Run<'_> {
         let list: Vec<&Check> = watchlist.iter().map(|(_, check)| check).collect();
         let soak = checks::longest_soak(&list, self.after.soak);
         let name = format!("watching {}", super::count(list.len(), "change", "changes"));
+        let what = match soak.as_secs() {
+            0 => "until controllers have seen it".to_owned(),
+            seconds => format!("for {seconds} s"),
+        };
         loop {
             let interrupt = self.interrupt.clone();
-            let teller = Teller::new(self.shell, &name, &format!("for {} s", soak.as_secs()));
+            let teller = Teller::new(self.shell, &name, &what);
             let verdicts = self.runtime.block_on(async {
                 tokio::select! {
                     verdicts = checks::judge(&self.connection, &list, soak) => Some(verdicts),
