@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use kubectl_progrc::audit::{self, Config};
 use kubectl_progrc::backend::manifests::{self, ReadOptions};
 use kubectl_progrc::backend::snapshot;
+use kubectl_progrc::model::references::References;
+use kubectl_progrc::model::routes::Routes;
+use kubectl_progrc::model::scrapes::Scrapes;
 use kubectl_progrc::model::{Inventory, Scope};
 use kubectl_progrc::plan::outlook::{Reach, score_with_outlook};
 use kubectl_progrc::rules::RULES;
@@ -41,6 +44,8 @@ fn phases(directory: &str) -> bool {
     let take = || snapshot::read(&options, &mut std::io::empty(), Scope::default(), false, None);
     print("reading, parsing, making the inventory", best(take), None);
     let inventory = take().expect("the manifests are readable").inventory;
+    let shared = || (References::of(&inventory), Routes::of(&inventory), Scrapes::of(&inventory));
+    print("what rules share: references, routes, scrapes", best(shared), None);
     let config = Config::default();
     let settings = config.settings();
     let audit = || audit::run_configured(&inventory, &settings, &config, RULES);

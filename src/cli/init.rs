@@ -11,6 +11,7 @@ use super::error::{CliError, code};
 use super::session::{find_configuration, read, runtime};
 use crate::audit::{Config, starter};
 use crate::backend::files;
+use crate::report::table::unread;
 use crate::rules::RULES;
 
 /// Where the configuration is looked for.
@@ -78,9 +79,9 @@ pub fn run(args: &InitArgs, shell: &Shell) -> Result<u8, CliError> {
         "Wrote {}. Read it, change what is not so, and keep it with the manifests.",
         args.out.display()
     ));
-    let unseen = inventory.gaps.len();
-    if unseen > 0 {
-        shell.ui.note(&format!("{unseen} of the lists could not be read; `kubectl progrc audit` names them"));
+    if !inventory.gaps.is_empty() {
+        let unread = unread(inventory.gaps.iter().map(|gap| gap.verb.as_str()));
+        shell.ui.note(&format!("{unread} could not be read; `kubectl progrc audit` names them"));
     }
     let is_found =
         find_configuration(&what, &shell.env)?.is_some_and(|found| files::same(Path::new(&found.name), &args.out));

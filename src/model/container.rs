@@ -207,6 +207,7 @@ mod tests {
             ("postgres:16", "postgres", "postgres"),
             ("localhost:5000/db/postgres:16@sha256:0", "localhost:5000/db/postgres", "postgres"),
             ("localhost:5000/postgres", "localhost:5000/postgres", "postgres"),
+            ("calico/node:${TAG:-v3}", "calico/node", "node"),
             ("", "", ""),
         ] {
             let container = Container { image: image.to_owned(), ..Container::default() };

@@ -17,6 +17,7 @@ use super::policy::{Autoscaler, DisruptionBudget, LimitRange, ResourceQuota};
 use super::store::{Item, Origin, Replaced, Store};
 use super::workload::Workload;
 
+mod bad;
 mod custom;
 mod kinds;
 mod ingest;
@@ -24,8 +25,9 @@ mod lookup;
 mod relations;
 mod revised;
 
+pub use bad::BadObject;
 pub use custom::{CLUSTER_WIDE, CUSTOM};
-pub use ingest::{BadObject, PageEnd};
+pub use ingest::PageEnd;
 pub use kinds::other_key as resource_name;
 pub use relations::Taken;
 use relations::{Budgets, Relations};
@@ -41,7 +43,7 @@ pub struct Gap {
     pub kind: String,
     /// The verb that failed: `list`.
     pub verb: String,
-    /// Where: `cluster`, or `namespace NAME`.
+    /// Where: `cluster`, `namespace NAME`, or `object` for one that was served and is not of its kind.
     pub scope: String,
     /// Why: `forbidden`, `not served`, `inconsistent`.
     pub reason: String,

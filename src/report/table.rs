@@ -113,6 +113,14 @@ pub(super) fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `2 kinds and 1 object`: of the verbs that failed, those that list are about kinds.
+pub fn unread<'a>(verbs: impl Iterator<Item = &'a str>) -> String {
+    let (objects, kinds): (Vec<&str>, Vec<&str>) = verbs.partition(|verb| matches!(*verb, "get" | "read"));
+    let counts = [(kinds.len(), "kind"), (objects.len(), "object")];
+    let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| counted(*number, what));
+    counts.collect::<Vec<_>>().join(" and ")
+}
+
 impl Object {
     /// `Kind/name`, with the namespace between where more than one is audited.
     pub(super) fn shown(&self, namespaces: &[String]) -> String {

@@ -114,17 +114,17 @@ fn one_field_of_the_wrong_type_is_one_gap() {
     assert_eq!(
         warnings,
         [
-            line(5, "ConfigMap/odd: data: invalid type: sequence, expected a map"),
-            line(10, "Deployment/odd: spec.replicas: invalid type: string, expected i32"),
+            line(5, "ConfigMap/shop/odd: data: invalid type: sequence, expected a map"),
+            line(10, "Deployment/shop/odd: spec.replicas: invalid type: string, expected i32"),
         ]
     );
     let report = ended.json();
     let gaps: Vec<&Value> = report["gaps"].as_array().unwrap().iter().map(|gap| &gap["kind"]).collect();
-    assert_eq!(gaps, ["ConfigMap/odd", "Deployment/odd"]);
+    assert_eq!(gaps, ["ConfigMap/shop/odd", "Deployment/shop/odd"]);
     assert_eq!(found(&report, "missing-pdb"), ["Deployment/web"], "the others are judged");
     home.run(&["audit", "-f", "web.yaml", "--require-full"]).code(2);
     let table = home.run(&["audit", "-f", "web.yaml"]).code(1);
-    assert!(table.stdout.contains("2 objects not readable (ConfigMap/odd: data: "), "{}", table.stdout);
+    assert!(table.stdout.contains("2 objects not readable (ConfigMap/shop/odd: data: "), "{}", table.stdout);
 }
 
 #[test]

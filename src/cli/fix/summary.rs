@@ -13,6 +13,7 @@ use crate::cli::history::journal;
 use crate::cli::session::Session;
 use crate::finding::Finding;
 use crate::model::ObjectRef;
+use crate::report::table::unread;
 use crate::report::text::{Line, Role};
 
 /// What pods are that were to be replaced and were not.
@@ -164,10 +165,11 @@ fn lines(run: &Run<'_>, left: &[Left], session: &Session, after: Option<&Audit>,
         let object = left.finding.object.short();
         lines.push(Line::of(Role::Plain, &format!("  {} · {object}: {}", left.finding.rule, left.reason)));
     }
-    let gaps = session.inventory.gaps.len();
-    if gaps > 0 {
-        let kinds = count(gaps, "kind was not read and what rests on it", "kinds were not read and what rests on them");
-        let line = Line::of(Role::Plain, &format!("{kinds} is unknown: "));
+    let gaps = &session.inventory.gaps;
+    if !gaps.is_empty() {
+        let (were, them) = if gaps.len() == 1 { ("was", "it") } else { ("were", "them") };
+        let unread = unread(gaps.iter().map(|gap| gap.verb.as_str()));
+        let line = Line::of(Role::Plain, &format!("{unread} {were} not read and what rests on {them} is unknown: "));
         lines.push(line.and(Role::Command, "kubectl progrc audit"));
     }
     if let (Some(before), Some(now)) = (overall(&session.audit), after.and_then(overall)) {

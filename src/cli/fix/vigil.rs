@@ -46,9 +46,10 @@ impl Run<'_> {
         let list: Vec<&Check> = watchlist.iter().map(|(_, check)| check).collect();
         let soak = checks::longest_soak(&list, self.after.soak);
         let name = format!("watching {}", super::count(list.len(), "change", "changes"));
-        let what = match soak.as_secs() {
-            0 => "until controllers have seen it".to_owned(),
-            seconds => format!("for {seconds} s"),
+        let what = match list.len() {
+            _ if !soak.is_zero() => format!("for {} s", soak.as_secs()),
+            1 => "until controllers have seen it".to_owned(),
+            _ => "until controllers have seen them".to_owned(),
         };
         loop {
             let interrupt = self.interrupt.clone();

@@ -6,52 +6,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_path_to_error::Segment;
 
 use super::Inventory;
+use super::bad::BadObject;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
 use crate::model::amounts;
-use crate::model::object::{Condition, Meta, ObjectRef, pointer};
+use crate::model::object::{Condition, Meta, ObjectRef};
 use crate::model::parallel;
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Replaced, Store};
 use crate::model::workload::{Workload, WorkloadSpec};
-
-/// An object that does not have the shape of its kind.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to read {object}: {reason}")]
-pub struct BadObject {
-    /// Which object, as far as its metadata could be read.
-    pub object: String,
-    /// What is wrong, with the field if it is known.
-    pub reason: String,
-    /// The field, as a JSON pointer; empty if it is not known.
-    pub pointer: String,
-}
-
-impl BadObject {
-    /// Without a field.
-    fn new(object: String, error: &serde_json::Error) -> Self {
-        Self { object, reason: shape(error), pointer: String::new() }
-    }
-
-    /// With the field whose value a `T` can't have, if reading the object again finds it.
-    fn traced<T: DeserializeOwned>(object: String, error: &serde_json::Error, value: &Value) -> Self {
-        let Err(traced) = serde_path_to_error::deserialize::<_, T>(value) else { return Self::new(object, error) };
-        let step = |segment: &Segment| match segment {
-            Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } => key.clone(),
-            other => other.to_string(),
-        };
-        let steps: Vec<String> = traced.path().iter().map(step).collect();
-        if steps.is_empty() {
-            return Self::new(object, error);
-        }
-        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        let reason = format!("{}: {}", traced.path(), shape(traced.inner()));
-        Self { object, reason, pointer: pointer("", &steps) }
-    }
-}
 
 /// How a page of a list ended.
 #[derive(Debug, Default)]
@@ -240,16 +204,6 @@ impl Inventory {
     }
 }
 
-/// What is wrong with a shape, without the value that has it: that may be a credential.
-fn shape(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let quoted = text.find(['"', '`']).filter(|_| text.starts_with("invalid "));
-    match (quoted, text.rfind(", expected")) {
-        (Some(start), Some(end)) if start < end => format!("{}{}", text[..start].trim_end(), &text[end..]),
-        _ => text,
-    }
-}
-
 fn add<'de, T: DeserializeOwned + Projection + Arrive, D: Deserializer<'de, Error = serde_json::Error> + Copy>(
     store: &mut Store<T>,
     api_version: &str,
@@ -259,11 +213,9 @@ fn add<'de, T: DeserializeOwned + Projection + Arrive, D: Deserializer<'de, Erro
     origin: Option<Origin>,
 ) -> Result<(), BadObject> {
     let mut body = T::deserialize(value).map_err(|error| {
-        let object = format!("{kind}/{name}");
-        match Value::deserialize(value) {
-            Ok(value) => BadObject::traced::<T>(object, &error, &value),
-            Err(_) => BadObject::new(object, &error),
-        }
+        let value = Value::deserialize(value).unwrap_or_default();
+        let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str);
+        BadObject::traced::<T>(ObjectRef::new("", kind, namespace, name).to_string(), &error, &value)
     })?;
     if body.meta().name.is_empty() {
         name.clone_into(&mut body.meta_mut().name);
@@ -336,31 +288,6 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wrong_value_is_never_quoted() {
-        let mut inventory = Inventory::default();
-        let bad = |data: Value| serde_json::json!({"metadata": {"name": "a"}, "data": data});
-        for (data, reason) in [
-            (Value::from("hunter2\", expected x"), "data: invalid type: string, expected a map"),
-            (Value::from(4711), "data: invalid type: integer, expected a map"),
-            (serde_json::json!({"A": ["hunter2"]}), "data.A: invalid type: sequence, expected a string"),
-            (serde_json::json!({"A": 4711}), "data.A: invalid type: integer, expected a string"),
-        ] {
-            assert_eq!(inventory.add("v1", "ConfigMap", bad(data), None).unwrap_err().reason, reason);
-        }
-    }
-
-    #[test]
-    fn the_wrong_field_is_named() {
-        let object = serde_json::json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": {"containers": [
-            {"name": "a"}, {"name": "b", "ports": [{"containerPort": "http"}]}]}}}});
-        let bad = Inventory::default().add("apps/v1", "Deployment", object, None).unwrap_err();
-        assert_eq!(bad.pointer, "/spec/template/spec/containers/1/ports/0/containerPort");
-        let field = "spec.template.spec.containers[1].ports[0].containerPort";
-        let text = format!("failed to read Deployment/web: {field}: invalid type: string, expected i64");
-        assert_eq!(bad.to_string(), text);
-    }
 
     #[test]
     fn what_is_named_by_the_server_has_the_begin_of_its_name() {

@@ -7,8 +7,8 @@ use crate::model::object::ObjectRef;
 
 impl Inventory {
     /// The same with changed workloads and namespaces, and with other budgets: those of `changed`
-    /// instead of those that go. What workloads run, their labels and selectors, and whether they run
-    /// at all must be as before. `None` if something else changes, or comes, or goes.
+    /// instead of those that go. What workloads run, their labels, annotations and selectors, and
+    /// whether they run at all must be as before. `None` if something else changes, or comes, or goes.
     pub fn revised(&self, changed: &Self, goes: impl Fn(&ObjectRef) -> bool) -> Option<Self> {
         let (workloads, namespaces, budgets) =
             (changed.workloads.clone(), changed.namespaces.clone(), changed.budgets.clone());
@@ -103,6 +103,8 @@ mod tests {
         let label = |inventory: &Inventory| inventory.namespaces.at(0).metadata.labels.clone();
         assert_eq!(format!("{:?}", label(&revised)), format!("{:?}", label(&whole)));
         assert_eq!(revised.len(), whole.len());
+        assert_eq!(format!("{:?}", before.scrapes()), format!("{:?}", whole.scrapes()));
+        assert_eq!(format!("{:?}", before.routes()), format!("{:?}", whole.routes()));
     }
 
     #[test]

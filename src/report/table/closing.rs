@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Page, counted};
+use super::{Page, counted, unread};
 use crate::finding::Severity;
 use crate::report::audit::{AuditReport, Gap};
 use crate::report::text::{Line, Role};
@@ -69,18 +69,14 @@ fn counts(report: &AuditReport) -> Line {
 /// `1 kind not readable (certificates.cert-manager.io: forbidden)`; objects that could not be read
 /// are counted apart.
 fn gaps(gaps: &[Gap]) -> String {
-    let named = |gap: &Gap| (gap.scope == "object", format!("{}: {}", gap.kind, gap.reason));
-    let all: BTreeSet<(bool, String)> = gaps.iter().map(named).collect();
-    let objects = all.iter().filter(|(is_object, _)| *is_object).count();
-    let counts = [(all.len() - objects, "kind"), (objects, "object")];
-    let counts: Vec<String> =
-        counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| counted(*number, what)).collect();
+    let all: BTreeSet<(&str, &str, &str)> =
+        gaps.iter().map(|gap| (gap.verb.as_str(), gap.kind.as_str(), gap.reason.as_str())).collect();
     let more = match all.len().saturating_sub(NAMED_GAPS) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let named: Vec<&str> = all.iter().take(NAMED_GAPS).map(|(_, text)| text.as_str()).collect();
-    format!("{} not readable ({}{more})", counts.join(" and "), named.join(", "))
+    let named: Vec<String> = all.iter().take(NAMED_GAPS).map(|(_, kind, reason)| format!("{kind}: {reason}")).collect();
+    format!("{} not readable ({}{more})", unread(all.iter().map(|(verb, ..)| *verb)), named.join(", "))
 }
 
 /// The commands that lead on, with what they do.
