@@ -144,9 +144,13 @@ pub fn interrupted(ui: &Ui, interrupt: &Interrupt, state: &str, can_go_back: boo
     }
 }
 
-/// Asks one of a fix's questions, with its default, until the answer fits. `None` leaves it open.
-pub fn ask(ui: &Ui, interrupt: &Interrupt, input: &Input) -> Result<Option<String>, CliError> {
-    let pattern = input.pattern.as_ref().and_then(|p| regex::Regex::new(&format!("^(?:{p})$")).ok());
+/// Asks one of a fix's questions, with its default, until the answer is not rejected. `None` leaves it open.
+pub fn ask(
+    ui: &Ui,
+    interrupt: &Interrupt,
+    input: &Input,
+    reject: impl Fn(&str) -> Option<String>,
+) -> Result<Option<String>, CliError> {
     let default = input.value.clone().or_else(|| input.default.clone()).unwrap_or_default();
     let otherwise = match (default.is_empty(), input.required) {
         (false, _) => "",
@@ -160,13 +164,12 @@ pub fn ask(ui: &Ui, interrupt: &Interrupt, input: &Input) -> Result<Option<Strin
     loop {
         let answer = read(ui, interrupt, question.trim_end())?;
         let answer = if answer.is_empty() { default.clone() } else { answer };
-        match &pattern {
-            _ if answer.is_empty() => return Ok(None),
-            Some(pattern) if !pattern.is_match(&answer) => {
-                let wanted = input.pattern.as_deref().unwrap_or_default();
-                ui.ask_lines(&[Line::of(Role::Plain, &format!("  `{answer}` does not match {wanted}"))]);
-            }
-            _ => return Ok(Some(answer)),
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        match reject(&answer) {
+            Some(reason) => ui.ask_lines(&[Line::of(Role::Plain, &format!("  {reason}"))]),
+            None => return Ok(Some(answer)),
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use serde_json::{Map, Value};
 
-use super::allowance::{self, Defaults, lacking, quality_of_service};
-use super::amounts::{Side, pod_amount};
+use super::allowance::{self, Defaults, lacking};
+use super::amounts::{Side, pod_amount, quality_of_service};
 use super::bounds;
 use super::capacity::Obstacle;
 use super::inventory::Inventory;

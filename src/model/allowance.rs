@@ -12,7 +12,7 @@ use super::amounts::{Side, pod_amount};
 use super::capacity;
 use super::inventory::{Inventory, is_top_level};
 use super::object::Subject;
-use super::pod::{Container, PodSpec, Volume};
+use super::pod::{Container, PodSpec, Resources, Volume};
 use super::policy::{LimitRange, LimitRangeItem, ResourceQuota};
 use super::quantity::Quantity;
 use super::store::Item;
@@ -67,6 +67,12 @@ pub fn active_workloads<'a>(
         .filter(|(_, workload)| is_top_level(workload) && !workload.is_idle())
 }
 
+/// The workloads of a namespace that make pods now or may later: also those at zero and suspended ones.
+fn lasting_workloads<'a>(inventory: &'a Inventory, namespace: &str) -> impl Iterator<Item = &'a Item<Workload>> {
+    let all = inventory.workloads.within(namespace).iter().map(|workload| &**workload);
+    all.filter(|workload| is_top_level(workload) && !workload.is_finished())
+}
+
 /// The compute keys that a quota bounds.
 pub fn compute_keys(quota: &ResourceQuota) -> BTreeSet<&'static str> {
     quota.spec.hard.keys().filter_map(|key| compute_key(key)).collect()
@@ -82,10 +88,13 @@ pub fn holds_for_all(quota: &ResourceQuota) -> bool {
     quota.spec.scopes.iter().all(|scope| wide(scope)) && named.all(wide)
 }
 
+/// Amounts by key, such as `requests.cpu`.
+pub type Amounts = BTreeMap<&'static str, Quantity>;
+
 /// What containers get that state nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
-    amounts: BTreeMap<&'static str, Quantity>,
+    amounts: Amounts,
 }
 
 impl Defaults {
@@ -112,6 +121,16 @@ impl Defaults {
     #[must_use]
     pub fn with(mut self, proposal: &Proposal) -> Self {
         self.amounts.extend(proposal.amounts.iter());
+        self
+    }
+
+    /// None less than these amounts.
+    #[must_use]
+    pub fn at_least(mut self, amounts: &Amounts) -> Self {
+        for (key, amount) in amounts {
+            let own = self.amounts.entry(*key).or_default();
+            *own = (*own).max(*amount);
+        }
         self
     }
 
@@ -156,22 +175,38 @@ fn defaults_of(item: &LimitRangeItem) -> Vec<(&'static str, Quantity)> {
 /// The containers of a template that state nothing for a key and get nothing from its pod, with
 /// the list they stand in and their place in it.
 pub fn lacking<'a>(spec: &'a PodSpec, key: &str) -> Vec<(&'static str, usize, &'a Container)> {
-    let (side, resource) = split(key);
-    let states = |resources: &super::pod::Resources| match side {
-        Side::Requests => resources.request(resource).is_some(),
-        Side::Limits => resources.limit(resource).is_some(),
-    };
-    if spec.resources.as_deref().is_some_and(states) {
+    if spec.resources.as_deref().is_some_and(|resources| states(resources, key)) {
         return Vec::new();
     }
-    spec.all_containers().filter(|(_, _, container)| !states(&container.resources)).collect()
+    spec.all_containers().filter(|(_, _, container)| !states(&container.resources, key)).collect()
+}
+
+fn states(resources: &Resources, key: &str) -> bool {
+    match split(key) {
+        (Side::Requests, resource) => resources.request(resource).is_some(),
+        (Side::Limits, resource) => resources.limit(resource).is_some(),
+    }
+}
+
+/// The first workload whose pods have resources as a whole, and containers that the proposed defaults
+/// would fill: the server refuses a pod whose containers have more than it has.
+pub fn bound_as_a_whole<'a>(inventory: &'a Inventory, namespace: &str, proposal: &Proposal) -> Option<&'a Subject> {
+    let is_bound = |own: &Resources| !own.requests.is_empty() || !own.limits.is_empty();
+    let is_filled = |container: &Container| proposal.amounts.keys().any(|key| !states(&container.resources, key));
+    let found = lasting_workloads(inventory, namespace).find(|workload| {
+        workload.template().is_some_and(|template| {
+            let mut containers = template.spec.all_containers();
+            template.spec.resources.as_deref().is_some_and(is_bound) && containers.any(|(_, _, it)| is_filled(it))
+        })
+    });
+    found.map(|workload| &workload.subject)
 }
 
 /// Defaults that a limit range should give, and where each number comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
     /// By key, such as `requests.cpu`.
-    pub amounts: BTreeMap<&'static str, Quantity>,
+    pub amounts: Amounts,
     /// One line a number.
     pub reasons: Vec<String>,
 }
@@ -189,8 +224,9 @@ impl Proposal {
 
 /// Proposes container defaults for `keys`: the median of what containers of the namespace request,
 /// and for limits twice that, but never less than the largest request of a container without
-/// a limit, since a default limit below a request makes a pod invalid.
-pub fn propose(inventory: &Inventory, namespace: &str, keys: &BTreeSet<&'static str>) -> Proposal {
+/// a limit, since a default limit below a request makes a pod invalid. Requests that containers are
+/// about to get by `answers` count like those that they have.
+pub fn propose(inventory: &Inventory, namespace: &str, keys: &BTreeSet<&'static str>, answers: &Amounts) -> Proposal {
     let given = Defaults::of(inventory, namespace);
     let mut out = Proposal::default();
     for (resource, request, limit, usual, step) in [
@@ -207,11 +243,13 @@ pub fn propose(inventory: &Inventory, namespace: &str, keys: &BTreeSet<&'static 
             amount
         });
         if keys.contains(limit) && given.get(limit).is_none() {
-            let twice = reserved * 2;
-            let (amount, reason) = match largest_unlimited(inventory, namespace, resource) {
-                Some((most, place)) if most > twice => (most, format!("the request of {place}, which sets no limit")),
-                _ => (twice, "twice the default request".to_owned()),
-            };
+            let (mut amount, mut reason) = (reserved * 2, "twice the default request".to_owned());
+            if let Some((most, place)) = largest_unlimited(inventory, namespace, resource).filter(|it| it.0 > amount) {
+                (amount, reason) = (most, format!("the request of {place}, which sets no limit"));
+            }
+            if let Some(most) = answers.get(request).filter(|most| **most > amount) {
+                (amount, reason) = (*most, format!("the answer to missing-resource-requests.{resource}"));
+            }
             out.reasons.push(format!("default.{resource} {}: {reason}", text(limit, amount)));
             out.amounts.insert(limit, amount);
         }
@@ -219,14 +257,9 @@ pub fn propose(inventory: &Inventory, namespace: &str, keys: &BTreeSet<&'static 
     out
 }
 
-fn containers<'a>(
-    inventory: &'a Inventory,
-    namespace: &str,
-) -> impl Iterator<Item = (&'a Item<Workload>, &'a Container)> {
-    active_workloads(inventory, namespace).flat_map(|(_, workload)| {
-        let template = workload.template().into_iter();
-        template.flat_map(move |template| template.spec.all_containers().map(move |(_, _, c)| (workload, c)))
-    })
+fn containers(workload: &Item<Workload>) -> impl Iterator<Item = &Container> {
+    let template = workload.template().into_iter();
+    template.flat_map(|template| template.spec.all_containers().map(|(_, _, container)| container))
 }
 
 fn median(
@@ -236,8 +269,10 @@ fn median(
     usual: Quantity,
     step: Quantity,
 ) -> (Quantity, String) {
-    let mut stated: Vec<Quantity> =
-        containers(inventory, namespace).filter_map(|(_, container)| container.resources.request(resource)).collect();
+    let mut stated: Vec<Quantity> = active_workloads(inventory, namespace)
+        .flat_map(|(_, workload)| containers(workload))
+        .filter_map(|container| container.resources.request(resource))
+        .collect();
     stated.sort_unstable();
     if stated.is_empty() {
         return (usual, "the usual value, as no container states a request".to_owned());
@@ -252,30 +287,14 @@ fn median(
 }
 
 fn largest_unlimited(inventory: &Inventory, namespace: &str, resource: &str) -> Option<(Quantity, String)> {
-    containers(inventory, namespace)
+    lasting_workloads(inventory, namespace)
+        .flat_map(|workload| containers(workload).map(move |container| (workload, container)))
         .filter(|(_, container)| container.resources.limit(resource).is_none())
         .filter_map(|(workload, container)| {
             let place = format!("container {} of {}", container.name, workload.subject.short());
             Some((container.resources.request(resource)?, place))
         })
         .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)))
-}
-
-/// The quality of service class that a pod of this shape gets; the order in which pods are evicted.
-pub fn quality_of_service(spec: &PodSpec) -> &'static str {
-    let all = || spec.all_containers().map(|(_, _, container)| &container.resources).chain(spec.resources.as_deref());
-    let stated = |resource: &str| all().any(|r| r.request(resource).is_some());
-    let bound = |r: &super::pod::Resources| {
-        ["cpu", "memory"].iter().all(|resource| r.limit(resource).is_some() && r.limit(resource) == r.request(resource))
-    };
-    let pod_bound = spec.resources.as_deref().is_some_and(bound);
-    if !stated("cpu") && !stated("memory") {
-        "BestEffort"
-    } else if pod_bound || spec.all_containers().all(|(_, _, container)| bound(&container.resources)) {
-        "Guaranteed"
-    } else {
-        "Burstable"
-    }
 }
 
 /// The limit range of a namespace that has an entry for containers, and the place of that entry.
@@ -299,9 +318,9 @@ pub fn pod_need(spec: &PodSpec, key: &str) -> Option<Quantity> {
 pub struct Need {
     /// The workload.
     pub workload: Subject,
-    /// Pods at once, surge and ending ones included.
-    pub pods: i64,
-    /// The arithmetic of the pods in words.
+    /// Pods at once, surge and ending ones included; `None` if nobody knows.
+    pub pods: Option<i64>,
+    /// The arithmetic of the pods in words, or why they can't be counted.
     pub arithmetic: String,
     /// What one pod takes, by key; without an amount where a container states none.
     pub each: BTreeMap<&'static str, Option<Quantity>>,
@@ -349,7 +368,8 @@ pub fn volume_claims(inventory: &Inventory, namespace: &str) -> (i64, String) {
         }
         let ephemeral = |volume: &&Volume| volume.source.contains_key("ephemeral");
         let count = workload.template().map_or(0, |t| t.spec.volumes.iter().filter(ephemeral).count());
-        made += capacity::peak_pods(inventory, position).0 * i64::try_from(count).unwrap_or_default();
+        made +=
+            capacity::peak_pods(inventory, position).0.unwrap_or_default() * i64::try_from(count).unwrap_or_default();
     }
     let is_made = |name: &str| {
         let ordinal = |(_, number): &(&str, &str)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());

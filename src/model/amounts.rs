@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::pod::{Container, PodSpec, Requests};
+use super::pod::{Container, PodSpec, Requests, Resources};
 use super::quantity::Quantity;
 
 /// What one pod requests of a resource, or what it may use, as the scheduler counts: the larger of
@@ -84,6 +84,23 @@ impl Side {
 
 fn overhead(spec: &PodSpec, resource: &str) -> Quantity {
     spec.overhead.as_ref().and_then(|o| o.get(resource)).and_then(Quantity::from_value).unwrap_or_default()
+}
+
+/// The quality of service class that a pod of this shape gets; the order in which pods are evicted.
+pub fn quality_of_service(spec: &PodSpec) -> &'static str {
+    let all = || spec.all_containers().map(|(_, _, container)| &container.resources).chain(spec.resources.as_deref());
+    let stated = |resource: &str| all().any(|r| r.request(resource).is_some());
+    let bound = |r: &Resources| {
+        ["cpu", "memory"].iter().all(|resource| r.limit(resource).is_some() && r.limit(resource) == r.request(resource))
+    };
+    let pod_bound = spec.resources.as_deref().is_some_and(bound);
+    if !stated("cpu") && !stated("memory") {
+        "BestEffort"
+    } else if pod_bound || spec.all_containers().all(|(_, _, container)| bound(&container.resources)) {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
 }
 
 #[cfg(test)]

@@ -110,18 +110,18 @@ pub fn scaled_object<'a>(
 }
 
 /// The most pods that a workload may have at once, surge and pods that are still ending included,
-/// and the arithmetic in words.
-pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
+/// and the arithmetic in words. No number for a `DaemonSet` whose nodes are not known; the words say
+/// why.
+pub fn peak_pods(inventory: &Inventory, position: usize) -> (Option<i64>, String) {
     let workload = inventory.workloads.at(position);
-    match workload.kind.as_str() {
+    let (pods, text) = match workload.kind.as_str() {
         "DaemonSet" => {
-            let nodes = if inventory.is_live() {
-                workload.status.desired_number_scheduled
-            } else {
-                i64::try_from(inventory.nodes.len()).unwrap_or_default().max(1)
+            let Some((nodes, what)) = daemon_nodes(inventory, workload) else {
+                let why = if inventory.is_live() { " yet" } else { ", and the files have no nodes" };
+                return (None, format!("one on each node; its status states no number{why}"));
             };
             let surge = workload.daemon_surge(nodes);
-            (nodes + surge, format!("{nodes} nodes + surge {surge}"))
+            (nodes + surge, format!("{nodes} {what} + surge {surge}"))
         }
         "CronJob" => {
             let parallel = workload.spec.job_template.as_ref().and_then(|job| job.spec.parallelism).unwrap_or(1);
@@ -137,7 +137,24 @@ pub fn peak_pods(inventory: &Inventory, position: usize) -> (i64, String) {
             let text = format!("{} from {} + surge {surge} + ending {missing}", ceiling.pods, ceiling.source);
             (ceiling.pods + surge + missing, text)
         }
+    };
+    (Some(pods), text)
+}
+
+/// True for a `DaemonSet` of which nobody knows on how many nodes it runs.
+pub fn is_uncounted(inventory: &Inventory, workload: &Workload) -> bool {
+    workload.kind == "DaemonSet" && daemon_nodes(inventory, workload).is_none()
+}
+
+/// The nodes of a `DaemonSet` as its controller counts them, else those that the files show, and what
+/// they are in words.
+fn daemon_nodes(inventory: &Inventory, workload: &Workload) -> Option<(i64, &'static str)> {
+    let status = &workload.status;
+    if status.desired_number_scheduled > 0 || status.observed_generation > 0 {
+        return Some((status.desired_number_scheduled, "nodes"));
     }
+    let shown = i64::try_from(inventory.nodes.len()).unwrap_or(i64::MAX);
+    (!inventory.is_live() && shown > 0).then_some((shown, "nodes in the files"))
 }
 
 /// Why a second pod of this workload may not be able to start beside the first, or may do harm.

@@ -1,5 +1,7 @@
 //! What the selectors and ports of network policies lead to.
 
+use std::collections::BTreeSet;
+
 use super::inventory::{Inventory, SYSTEM_NAMESPACES};
 use super::isolation::NAMESPACE_NAME;
 use super::makers::{self, Made};
@@ -89,10 +91,12 @@ pub fn selected(
 pub enum PortDefect {
     /// It is the port of a Service, whose pods listen on another one.
     ServicePort {
-        /// The Service.
-        service: String,
-        /// The pods' port.
-        pod_port: i64,
+        /// The Service; several where their pods listen on different ports.
+        services: Vec<String>,
+        /// The pods' ports in order: several, if a name has another number in each template.
+        pod_ports: Vec<i64>,
+        /// The name by which the Services lead to it, if all have the same.
+        name: Option<IntOrString>,
     },
     /// No container declares a port of this name.
     NoSuchName,
@@ -122,24 +126,38 @@ pub fn judge_port(inventory: &Inventory, workloads: &[usize], port: &PolicyPort)
     let IntOrString::Int(number) = wanted else {
         return Some(PortDefect::NoSuchName);
     };
-    let mut found = None;
+    service_port(inventory, workloads, *number, protocol)
+}
+
+/// The Services that have a number as their own port, if none leads to it.
+fn service_port(inventory: &Inventory, workloads: &[usize], number: i64, protocol: &str) -> Option<PortDefect> {
+    let (mut services, mut pod_ports, mut names) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for position in workloads {
         let workload = inventory.workloads.at(*position);
         for service in inventory.services_of(*position).filter(|service| !service.is_headless()) {
             for port in service.spec.ports.iter().filter(|port| port.protocol() == protocol) {
-                let target = super::isolation::pod_port(workload, port).port;
-                match target {
-                    IntOrString::Int(target) if target == *number => return None,
-                    IntOrString::Int(target) if port.port == *number => {
-                        let service = service.subject.short();
-                        found = found.or(Some(PortDefect::ServicePort { service, pod_port: target }));
-                    }
-                    _ => {}
+                let IntOrString::Int(target) = super::isolation::pod_port(workload, port).port else { continue };
+                if target == number {
+                    return None;
+                }
+                if port.port == number {
+                    services.push(service.subject.short());
+                    pod_ports.insert(target);
+                    names.insert(port.target());
                 }
             }
         }
     }
-    found
+    if pod_ports.len() > 1 {
+        services.sort();
+        services.dedup();
+    } else {
+        services.truncate(1);
+    }
+    let first = names.pop_first().filter(|name| matches!(name, IntOrString::Text(_)));
+    let name = first.filter(|_| names.is_empty());
+    let pod_ports: Vec<i64> = pod_ports.into_iter().collect();
+    (!pod_ports.is_empty()).then_some(PortDefect::ServicePort { services, pod_ports, name })
 }
 
 /// True if the rules let pods ask the cluster's DNS.

@@ -129,6 +129,12 @@ pub fn takes(
     if wanted.matches(labels) { Ok(()) } else { Err(Miss::No(format!("{name} takes those with {}", wanted.text()))) }
 }
 
+/// True if a reader takes a monitor or a rule, or may: the labels of its namespace are not known.
+pub fn may_take(inventory: &Inventory, reader: &Item<Other>, item: &Item<Other>) -> bool {
+    let taken = takes(inventory, reader, sort_of(&item.kind), item.namespace(), &item.metadata.labels);
+    !matches!(taken, Err(Miss::No(_)))
+}
+
 /// The labels of a namespace, and whether they are all known. The server adds the name.
 fn namespace_labels(inventory: &Inventory, namespace: &str) -> (Labels, bool) {
     let item = inventory.namespaces.get("", "Namespace", namespace);

@@ -1,14 +1,15 @@
-//! Who reads metrics from which workload: monitors of the Prometheus operator, annotations, and the
-//! workloads that scrape.
+//! Who reads metrics from which workload: monitors of the Prometheus operator, annotations, the
+//! workloads that scrape, and the resources whose operator runs such workloads.
 
 use serde_json::Value;
 
 use super::cluster::Other;
 use super::inventory::{Inventory, is_top_level};
 use super::isolation::{PodPort, pod_port};
+use super::monitors;
 use super::network::Service;
 use super::number::IntOrString;
-use super::object::Meta;
+use super::object::{Meta, Subject};
 use super::pod::{PodSpec, resolve_port};
 use super::selector::Selector;
 use super::store::Item;
@@ -24,6 +25,8 @@ pub struct Scrape {
     pub ports: Vec<PodPort>,
     /// What says so: `ServiceMonitor/web`.
     pub reason: String,
+    /// The resources of an operator that may read it, where no scraping workload was read beside them.
+    pub readers: Vec<Subject>,
 }
 
 /// All scrapes of an inventory.
@@ -37,20 +40,21 @@ pub struct Scrapes {
 impl Scrapes {
     /// Reads every monitor and annotation once.
     pub fn of(inventory: &Inventory) -> Self {
-        let mut out = Self { of_workload: vec![Vec::new(); inventory.workloads.len()], scrapers: Vec::new() };
-        for (position, workload) in
-            inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload))
-        {
-            if is_scraper(workload) {
-                out.scrapers.push(position);
-            }
-            out.of_workload[position].extend(by_annotation(inventory, position, workload));
+        let top = || inventory.workloads.iter().enumerate().filter(|(_, workload)| is_top_level(workload));
+        let scrapers = top().filter(|(_, workload)| is_scraper(workload)).map(|(position, _)| position).collect();
+        let mut out = Self { of_workload: vec![Vec::new(); inventory.workloads.len()], scrapers };
+        let unread = unread(inventory, &out.scrapers);
+        // Which scraper reads annotations stands in its configuration.
+        let by_default = unread.iter().filter(|_| out.scrapers.is_empty());
+        let by_default: Vec<Subject> = by_default.map(|reader| reader.subject.clone()).collect();
+        for (position, workload) in top() {
+            out.of_workload[position].extend(by_annotation(inventory, position, workload, &by_default));
         }
         for monitor in inventory.other("podmonitors.monitoring.coreos.com") {
-            out.add_pod_monitor(inventory, monitor);
+            out.add_pod_monitor(inventory, monitor, &takers(inventory, monitor, &unread));
         }
         for monitor in inventory.other("servicemonitors.monitoring.coreos.com") {
-            out.add_service_monitor(inventory, monitor);
+            out.add_service_monitor(inventory, monitor, &takers(inventory, monitor, &unread));
         }
         for scrapes in &mut out.of_workload {
             scrapes.sort();
@@ -64,7 +68,7 @@ impl Scrapes {
         &self.of_workload[workload]
     }
 
-    fn add_pod_monitor(&mut self, inventory: &Inventory, monitor: &Item<Other>) {
+    fn add_pod_monitor(&mut self, inventory: &Inventory, monitor: &Item<Other>, readers: &[Subject]) {
         let selector = selector(monitor);
         for namespace in namespaces(inventory, monitor) {
             for position in inventory.selected_workloads(namespace, &selector) {
@@ -74,12 +78,13 @@ impl Scrapes {
                 let endpoints = list(monitor.at("/spec/podMetricsEndpoints"));
                 let ports: Vec<PodPort> =
                     endpoints.filter_map(|endpoint| endpoint_port(&template.spec, endpoint)).collect();
-                self.of_workload[position].push(Scrape { ports, reason: monitor.subject.short() });
+                let (reason, readers) = (monitor.subject.short(), readers.to_vec());
+                self.of_workload[position].push(Scrape { ports, reason, readers });
             }
         }
     }
 
-    fn add_service_monitor(&mut self, inventory: &Inventory, monitor: &Item<Other>) {
+    fn add_service_monitor(&mut self, inventory: &Inventory, monitor: &Item<Other>, readers: &[Subject]) {
         let selector = selector(monitor);
         for namespace in namespaces(inventory, monitor) {
             let services = inventory.services.within(namespace);
@@ -93,7 +98,8 @@ impl Scrapes {
                     };
                     let endpoints = list(monitor.at("/spec/endpoints"));
                     let ports = endpoints.filter_map(|endpoint| service_port(workload, service, endpoint)).collect();
-                    self.of_workload[position].push(Scrape { ports, reason: monitor.subject.short() });
+                    let (reason, readers) = (monitor.subject.short(), readers.to_vec());
+                    self.of_workload[position].push(Scrape { ports, reason, readers });
                 }
             }
         }
@@ -107,6 +113,19 @@ fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
 fn is_scraper(workload: &Workload) -> bool {
     let mut containers = workload.template().into_iter().flat_map(|template| &template.spec.containers);
     containers.any(|container| SCRAPERS.contains(&container.image_name()))
+}
+
+/// The resources of operators that scrape and whose pods were not read: in their namespace no
+/// workload scrapes.
+fn unread<'a>(inventory: &'a Inventory, scrapers: &[usize]) -> Vec<&'a Item<Other>> {
+    let spaces: Vec<&str> = scrapers.iter().map(|position| inventory.workloads.at(*position).namespace()).collect();
+    monitors::readers_of(inventory, "ServiceMonitor").filter(|reader| !spaces.contains(&reader.namespace())).collect()
+}
+
+/// Those of the readers whose selectors take a monitor.
+fn takers(inventory: &Inventory, monitor: &Item<Other>, readers: &[&Item<Other>]) -> Vec<Subject> {
+    let taking = readers.iter().filter(|reader| monitors::may_take(inventory, reader, monitor));
+    taking.map(|reader| reader.subject.clone()).collect()
 }
 
 fn selector(monitor: &Item<Other>) -> Selector {
@@ -142,7 +161,12 @@ fn service_port(workload: &Workload, service: &Service, endpoint: &Value) -> Opt
 }
 
 /// The annotations `prometheus.io/scrape` and `prometheus.io/port` of the pods and their Services.
-fn by_annotation(inventory: &Inventory, position: usize, workload: &Item<Workload>) -> Vec<Scrape> {
+fn by_annotation(
+    inventory: &Inventory,
+    position: usize,
+    workload: &Item<Workload>,
+    readers: &[Subject],
+) -> Vec<Scrape> {
     let is_on = |meta: &Meta| meta.annotation("prometheus.io/scrape") == Some("true");
     let port = |meta: &Meta| meta.annotation("prometheus.io/port").and_then(|port| port.parse().ok()).map(PodPort::tcp);
     let mut out = Vec::new();
@@ -153,12 +177,14 @@ fn by_annotation(inventory: &Inventory, position: usize, workload: &Item<Workloa
         let declared = template.spec.serving_containers().flat_map(|container| &container.ports);
         let all = || declared.map(|port| PodPort::tcp(port.container_port)).collect();
         let ports = port(&template.metadata).map_or_else(all, |port| vec![port]);
-        out.push(Scrape { ports, reason: "annotation prometheus.io/scrape of its pods".to_owned() });
+        let reason = "annotation prometheus.io/scrape of its pods".to_owned();
+        out.push(Scrape { ports, reason, readers: readers.to_vec() });
     }
     for service in inventory.services_of(position).filter(|service| is_on(&service.metadata)) {
         let all = || service.spec.ports.iter().map(|port| pod_port(workload, port)).collect();
         let ports = port(&service.metadata).map_or_else(all, |port| vec![port]);
-        out.push(Scrape { ports, reason: format!("annotation prometheus.io/scrape of {}", service.subject.short()) });
+        let reason = format!("annotation prometheus.io/scrape of {}", service.subject.short());
+        out.push(Scrape { ports, reason, readers: readers.to_vec() });
     }
     out
 }

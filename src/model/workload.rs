@@ -234,6 +234,20 @@ impl Workload {
         }
     }
 
+    /// True if a rolling update may stop every old pod before a new one is ready.
+    pub fn stops_all_at_once(&self) -> bool {
+        let numbers = self.spec.update_strategy.as_ref().and_then(|strategy| strategy.rolling_update.as_ref());
+        let missing = numbers.and_then(|numbers| numbers.max_unavailable.as_ref());
+        let total = self.replicas();
+        match self.kind.as_str() {
+            "Deployment" => total > 0 && self.surge_and_unavailable(total).1 >= total,
+            // One at a time unless said otherwise.
+            "StatefulSet" => missing.map_or(Some(1), |missing| missing.of_rounded_up(total)) >= Some(total.max(1)),
+            "DaemonSet" => missing.is_some_and(|missing| *missing == IntOrString::Text("100%".to_owned())),
+            _ => false,
+        }
+    }
+
     /// Pods above `nodes` during the rollout of a `DaemonSet`, a percentage rounded up; 0 unless said.
     pub fn daemon_surge(&self, nodes: i64) -> i64 {
         let numbers = self.spec.update_strategy.as_ref().and_then(|s| s.rolling_update.as_ref());

@@ -153,7 +153,7 @@ fn parameters_table(rule: &Rule) -> String {
 fn may_be(parameter: &Parameter) -> String {
     match parameter.kind {
         ParameterKind::Text(".*" | ".+") => "a text".to_owned(),
-        ParameterKind::Text(pattern) => format!("a text that matches `{pattern}`"),
+        ParameterKind::Text(pattern) | ParameterKind::Ranges(pattern) => format!("a text that matches `{pattern}`"),
         ParameterKind::Choice(choices) => {
             choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" or ")
         }

@@ -156,9 +156,17 @@ fn judge_backend(
     };
     let wanted = backend.port.wanted();
     let Some(port) = service.port(&wanted) else {
+        if service.kind() == "ExternalName"
+            && service.spec.ports.is_empty()
+            && matches!(wanted, IntOrString::Int(number) if number > 0)
+        {
+            judged.unknown.push(format!("Service {} has no ports; its controller may call {wanted}", backend.name));
+            return;
+        }
         let ports: Vec<String> = service.spec.ports.iter().map(|port| port.port.to_string()).collect();
         let (name, ports) = (&backend.name, ports.join(", "));
         let text = match wanted {
+            _ if ports.is_empty() => format!("Service {name} has no ports"),
             IntOrString::Int(0) => format!("it names no port of Service {name}, which has {ports}"),
             wanted => format!("Service {name} has no port {wanted}, but {ports}"),
         };

@@ -66,8 +66,9 @@ declare_rule! {
     ///
     /// ## Fix
     /// Unsafe where one change is meant without doubt: the label that every namespace has with its own
-    /// name, where a namespace of the selected name exists; the pods' port in place of the Service's;
-    /// a rule for DNS. Manual for everything else. Undo puts the old values back.
+    /// name, where a namespace of the selected name exists; the pods' port in place of the Service's,
+    /// by its name where the numbers of the pods differ; a rule for DNS. Manual for everything else.
+    /// Undo puts the old values back.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/services-networking/network-policies/#behavior-of-to-and-from-selectors>

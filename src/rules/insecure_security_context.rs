@@ -58,12 +58,13 @@ declare_rule! {
     /// ```
     ///
     /// ## Fix
-    /// Unsafe. One patch, and so one rollout, of the fields that are absent, in the order of what
-    /// they may break: `allowPrivilegeEscalation: false` and the seccomp profile of the runtime;
+    /// Unsafe. One patch, and so one rollout, of the fields that fail, in the order of what they may
+    /// break: `allowPrivilegeEscalation: false` and the seccomp profile of the runtime;
     /// `ALL` capabilities dropped; `runAsNonRoot: true`. `--set insecure-security-context.upTo=`
     /// `low-risk` or `capabilities` stops earlier, and the rest is a later stage. Everything that
     /// somebody wrote on purpose (privileged, host access, user 0, added capabilities) is left to
-    /// a person. `readOnlyRootFilesystem` is not part of the profile. Manual for a bare pod: the API
+    /// a person, and so is what Linux alone has where the template names Windows.
+    /// `readOnlyRootFilesystem` is not part of the profile. Manual for a bare pod: the API
     /// refuses the change while the pod exists. Refused where the namespace would not let the new
     /// pods in all the same: by its own level, a LimitRange or a quota.
     ///

@@ -134,7 +134,7 @@ fn fail(context: &Context<'_>, subject: &Subject, verdicts: &mut Verdicts<'_>) {
     let message = "no NetworkPolicy isolates all pods of the namespace";
     let mut finding = super::namespace_finding(context, subject, message);
     finding = match open_in.as_slice() {
-        [] => finding.because("every workload is isolated for incoming traffic"),
+        [] => finding.because("every workload that a policy of its own can close is isolated for incoming traffic"),
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             finding

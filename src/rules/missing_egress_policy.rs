@@ -109,13 +109,13 @@ declare_rule! {
         Parameter {
             key: "external",
             prompt: "what it calls outside the cluster: none, any, or ranges such as 10.10.0.0/16:5432,203.0.113.7/32:443",
-            kind: ParameterKind::Text("none|any|[0-9a-f.:]+/[0-9]+(:[0-9]+)?(,[0-9a-f.:]+/[0-9]+(:[0-9]+)?)*"),
+            kind: ParameterKind::Ranges("none|any|[0-9a-f.:]+/[0-9]+(:[0-9]+)?(,[0-9a-f.:]+/[0-9]+(:[0-9]+)?)*"),
             default: None,
         },
         Parameter {
             key: "clusterRanges",
             prompt: "address ranges of pods and Services, which external=any leaves out",
-            kind: ParameterKind::Text("[0-9a-f.:]+/[0-9]+(,[0-9a-f.:]+/[0-9]+)*"),
+            kind: ParameterKind::Ranges("[0-9a-f.:]+/[0-9]+(,[0-9a-f.:]+/[0-9]+)*"),
             default: None,
         },
         Parameter {
@@ -127,13 +127,13 @@ declare_rule! {
         Parameter {
             key: "apiServer",
             prompt: "addresses of the API server, such as 192.0.2.1/32:6443",
-            kind: ParameterKind::Text("[0-9a-f.:]+/[0-9]+:[0-9]+(,[0-9a-f.:]+/[0-9]+:[0-9]+)*"),
+            kind: ParameterKind::Ranges("[0-9a-f.:]+/[0-9]+:[0-9]+(,[0-9a-f.:]+/[0-9]+:[0-9]+)*"),
             default: None,
         },
         Parameter {
             key: "nodes",
             prompt: "address ranges of the nodes, whose agents it calls",
-            kind: ParameterKind::Text("[0-9a-f.:]+/[0-9]+(:[0-9]+)?(,[0-9a-f.:]+/[0-9]+(:[0-9]+)?)*"),
+            kind: ParameterKind::Ranges("[0-9a-f.:]+/[0-9]+(:[0-9]+)?(,[0-9a-f.:]+/[0-9]+(:[0-9]+)?)*"),
             default: None,
         },
     ],

@@ -96,7 +96,9 @@ declare_rule! {
     /// - workloads whose variables, arguments or mounted ConfigMaps name one of its Services. A bare
     ///   name counts only beside a scheme, a port of the Service, or a key that asks for an address,
     ///   and never crosses namespaces;
-    /// - Prometheus, if a monitor or an annotation names the workload;
+    /// - Prometheus, if a monitor or an annotation names the workload. Where only the resource was read
+    ///   whose operator runs it, such as a `Prometheus` that selects the monitor, its pods are those of
+    ///   the resource's namespace;
     /// - everybody, on ports that a LoadBalancer, NodePort, external address or hostPort opens;
     /// - its own pods, for a StatefulSet of several pods behind a headless Service;
     /// - pods that a policy for outgoing traffic lets out to it by their labels, or by its namespace
@@ -105,7 +107,8 @@ declare_rule! {
     /// What was not read is asked and never guessed silently. For a controller that is known by name
     /// `controllerNamespace` and `controllerLabels` have its usual place as default, which is named
     /// as an assumption. A workload with a Service asks for `callers` if no caller is visible, or if
-    /// other workloads of its namespace take addresses from Secrets, which are not read. Callers that
+    /// other workloads of its namespace take addresses from Secrets, which are not read; in files one
+    /// with ports also asks if its Service is not among them. Callers that
     /// stand in code only are cut off. The fix is refused for
     /// pods on the node's network, for callers there, for Services that the API server calls, and
     /// where the selector also selects pods of another workload. Undo deletes the policy.
@@ -140,7 +143,7 @@ declare_rule! {
         Parameter {
             key: "controllerRanges",
             prompt: "address ranges of a load balancer outside the cluster that calls the pods",
-            kind: ParameterKind::Text("[0-9a-f.:]+/[0-9]+(,[0-9a-f.:]+/[0-9]+)*"),
+            kind: ParameterKind::Ranges("[0-9a-f.:]+/[0-9]+(,[0-9a-f.:]+/[0-9]+)*"),
             default: None,
         },
         Parameter {

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::missing_resource_requests;
 use super::rule::{Aspect, Context, Verdicts};
 use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Step, free_name};
 use crate::model::allowance::{self, Defaults, Proposal};
+use crate::model::amounts;
 use crate::model::object::pointer;
 use crate::model::workload::Workload;
 use crate::model::{Inventory, Item, Subject};
@@ -71,7 +73,11 @@ declare_rule! {
     /// Unsafe. Creates a LimitRange for containers. `defaultRequest` is the median of the requests
     /// in the namespace, or 100m and 128Mi. `default.memory` is twice that, and at least the largest
     /// memory request of a container without a limit, since a default below a request makes the pod
-    /// invalid. CPU limits are added only where a quota demands them. Where a LimitRange for
+    /// invalid; workloads at zero, suspended ones and requests that are given with
+    /// `--set missing-resource-requests.memory=` count too. The fix is refused where pods have
+    /// resources as a whole (`spec.resources` of the pod) and containers that state less: the range
+    /// would fill these containers all the same, and a pod is invalid whose containers have more than
+    /// it has. CPU limits are added only where a quota demands them. Where a LimitRange for
     /// containers exists, the missing defaults are added to it: of two ranges it is not defined
     /// which default is used. Running pods keep what they have; new ones get the defaults. Undo
     /// deletes the range.
@@ -182,7 +188,8 @@ fn finding(
         let text = format!("container {} of {workload} states no {}", bare.container, keys.join(", "));
         finding = finding.at(at).because_of(&bare.workload.subject, text);
     }
-    let proposal = allowance::propose(context.inventory, &namespace.name, &wanted(missing));
+    let answers = missing_resource_requests::answered(context, &namespace.name);
+    let proposal = allowance::propose(context.inventory, &namespace.name, &wanted(missing), &answers);
     context.detail(finding, |finding| finding.fix(fix(context.inventory, &namespace.name, &proposal)))
 }
 
@@ -203,7 +210,20 @@ fn fix(inventory: &Inventory, namespace: &str, proposal: &Proposal) -> Fix {
     for consequence in consequences(inventory, namespace, proposal) {
         fix = fix.consequence(consequence);
     }
+    guard(&mut fix, inventory, namespace, proposal);
     fix.step(step)
+}
+
+/// Pods that the defaults would make invalid.
+pub(super) fn guard(fix: &mut Fix, inventory: &Inventory, namespace: &str, proposal: &Proposal) {
+    if let Some(workload) = allowance::bound_as_a_whole(inventory, namespace, proposal) {
+        let name = workload.short();
+        let reason = format!(
+            "pods of {name} have resources as a whole: the defaults would fill their containers, and a pod whose \
+             containers have more than it has is invalid"
+        );
+        fix.refuse("pod-resources", reason);
+    }
 }
 
 /// The step that gives containers of a namespace the proposed defaults.
@@ -246,8 +266,8 @@ pub(super) fn consequences(inventory: &Inventory, namespace: &str, proposal: &Pr
         if affected.iter().any(|key| key.starts_with("requests")) {
             scaled.extend(inventory.autoscalers_of(position).map(|scaler| scaler.subject.short()));
         }
-        let before = allowance::quality_of_service(&template.spec);
-        let after = allowance::quality_of_service(&defaults.fill(&template.spec));
+        let before = amounts::quality_of_service(&template.spec);
+        let after = amounts::quality_of_service(&defaults.fill(&template.spec));
         if before != after {
             let name = workload.subject.short();
             out.push(format!("new pods of {name} are {after} instead of {before} (quality of service)"));

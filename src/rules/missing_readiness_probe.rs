@@ -205,6 +205,9 @@ fn add_probe(context: &Context<'_>, workload: &Item<Workload>, served: &Served<'
 fn keeps_old_pods(workload: &Item<Workload>, mut fix: Fix) -> Fix {
     fix = fix.consequence(match workload.strategy_kind() {
         "Recreate" => "a wrong probe leaves no pod ready: strategy Recreate stops the old ones first",
+        "RollingUpdate" if workload.stops_all_at_once() => {
+            "a wrong probe leaves no pod ready: the rollout may stop all old ones first"
+        }
         _ => "a wrong probe stalls the rollout; the old pods stay",
     });
     if workload.kind == "Pod" {

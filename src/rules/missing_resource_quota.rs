@@ -83,9 +83,11 @@ declare_rule! {
     /// up to 500m, memory to 256Mi, counts to whole objects. Where a container states no request or
     /// memory limit, the LimitRange of missing-limit-range comes first, since the quota would reject
     /// its pods, and its defaults are part of the sum. `--set missing-resource-quota.profile=assessment`
-    /// adds `limits.cpu` and takes the numbers of the assessment as the least. The fix is refused
-    /// where pods belong to something whose needs nobody can see. Pods of workloads that are at zero
-    /// or suspended have no room in it. Undo deletes the quota.
+    /// adds `limits.cpu` and takes the numbers of the assessment as the least. Requests that are given
+    /// with `--set missing-resource-requests.memory=` count where they are above the defaults. The fix
+    /// is refused where pods belong to something whose needs nobody can see, and where the nodes of
+    /// a DaemonSet are not known: its status states no number, and the files have no nodes. Pods of
+    /// workloads that are at zero or suspended have no room in it. Undo deletes the quota.
     ///
     /// ## References
     /// - <https://kubernetes.io/docs/concepts/policy/resource-quotas/>
@@ -154,6 +156,14 @@ fn finding(context: &Context<'_>, namespace: &Subject) -> Finding {
     for need in &sums.needs {
         finding = finding.because_of(&need.workload, arithmetic(need, &sums.keys));
     }
+    for (key, least) in &sums.answers {
+        let resource = key.trim_start_matches("requests.");
+        let least = allowance::text(key, *least);
+        let text = format!(
+            "containers without {key} count at least {least}: the answer to missing-resource-requests.{resource}"
+        );
+        finding = finding.because(text);
+    }
     for (key, sum) in &sums.hard {
         finding = finding.because(format!("{key} {}: {}", allowance::text(key, sum.hard), sum.derivation));
     }
@@ -167,7 +177,8 @@ fn arithmetic(need: &Need, keys: &[&'static str]) -> String {
         Some(format!("{key} {}", allowance::text(key, amount)))
     });
     let each = each.collect::<Vec<_>>().join(", ");
-    format!("{}: {} pods ({}), each {each}", need.workload.short(), need.pods, need.arithmetic)
+    let pods = need.pods.map_or_else(|| "pods".to_owned(), |pods| format!("{pods} pods"));
+    format!("{}: {pods} ({}), each {each}", need.workload.short(), need.arithmetic)
 }
 
 fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
@@ -177,6 +188,15 @@ fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
     let quota = free_name(&format!("{name}-quota"), taken);
     let mut fix = Fix::new(format!("Create ResourceQuota {quota}"), Applicability::Unsafe)
         .ask(context.input(namespace, "profile", false));
+    if !sums.hard.is_empty() {
+        fix = with_steps(fix, inventory, name, &quota, sums);
+    }
+    guard(&mut fix, inventory, name, sums);
+    fix
+}
+
+/// Creates the quota, and the defaults that it needs first.
+fn with_steps(mut fix: Fix, inventory: &Inventory, name: &str, quota: &str, sums: &Sums) -> Fix {
     if let Some(proposal) = &sums.proposal {
         let step = missing_limit_range::step(inventory, name, proposal);
         fix = fix.note(format!("{} first: the quota rejects containers without these fields", step.object().short()));
@@ -186,6 +206,7 @@ fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
         for consequence in missing_limit_range::consequences(inventory, name, proposal) {
             fix = fix.consequence(consequence);
         }
+        missing_limit_range::guard(&mut fix, inventory, name, proposal);
         fix = fix.step(step);
     }
     let hard: Map<String, Value> =
@@ -195,7 +216,7 @@ fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
         "v1",
         "ResourceQuota",
         name,
-        &quota,
+        quota,
         json!({"hard": hard}),
     ));
     for (key, what) in [
@@ -209,7 +230,6 @@ fn fix(context: &Context<'_>, namespace: &Subject, sums: &Sums) -> Fix {
     if sums.keys.contains(&"limits.cpu") {
         fix = fix.consequence("every container needs a CPU limit and is throttled at it");
     }
-    guard(&mut fix, inventory, name, sums);
     fix
 }
 
@@ -219,6 +239,10 @@ fn guard(fix: &mut Fix, inventory: &Inventory, namespace: &str, sums: &Sums) {
         if let Some(reason) = inventory.unseen(resource, namespace) {
             fix.refuse("needs", format!("the sum would be too small: {reason}"));
         }
+    }
+    for need in sums.needs.iter().filter(|need| need.pods.is_none()) {
+        let name = need.workload.short();
+        fix.refuse("needs", format!("the pods of {name} can't be counted ({})", need.arithmetic));
     }
     if let (Some(_), Some(reason)) = (&sums.proposal, inventory.unseen("limitranges", namespace)) {
         fix.refuse("limit-range", format!("containers lack fields that the quota demands, and {reason}"));
@@ -240,10 +264,6 @@ fn guard(fix: &mut Fix, inventory: &Inventory, namespace: &str, sums: &Sums) {
     });
     for workload in idle {
         fix.notes.push(format!("{} runs nothing now and is not counted", workload.subject.short()));
-    }
-    let daemons = sums.needs.iter().any(|need| need.workload.kind == "DaemonSet");
-    if daemons && !inventory.is_live() {
-        fix.notes.push("a DaemonSet is counted for the nodes in the files, at least one".to_owned());
     }
     fix.notes.extend(overcommitment(inventory, namespace, sums));
 }

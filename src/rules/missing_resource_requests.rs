@@ -5,10 +5,11 @@ use crate::declare_rule;
 use crate::finding::{Category, Finding, Location, Priority, Severity};
 use crate::fix::{Applicability, Edit, Fix, Input, Step};
 use crate::model::Item;
-use crate::model::allowance::{self, Defaults};
+use crate::model::allowance::{self, Amounts, Defaults};
 use crate::model::autoscaling::{Metric, metrics};
 use crate::model::object::pointer;
 use crate::model::pod::{Container, PodSpec};
+use crate::model::quantity::Quantity;
 use crate::model::workload::Workload;
 
 declare_rule! {
@@ -114,6 +115,33 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     }
 }
 
+/// The most that the answers to this rule's questions give containers of a namespace, by key.
+pub(super) fn answered(context: &Context<'_>, namespace: &str) -> Amounts {
+    let mut out = Amounts::new();
+    let (inventory, settings) = (context.inventory, context.settings);
+    if settings.answers.is_empty() && !settings.parameters.contains_key(RULE.id) {
+        return out;
+    }
+    let defaults = Defaults::of(inventory, namespace);
+    for (_, workload) in allowance::active_workloads(inventory, namespace) {
+        let Some(template) = workload.template().filter(|_| !is_fixed(workload)) else { continue };
+        for bare in bare(&template.spec) {
+            let key = if bare.resource == "cpu" { "requests.cpu" } else { "requests.memory" };
+            let answer =
+                settings.answer(RULE.id, &workload.subject, bare.resource).filter(|_| defaults.get(key).is_none());
+            let Some(amount) = answer.and_then(|answer| Quantity::parse(&answer).ok()) else { continue };
+            let most = out.entry(key).or_default();
+            *most = amount.max(*most);
+        }
+    }
+    out
+}
+
+/// True for the kinds whose template can't change.
+fn is_fixed(workload: &Workload) -> bool {
+    matches!(workload.kind.as_str(), "Job" | "Pod")
+}
+
 fn bare(spec: &PodSpec) -> Vec<Bare<'_>> {
     let serves = |list: &str, container: &Container| list == "containers" || container.is_sidecar();
     let of =
@@ -159,7 +187,7 @@ fn is_undefined(metric: &Metric, workload: &Item<Workload>, bare: &[Bare<'_>]) -
 
 fn fix(context: &Context<'_>, workload: &Item<Workload>, bare: &[Bare<'_>]) -> Fix {
     let title = format!("Set requests in {}", workload.subject.short());
-    if matches!(workload.kind.as_str(), "Job" | "Pod") {
+    if is_fixed(workload) {
         return Fix::new(title, Applicability::Manual).note("its template can't change; make it anew with requests");
     }
     let lacks = |resource: &str| bare.iter().any(|bare| bare.resource == resource);

@@ -6,6 +6,7 @@ pub mod development;
 mod namespace;
 pub mod configuration;
 pub mod more_pods;
+mod ranges;
 mod vouch;
 
 use rule::Rule;

@@ -82,6 +82,8 @@ pub struct Parameter {
 pub enum ParameterKind {
     /// A text that matches the regular expression as a whole.
     Text(&'static str),
+    /// The same, of address ranges that the API takes.
+    Ranges(&'static str),
     /// One of these.
     Choice(&'static [&'static str]),
     /// A whole number of at least this.
@@ -100,7 +102,7 @@ impl Parameter {
     /// The regular expression that a value matches as a whole; `None` for lists and maps.
     pub fn pattern(&self) -> Option<Cow<'static, str>> {
         Some(match self.kind {
-            ParameterKind::Text(pattern) => pattern.into(),
+            ParameterKind::Text(pattern) | ParameterKind::Ranges(pattern) => pattern.into(),
             ParameterKind::Choice(choices) => choices.join("|").into(),
             ParameterKind::Number(_) => "[0-9]+".into(),
             ParameterKind::Acknowledge => "yes".into(),
@@ -127,6 +129,7 @@ impl Parameter {
             ParameterKind::Number(least) if value.parse::<i64>().is_ok_and(|n| n < least) => {
                 Some(format!("`{value}` is less than {least}"))
             }
+            ParameterKind::Ranges(_) => super::ranges::reject(value),
             _ => None,
         }
     }

@@ -16,8 +16,8 @@ declare_rule! {
     /// nowhere: by a variable such as `DB_POOL_MAX` or `*_POOL_SIZE`, by `connection_limit`,
     /// `pool_size` or `pool_max_conns` in its URL, or by a pooler (PgBouncer, port 6432 or 25061).
     /// With `--set unbounded-db-pool.maxConnections=N` a known pool is checked too: all pods at their
-    /// peak may take four fifths of it. Where everything stands in Secrets nothing is known. Database
-    /// servers themselves are left out.
+    /// peak may take four fifths of it; of a DaemonSet whose nodes are not known nothing can be said.
+    /// Where everything stands in Secrets nothing is known. Database servers themselves are left out.
     ///
     /// ## Why it matters
     /// Each pod opens its own pool, and autoscaling multiplies it. A database that has no connection
@@ -109,15 +109,19 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
             }
             Pool::Bounded(size, variable) => {
                 let (pods, source) = most_pods(context.inventory, position);
-                let wanted = size.saturating_mul(pods);
-                match most.filter(|most| wanted.saturating_mul(5) > most.saturating_mul(4)) {
-                    None => verdicts.pass(&workload.subject),
-                    Some(most) => {
+                let exceeds = |pods, most: i64| size.saturating_mul(pods).saturating_mul(5) > most.saturating_mul(4);
+                match (pods, most) {
+                    (None, Some(_)) => {
+                        verdicts.unknown(&workload.subject, format!("its pods can't be counted: {source}"));
+                    }
+                    (Some(pods), Some(most)) if exceeds(pods, most) => {
+                        let wanted = size.saturating_mul(pods);
                         let message = format!("{pods} pods with {size} connections each, of {most} in all");
                         let finding = at(context.finding(workload, message), &variable, workload)
                             .because(format!("{size} × {pods} pods ({source}) = {wanted}, more than 4/5 of {most}"));
                         verdicts.fail(detailed(context, finding, position, workload));
                     }
+                    _ => verdicts.pass(&workload.subject),
                 }
             }
             Pool::Unbounded(variable) => {
@@ -136,15 +140,16 @@ fn detailed(context: &Context<'_>, finding: Finding, position: usize, workload: 
     context.detail_as(class, finding, |finding| finding.fix(fix(context, position, workload)))
 }
 
-/// The most pods that hold connections at once: the ceiling and the surge of a rollout.
-fn most_pods(inventory: &Inventory, position: usize) -> (i64, String) {
+/// The most pods that hold connections at once: the ceiling and the surge of a rollout; `None` if
+/// they can't be counted.
+fn most_pods(inventory: &Inventory, position: usize) -> (Option<i64>, String) {
     let workload = inventory.workloads.at(position);
     if !workload.is_scalable() {
         return capacity::peak_pods(inventory, position);
     }
     let ceiling = capacity::ceiling(inventory, position);
     let (surge, _) = workload.surge_and_unavailable(ceiling.pods);
-    (ceiling.pods + surge, format!("{} from {} + surge {surge}", ceiling.pods, ceiling.source))
+    (Some(ceiling.pods + surge), format!("{} from {} + surge {surge}", ceiling.pods, ceiling.source))
 }
 
 /// A `ConfigMap` that may bound the pool, or name a database, and that was not read.
@@ -170,10 +175,12 @@ fn fix(context: &Context<'_>, position: usize, workload: &Item<Workload>) -> Fix
     let most = context.input(&workload.subject, "maxConnections", false);
     let reserved = context.input(&workload.subject, "reserved", false);
     let number = |input: &crate::fix::Input| input.value.as_ref().and_then(|value| value.parse::<i64>().ok());
+    let counted = pods.map_or_else(|| "not known".to_owned(), |pods| pods.to_string());
     let mut fix = Fix::new(format!("Bound the pool of {}", workload.subject.short()), Applicability::Manual)
-        .note(format!("pods at once: {pods} ({source})"));
-    fix = match (number(&most), number(&reserved)) {
-        (Some(most), Some(reserved)) => {
+        .note(format!("pods at once: {counted} ({source})"));
+    fix = match (number(&most), number(&reserved), pods) {
+        (Some(_), Some(_), None) => fix,
+        (Some(most), Some(reserved), Some(pods)) => {
             let each = (most - reserved).max(0).saturating_mul(4) / (5 * pods.max(1));
             fix.note(format!("{each} connections a pod: 4/5 of {most} - {reserved} reserved, over {pods} pods"))
         }

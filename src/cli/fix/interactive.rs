@@ -232,19 +232,21 @@ fn answer_all(
     fix: &Fix,
     open_only: bool,
 ) -> Result<Option<Fix>, CliError> {
+    let rule = crate::rules::find(finding.rule);
+    let parameters = rule.map_or(&[][..], |rule| rule.parameters);
     for input in editable(fix) {
         if open_only && !input.is_open() {
             continue;
         }
-        match prompt::ask(&run.shell.ui, &run.interrupt, input)? {
+        let parameter = parameters.iter().find(|parameter| parameter.key == input.key);
+        let reject = |answer: &str| parameter.and_then(|parameter| parameter.reject(answer));
+        match prompt::ask(&run.shell.ui, &run.interrupt, input, reject)? {
             Some(value) => push_answer(session, finding, &input.key, value),
             None if input.required => return Ok(None),
             None => {}
         }
     }
-    let rule = crate::rules::find(finding.rule);
-    let confirms = |p: &&crate::rules::rule::Parameter| matches!(p.kind, ParameterKind::Confirm);
-    if let Some(parameter) = rule.and_then(|rule| rule.parameters.iter().find(confirms)) {
+    if let Some(parameter) = parameters.iter().find(|parameter| matches!(parameter.kind, ParameterKind::Confirm)) {
         // Typed after the diff was seen; the fix is built as if it were.
         push_answer(session, finding, parameter.key, finding.object.path());
     }

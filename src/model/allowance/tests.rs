@@ -33,11 +33,14 @@ fn a_default_limit_is_never_below_a_request() {
         {"name": "b", "resources": {"requests": {"cpu": "200m", "memory": "1Gi"}}},
         {"name": "c"}]);
     let inventory = inventory(&[], &containers);
-    let proposal = propose(&inventory, "a", &BTreeSet::from(["requests.cpu", "limits.memory"]));
+    let proposal = propose(&inventory, "a", &BTreeSet::from(["requests.cpu", "limits.memory"]), &Amounts::new());
     assert_eq!(proposal.amounts["requests.cpu"], Quantity::milli(150));
     assert_eq!(proposal.amounts["requests.memory"], Quantity::mebi(544));
     assert_eq!(proposal.amounts["limits.memory"], Quantity::mebi(1088));
     assert!(!proposal.amounts.contains_key("limits.cpu"));
+    let answers = Amounts::from([("requests.memory", Quantity::mebi(2048))]);
+    let answered = propose(&inventory, "a", &BTreeSet::from(["limits.memory"]), &answers);
+    assert_eq!(answered.amounts["limits.memory"], Quantity::mebi(2048));
 }
 
 #[test]
@@ -48,5 +51,5 @@ fn defaults_count_in_the_needs() {
     assert_eq!(needs[0].each["requests.cpu"], Some(Quantity::milli(1100)));
     assert_eq!(needs[0].each["limits.memory"], Some(Quantity::mebi(512)));
     assert_eq!(needs[0].each["limits.cpu"], None);
-    assert_eq!(needs[0].pods, 3);
+    assert_eq!(needs[0].pods, Some(3));
 }

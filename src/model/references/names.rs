@@ -1,5 +1,7 @@
 //! Names of cluster DNS.
 
+use std::net::Ipv6Addr;
+
 use crate::model::inventory::Inventory;
 
 /// True for an address or a name of public DNS: not a single word.
@@ -7,8 +9,17 @@ pub(super) fn is_outside(name: &str) -> bool {
     if name.parse::<std::net::Ipv4Addr>().is_ok() {
         return !name.starts_with("127.") && name != "0.0.0.0";
     }
+    if let Ok(address) = name.parse::<Ipv6Addr>() {
+        return !address.is_loopback() && !address.is_unspecified();
+    }
     let top = name.rsplit('.').next().unwrap_or_default();
     name.contains('.') && !name.contains("..") && top.len() > 1 && top.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// An IPv6 address in its shortest form; one that stands for an IPv4 address is that address.
+pub(super) fn address_v6(text: &str) -> Option<String> {
+    let address = text.parse::<Ipv6Addr>().ok()?;
+    Some(address.to_canonical().to_string())
 }
 
 /// The Service that a host name means to a pod of `namespace`, and whether the name is qualified.

@@ -4,7 +4,7 @@
 //! only with evidence: a scheme, a port that the Service has, or a key that asks for an address.
 
 use super::keys::{is_host_key, is_silent_key};
-use super::names::{is_outside, resolve};
+use super::names::{address_v6, is_outside, resolve};
 use crate::model::inventory::Inventory;
 
 /// What a text names.
@@ -42,12 +42,16 @@ pub(super) struct Mention {
 
 /// Finds the names that a client in `namespace` may mean. Linear in the text.
 pub(super) fn scan(inventory: &Inventory, namespace: &str, text: &str) -> Vec<Mention> {
+    let whole = text.trim().trim_matches(['"', '\'']);
+    if let Some(mention) = whole_address(whole) {
+        return vec![mention];
+    }
     let mut scanner = Scanner {
         inventory,
         namespace,
         text,
         bytes: text.as_bytes(),
-        length: text.trim().trim_matches(['"', '\'']).len(),
+        length: whole.len(),
         has_comments: !text.trim_start().starts_with(['{', '[']),
         key: None,
         pending: None,
@@ -170,14 +174,15 @@ impl<'a> Scanner<'a> {
     fn authority(&mut self, start: usize) -> usize {
         let scheme = self.text[..start - 3].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '+').next();
         let usual = default_port(scheme.unwrap_or_default());
-        let stop = |c: char| c.is_whitespace() || "/?#\"'`;)]}>|&\\<".contains(c);
-        let end = self.text[start..].find(stop).map_or(self.bytes.len(), |length| start + length);
+        let end = self.end_of_authority(start);
         let authority = &self.text[start..end];
         let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
         if !self.is_silent() {
             for host in hosts.split(',').filter(|host| !host.ends_with(':')) {
                 let (name, port) = split_port(host);
-                if !name.is_empty() && name.bytes().all(is_word) {
+                if let Some(address) = address_v6(name) {
+                    self.host(&address, port, usual, &Why::Scheme);
+                } else if !name.is_empty() && name.bytes().all(is_word) {
                     self.host(name, port, usual, &Why::Scheme);
                 }
             }
@@ -185,6 +190,21 @@ impl<'a> Scanner<'a> {
         self.use_key();
         // `http://a,http://b`: the next scheme was taken for a host.
         end - usize::from(authority.ends_with(':') && self.text[end..].starts_with("//"))
+    }
+
+    /// The `]` of an address in brackets does not end an authority.
+    fn end_of_authority(&self, start: usize) -> usize {
+        let stop = |c: char| c.is_whitespace() || "/?#\"'`;)]}>|&\\<".contains(c);
+        let mut at = start;
+        while let Some(length) = self.text[at..].find(stop) {
+            let end = at + length;
+            let in_brackets = || self.text[start..end].rsplit_once('[').and_then(|(_, inside)| address_v6(inside));
+            if self.bytes[end] != b']' || in_brackets().is_none() {
+                return end;
+            }
+            at = end + 1;
+        }
+        self.bytes.len()
     }
 
     /// A word: a key, a flag, a command, a number, or a name.
@@ -329,8 +349,22 @@ fn default_port(scheme: &str) -> Option<i64> {
     })
 }
 
-/// `db:5432` as name and port.
+/// A text that is an IPv6 address and nothing else, or one in brackets with its port.
+fn whole_address(text: &str) -> Option<Mention> {
+    let (address, port) = match text.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+        Some((address, "")) => (address, None),
+        Some((address, rest)) => (address, Some(rest.strip_prefix(':')?.parse::<i64>().ok()?)),
+        None => (text, None),
+    };
+    let host = address_v6(address).filter(|host| is_outside(host))?;
+    Some(Mention { target: Target::Host(host), port, why: Why::Whole })
+}
+
+/// `db:5432` as name and port, `[2001:db8::1]:5432` as address and port.
 fn split_port(host: &str) -> (&str, Option<i64>) {
+    if let Some((address, rest)) = host.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+        return (address, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
     match host.split_once(':') {
         Some((name, port)) => (name, port.parse().ok()),
         None => (host, None),

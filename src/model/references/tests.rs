@@ -74,6 +74,54 @@ fn forms_of_cluster_dns() {
     assert_eq!(env("X", "http://web:80,http://frontend"), ["shop/frontend", "shop/web:80"]);
 }
 
+/// The addresses outside the Services that variables of a Deployment name.
+fn outside(variables: &[(&str, &str)]) -> Vec<String> {
+    let env: Vec<Value> = variables.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let spec = json!({"containers": [{"name": "c", "env": env}]});
+    let deployment = json!({"metadata": {"name": "client", "namespace": "shop"}, "spec": {"template": {"spec": spec}}});
+    let mut inventory = Inventory::default();
+    inventory.add("apps/v1", "Deployment", deployment, None).unwrap();
+    let inventory = inventory.finish();
+    let client = inventory.workloads.position("shop", "Deployment", "client").unwrap();
+    let show = |outside: &Outside| match outside.port {
+        Some(port) => format!("{} on {port}", outside.host),
+        None => outside.host.clone(),
+    };
+    References::of(&inventory).outside(client).iter().map(show).collect()
+}
+
+#[test]
+fn literal_addresses() {
+    for (name, value, expected) in [
+        ("X", "http://203.0.113.9:9090/x", "203.0.113.9 on 9090"),
+        ("X", "http://[2001:db8::1]:9090/x", "2001:db8::1 on 9090"),
+        ("X", "https://[2001:DB8:0::1]", "2001:db8::1 on 443"),
+        ("X", "[\"http://[2001:db8::1]:9090\"]", "2001:db8::1 on 9090"),
+        ("X", "[http://[2001:db8::1]]", "2001:db8::1 on 80"),
+        ("X", "postgresql://u:p@[2001:db8::1]:5432/x", "2001:db8::1 on 5432"),
+        ("X", "http://[::ffff:203.0.113.9]:9090", "203.0.113.9 on 9090"),
+        ("DB_HOST", "2001:db8::1", "2001:db8::1"),
+        ("DB_ADDR", "[2001:db8::1]:5432", "2001:db8::1 on 5432"),
+        ("DB_HOST", "[2001:db8::1]", "2001:db8::1"),
+    ] {
+        assert_eq!(outside(&[(name, value)]), [expected], "{name}={value}");
+    }
+    let several = outside(&[("X", "tcp://[2001:db8::1]:9092,[2001:db8::2]:9092")]);
+    assert_eq!(several, ["2001:db8::1 on 9092", "2001:db8::2 on 9092"]);
+    assert_eq!(outside(&[("DB_HOST", "2001:db8::1"), ("DB_PORT", "5432")]), ["2001:db8::1 on 5432"]);
+    for (name, value) in [
+        ("X", "2001:db8::1"),
+        ("X", "http://[::1]:9090"),
+        ("X", "http://[::]:9090"),
+        ("DB_HOST", "::1"),
+        ("DB_HOST", "[2001:db8::1] or none"),
+        ("CORS_ORIGINS", "http://[2001:db8::1]"),
+        ("X", "http://[a:b]:80"),
+    ] {
+        assert!(outside(&[(name, value)]).is_empty(), "{name}={value}");
+    }
+}
+
 #[test]
 fn bare_names_need_evidence() {
     assert_eq!(env("DB_HOST", "db"), ["shop/db"]);

@@ -240,16 +240,39 @@ impl Judge<'_> {
                         "name a port that the containers declare, or give its number",
                     );
                 }
-                // With both ports the rule works, whichever the network plugin sees.
-                Some(PortDefect::ServicePort { pod_port, .. }) if has_port(rule, pod_port, port) => {}
-                Some(PortDefect::ServicePort { service, pod_port }) => {
-                    let text = format!("{shown} is the port of {service}; its pods listen on {pod_port}");
-                    let defect = self.add(&pointer, text, &format!("Use the pods' port {pod_port}"), "");
-                    defect.current = Some(json!(port.port));
-                    defect.edit = Some(Edit::set(pointer.as_str(), pod_port));
-                    defect.evidence.push("policies see the ports of pods, after the Service's translation".to_owned());
+                Some(PortDefect::ServicePort { services, pod_ports, name }) => {
+                    // With both ports the rule works, whichever the network plugin sees.
+                    let by_number = pod_ports.iter().all(|number| has_port(rule, &IntOrString::Int(*number), port));
+                    if by_number || name.as_ref().is_some_and(|name| has_port(rule, name, port)) {
+                        continue;
+                    }
+                    let numbers: Vec<String> = pod_ports.iter().map(ToString::to_string).collect();
+                    let (of, on) = (services.join(" and "), numbers.join(" and "));
+                    let whose = if services.len() > 1 { "their" } else { "its" };
+                    let text = format!("{shown} is the port of {of}; {whose} pods listen on {on}");
+                    let wanted = match pod_ports.as_slice() {
+                        [number] => Some(IntOrString::Int(*number)),
+                        _ => name,
+                    };
+                    self.service_port(&pointer, port, text, wanted.as_ref());
                 }
             }
+        }
+    }
+
+    /// The port of a Service in place of its pods' port. Pods whose numbers differ may share its name.
+    fn service_port(&mut self, pointer: &str, port: &PolicyPort, text: String, wanted: Option<&IntOrString>) {
+        let title =
+            wanted.map_or_else(|| "List the pods' ports".to_owned(), |port| format!("Use the pods' port {port}"));
+        let instruction = if wanted.is_some() { "" } else { "list the port of each of the pods, where it is meant" };
+        let defect = self.add(pointer, text, &title, instruction);
+        defect.evidence.push("policies see the ports of pods, after the Service's translation".to_owned());
+        if let Some(IntOrString::Text(name)) = wanted {
+            defect.evidence.push(format!("the port {name} has several numbers; each pod has its own under that name"));
+        }
+        if let Some(wanted) = wanted {
+            defect.current = Some(json!(port.port));
+            defect.edit = Some(Edit::set(pointer, json!(wanted)));
         }
     }
 
@@ -313,7 +336,7 @@ impl Judge<'_> {
         let evidence = closed.map(|position| {
             format!("no policy lets {} call DNS", self.inventory.workloads.at(position).subject.short())
         });
-        let rule = crate::rules::missing_egress_policy::dns_rule(self.inventory, self.policy.namespace());
+        let rule = crate::rules::missing_egress_policy::dns_rule(self.inventory);
         let defect = self.add(
             "/spec/egress",
             "outgoing traffic is isolated without a rule for DNS",
@@ -330,8 +353,8 @@ fn may_select(selector: &Selector, reason: &str) -> String {
     format!("`{}` may select pods: {reason}", selector.text())
 }
 
-/// True if a rule lists this number too, for the same protocol.
-fn has_port(rule: &PolicyRule, number: i64, beside: &PolicyPort) -> bool {
+/// True if a rule lists this port too, for the same protocol.
+fn has_port(rule: &PolicyRule, wanted: &IntOrString, beside: &PolicyPort) -> bool {
     let protocol = |port: &PolicyPort| port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
-    rule.ports.iter().any(|port| port.port == Some(IntOrString::Int(number)) && protocol(port) == protocol(beside))
+    rule.ports.iter().any(|port| port.port.as_ref() == Some(wanted) && protocol(port) == protocol(beside))
 }

@@ -29,6 +29,7 @@ pub(super) struct Known {
     pub(super) references: Arc<References>,
     pub(super) is_cilium: bool,
     pub(super) dns: Dns,
+    pub(super) calls_dns: Need,
     /// Service accounts with roles: namespace and name.
     pub(super) bound: BTreeSet<(String, String)>,
     pub(super) api_server: Vec<Need>,
@@ -54,6 +55,7 @@ impl Known {
             }
         }
         let (routes, scrapes) = (inventory.routes(), inventory.scrapes());
+        let dns = dns(inventory);
         Self {
             references: inventory.references(),
             uncalled: uncalled(inventory, &routes, &scrapes),
@@ -61,7 +63,8 @@ impl Known {
             scrapes,
             permits: permits::by_peer(inventory, "Ingress"),
             is_cilium: plugin::runs(inventory, plugin::CILIUM),
-            dns: dns(inventory),
+            calls_dns: Need::new(Peers::Listed(dns.peers.clone()), dns.ports.clone(), &"DNS", &dns.reason),
+            dns,
             bound,
             api_server: endpoints(
                 inventory,
@@ -161,7 +164,9 @@ pub(super) enum Peers {
 
 /// How the cluster's DNS is called.
 pub(super) struct Dns {
-    pub(super) need: Need,
+    peers: Vec<Value>,
+    ports: Vec<PodPort>,
+    reason: String,
     /// True if its Service was read.
     pub(super) is_seen: bool,
     /// True if nodes keep a cache of it.
@@ -213,14 +218,13 @@ fn dns(inventory: &Inventory) -> Dns {
         peers.push(range(NODE_LOCAL_DNS));
     }
     let reason = service.map_or("DNS, where it usually is".to_owned(), |service| format!("DNS ({})", service.subject));
-    let need = Need::new(Peers::Listed(peers), ports.into_iter().collect(), &"DNS", &reason);
-    Dns { need, is_seen: service.is_some(), has_cache }
+    Dns { peers, ports: ports.into_iter().collect(), reason, is_seen: service.is_some(), has_cache }
 }
 
-/// A rule that lets pods of a namespace call DNS.
-pub(crate) fn dns_rule(inventory: &Inventory, namespace: &str) -> Value {
-    let need = dns(inventory).need;
-    to_rule(&need.peers(inventory, namespace), &need.ports)
+/// A rule that lets pods call DNS.
+pub(crate) fn dns_rule(inventory: &Inventory) -> Value {
+    let dns = dns(inventory);
+    to_rule(&dns.peers, &dns.ports)
 }
 
 fn is_metrics(port: &PodPort) -> bool {

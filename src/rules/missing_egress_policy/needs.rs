@@ -44,7 +44,7 @@ impl<'a> Needs<'a> {
             known,
             position,
             workload,
-            list: vec![Cow::Borrowed(&known.dns.need)],
+            list: vec![Cow::Borrowed(&known.calls_dns)],
             guards: Vec::new(),
             inputs: Vec::new(),
             names: Vec::new(),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::model::isolation::{PodPort, Ports};
+use crate::model::isolation::{self, PodPort, Ports};
+use crate::model::object::ObjectRef;
+use crate::model::selector::{Labels, Selector};
 
 /// One caller, the ports that it may call, and why.
 pub(super) struct Flow {
@@ -19,6 +21,18 @@ impl Flow {
     pub(super) fn told(&self) -> String {
         format!("{} -> {}: {}", self.source, Ports(&self.ports), self.reason)
     }
+}
+
+/// The peer of a policy in `namespace` that is the pods of an operator's resource. The operator runs
+/// them in the namespace of the resource. For a Prometheus it documents this label as reserved
+/// (<https://prometheus-operator.dev/docs/api-reference/api/>); for others the namespace is the peer.
+pub(super) fn pods_of(resource: &ObjectRef, namespace: &str) -> Value {
+    let labels = if resource.kind == "Prometheus" {
+        Labels::from_iter([("app.kubernetes.io/name".to_owned(), "prometheus".to_owned())])
+    } else {
+        Labels::default()
+    };
+    isolation::pods_peer(&Selector::labels(&labels), resource.namespace(), namespace)
 }
 
 /// The rules of the policy: callers with the same ports share one.

@@ -7,6 +7,7 @@ use super::known::Known;
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix, Input};
 use crate::model::Item;
+use crate::model::container::ContainerPort;
 use crate::model::isolation::{self, PodPort};
 use crate::model::network::Service;
 use crate::model::number::IntOrString;
@@ -124,10 +125,7 @@ impl<'a> Flows<'a> {
         let ports: Vec<PodPort> = containers
             .flat_map(|container| &container.ports)
             .filter(|port| port.host_port.is_some_and(|port| port > 0))
-            .map(|port| PodPort {
-                port: IntOrString::Int(port.container_port),
-                protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
-            })
+            .map(declared)
             .collect();
         if !ports.is_empty() {
             self.everybody(&ports, "a hostPort opens it on its nodes");
@@ -140,10 +138,18 @@ impl<'a> Flows<'a> {
             for scraper in &self.known.scrapes.scrapers {
                 self.caller(*scraper, ports.clone(), scrape.reason.clone());
             }
-            if self.known.scrapes.scrapers.is_empty() {
+            for reader in &scrape.readers {
+                let peer = flow::pods_of(reader, self.workload.namespace());
+                let source = format!("pods of {reader}");
+                self.list.push(Flow { peer, ports: ports.clone(), source, reason: scrape.reason.clone() });
+            }
+            if self.known.scrapes.scrapers.is_empty() && scrape.readers.is_empty() {
                 let input = self.context.input(&self.workload.subject, "monitoringNamespace", false);
                 let namespace = input.value.clone().unwrap_or_default();
-                let text = format!("no Prometheus was read; namespace {namespace} is assumed ({})", scrape.reason);
+                let text = format!(
+                    "no Prometheus that scrapes it was read; namespace {namespace} is assumed ({})",
+                    scrape.reason
+                );
                 self.guards.push((Applicability::Unsafe, "monitoring", text));
                 self.ask(input);
                 let peer = json!({"namespaceSelector": isolation::namespace_selector(&namespace)});
@@ -151,6 +157,12 @@ impl<'a> Flows<'a> {
                 self.list.push(Flow { peer, ports, source, reason: scrape.reason.clone() });
             }
         }
+    }
+
+    /// The ports that its containers declare.
+    fn own_ports(&self) -> Vec<PodPort> {
+        let containers = self.workload.template().into_iter().flat_map(|template| template.spec.serving_containers());
+        containers.flat_map(|container| &container.ports).map(declared).collect()
     }
 
     /// Whom a policy lets out to it: without the same at this end that connection ends.
@@ -278,7 +290,11 @@ impl<'a> Flows<'a> {
     /// addresses in Secrets. The answer may let the whole namespace in.
     pub(super) fn unseen_callers(&mut self) {
         let inventory = self.context.inventory;
-        if inventory.services_of(self.position).next().is_none() {
+        let own = self.own_ports();
+        let has_service = inventory.services_of(self.position).next().is_some();
+        // Its Service, and whoever names it, may be in other files.
+        let is_apart = !has_service && !own.is_empty() && !inventory.is_live() && !inventory.is_complete();
+        if !has_service && !is_apart {
             return;
         }
         let kinds = ["configmaps", "cronjobs", "daemonsets", "deployments", "ingresses", "statefulsets"];
@@ -289,6 +305,7 @@ impl<'a> Flows<'a> {
         }
         let refused = self.guards.iter().any(|(to, ..)| *to == Applicability::Manual);
         let nobody = self.list.is_empty() && !refused && !self.inputs.iter().any(Input::is_open);
+        let nobody = nobody || is_apart;
         // Workloads of the namespace with addresses in Secrets, which may call this one.
         let hidden = self.known.hidden.beside(self.workload.namespace(), self.position, 3);
         let input = self.context.input(&self.workload.subject, "callers", nobody || hidden.is_some());
@@ -296,8 +313,8 @@ impl<'a> Flows<'a> {
             let services = inventory.services_of(self.position);
             let served: Vec<_> = services.filter_map(|service| self.ports(service, None)).collect();
             // None at all is every port, which a Service that leads nowhere does not ask for.
-            if !served.is_empty() {
-                let ports = served.concat();
+            if is_apart || !served.is_empty() {
+                let ports = if is_apart { own } else { served.concat() };
                 let (source, reason) = ("every pod of the namespace".to_owned(), "callers=namespace".to_owned());
                 self.list.push(Flow { peer: json!({"podSelector": {}}), ports, source, reason });
             }
@@ -307,7 +324,12 @@ impl<'a> Flows<'a> {
             self.guards.push((to, "callers", format!("values in Secrets are not read, and may name it: {text}")));
         }
         if nobody && input.value.is_none() {
-            self.guards.push((to, "callers", "it has a Service, and no object shows who calls it".to_owned()));
+            let text = if is_apart {
+                "it has ports, and its Service is not in the files, nor who calls it"
+            } else {
+                "it has a Service, and no object shows who calls it"
+            };
+            self.guards.push((to, "callers", text.to_owned()));
         }
         self.ask(input);
     }
@@ -366,4 +388,10 @@ impl<'a> Flows<'a> {
         let node = self.context.inventory.nodes.iter().find(|node| node.status.addresses.iter().any(holds))?;
         Some(node.name().to_owned())
     }
+}
+
+/// A port that a container declares.
+fn declared(port: &ContainerPort) -> PodPort {
+    let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+    PodPort { port: IntOrString::Int(port.container_port), protocol }
 }

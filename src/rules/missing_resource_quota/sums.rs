@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::allowance::{self, Defaults, Need, Proposal};
+use crate::model::allowance::{self, Amounts, Defaults, Need, Proposal};
+use crate::model::capacity;
 use crate::model::quantity::Quantity;
 use crate::model::{Inventory, Subject};
-use crate::rules::missing_limit_range;
 use crate::rules::rule::Context;
+use crate::rules::{missing_limit_range, missing_resource_requests};
 
 /// The numbers of the assessment, as a lower bound of its profile.
 const ASSESSMENT: [(&str, Quantity); 6] = [
@@ -33,6 +34,9 @@ pub(super) struct Sums {
     pub(super) needs: Vec<Need>,
     /// The defaults that the quota needs first, if a container lacks a bounded field.
     pub(super) proposal: Option<Proposal>,
+    /// Requests that containers are about to get.
+    pub(super) answers: Amounts,
+    /// Empty if the pods of a workload can't be counted: a sum without them would be too small.
     pub(super) hard: BTreeMap<&'static str, Sum>,
 }
 
@@ -47,13 +51,20 @@ impl Sums {
         }
         let given = Defaults::of(inventory, name);
         let lacking = lacking(inventory, name, &keys, &given);
-        let proposal =
-            (!lacking.is_empty()).then(|| allowance::propose(inventory, name, &missing_limit_range::wanted(&lacking)));
-        let defaults = proposal.iter().fold(given, Defaults::with);
+        let answers = missing_resource_requests::answered(context, name);
+        let mut active = allowance::active_workloads(inventory, name);
+        if active.any(|(_, workload)| capacity::is_uncounted(inventory, workload)) {
+            let needs = allowance::needs(inventory, name, &given.at_least(&answers));
+            return Self { keys, needs, proposal: None, answers, hard: BTreeMap::new() };
+        }
+        let propose = || allowance::propose(inventory, name, &missing_limit_range::wanted(&lacking), &answers);
+        let proposal = (!lacking.is_empty()).then(propose);
+        let defaults = proposal.iter().fold(given, Defaults::with).at_least(&answers);
         let needs = allowance::needs(inventory, name, &defaults);
         let mut amounts = counts(inventory, name, &needs);
         for key in &keys {
-            let need = needs.iter().map(|need| need.each[key].unwrap_or_default() * need.pods).sum();
+            let need =
+                needs.iter().map(|need| need.each[key].unwrap_or_default() * need.pods.unwrap_or_default()).sum();
             let used = needs.iter().map(|need| need.used[key]).sum();
             amounts.push(Amount { key, need, used, source: String::new() });
         }
@@ -62,7 +73,7 @@ impl Sums {
             let least = ASSESSMENT.iter().find(|(known, _)| assessed && *known == amount.key);
             (amount.key, amount.bound(least.map(|(_, least)| *least)))
         });
-        Self { hard: hard.collect(), keys, needs, proposal }
+        Self { hard: hard.collect(), keys, needs, proposal, answers }
     }
 }
 
@@ -105,7 +116,7 @@ fn counts(inventory: &Inventory, namespace: &str, needs: &[Need]) -> Vec<Amount>
         source,
     };
     let active = inventory.pods.within(namespace).iter().filter(|pod| pod.is_active()).count();
-    let mut out = vec![amount("pods", needs.iter().map(|need| need.pods).sum(), active, String::new())];
+    let mut out = vec![amount("pods", needs.iter().filter_map(|need| need.pods).sum(), active, String::new())];
     if inventory.unseen("persistentvolumeclaims", namespace).is_none() {
         let (claims, source) = allowance::volume_claims(inventory, namespace);
         out.push(amount("persistentvolumeclaims", claims, 0, format!(" ({source})")));
