@@ -155,7 +155,7 @@ fn answers_can_be_changed() {
     talk.say("e");
     talk.hear("[maxUnavailable]: ");
     talk.say("most");
-    assert!(talk.hear("[maxUnavailable]: ").contains("`most` does not match"));
+    assert!(talk.hear("[maxUnavailable]: ").contains("`most` is not one of maxUnavailable, minAvailable"));
     talk.say("minAvailable");
     assert!(talk.hear(QUESTION).contains("minAvailable: 1"));
     talk.say("y");
