@@ -115,20 +115,20 @@ fn check(context: &Context<'_>, verdicts: &mut Verdicts<'_>) {
     }
 }
 
-/// The most that the answers to this rule's questions give containers of a namespace, by key.
+/// The most that the answers to this rule's questions give containers of a namespace, by key. They
+/// count beside a LimitRange too: a quota and its LimitRange come one after the other, and what the
+/// first run began the second must end.
 pub(super) fn answered(context: &Context<'_>, namespace: &str) -> Amounts {
     let mut out = Amounts::new();
     let (inventory, settings) = (context.inventory, context.settings);
     if settings.answers.is_empty() && !settings.parameters.contains_key(RULE.id) {
         return out;
     }
-    let defaults = Defaults::of(inventory, namespace);
     for (_, workload) in allowance::active_workloads(inventory, namespace) {
         let Some(template) = workload.template().filter(|_| !is_fixed(workload)) else { continue };
         for bare in bare(&template.spec) {
             let key = if bare.resource == "cpu" { "requests.cpu" } else { "requests.memory" };
-            let answer =
-                settings.answer(RULE.id, &workload.subject, bare.resource).filter(|_| defaults.get(key).is_none());
+            let answer = settings.answer(RULE.id, &workload.subject, bare.resource);
             let Some(amount) = answer.and_then(|answer| Quantity::parse(&answer).ok()) else { continue };
             let most = out.entry(key).or_default();
             *most = amount.max(*most);
