@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::cluster::ServiceRef;
@@ -121,6 +122,15 @@ impl std::fmt::Display for PodPort {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.port, self.protocol)
     }
+}
+
+/// A rule of a policy whose peers are `from` or `to`; no ports at all are every port.
+pub fn policy_rule(end: &str, peers: &[impl Serialize], ports: &[PodPort]) -> Value {
+    let mut rule = json!({end: peers});
+    if !ports.is_empty() {
+        rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
+    }
+    rule
 }
 
 /// Ports of pods as a text: `8080/TCP, 9090/TCP`. None at all is every port.

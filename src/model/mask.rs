@@ -83,6 +83,10 @@ pub fn mask(key: &str, value: &str) -> String {
 
 /// A text in which options have values: credentials among them are masked.
 fn mask_line(text: &str) -> String {
+    // Most words have neither: they are not searched.
+    if !text.contains(['=', ':']) {
+        return text.to_owned();
+    }
     let masked = ASSIGNED.replace_all(text, |found: &Captures<'_>| {
         if OF_PLACE.is_match(&found[1]) || is_harmless(&found[3]) {
             found[0].to_owned()

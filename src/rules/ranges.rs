@@ -2,12 +2,18 @@
 
 use std::net::IpAddr;
 
+/// Address, length of the prefix and port of a range: the port follows the length.
+pub(super) fn parts(item: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (address, rest) = item.rsplit_once('/')?;
+    let (length, port) = rest.split_once(':').map_or((rest, None), |(length, port)| (length, Some(port)));
+    Some((address, length, port))
+}
+
 /// Why the API would refuse one of these ranges or ports. The pattern of the answer has given their
 /// form; words such as `none` are no ranges.
 pub(super) fn reject(text: &str) -> Option<String> {
     text.split(',').find_map(|item| {
-        let (address, rest) = item.rsplit_once('/')?;
-        let (length, port) = rest.split_once(':').map_or((rest, None), |(length, port)| (length, Some(port)));
+        let (address, length, port) = parts(item)?;
         let Ok(parsed) = address.parse::<IpAddr>() else {
             return Some(format!("`{item}` is no range: {address} is no address"));
         };

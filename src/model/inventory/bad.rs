@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use crate::model::object::pointer;
+use crate::model::object::{ObjectRef, pointer};
 
 /// An object that does not have the shape of its kind.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,14 @@ impl BadObject {
     }
 
     /// With the field whose value a `T` can't have, if reading the object again finds it.
-    pub(super) fn traced<T: DeserializeOwned>(object: String, error: &serde_json::Error, value: &Value) -> Self {
+    pub(super) fn traced<T: DeserializeOwned>(
+        kind: &str,
+        name: &str,
+        error: &serde_json::Error,
+        value: &Value,
+    ) -> Self {
+        let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str);
+        let object = ObjectRef::new("", kind, namespace, name).to_string();
         let Err(traced) = serde_path_to_error::deserialize::<_, T>(value) else { return Self::new(object, error) };
         let step = |segment: &Segment| match segment {
             Segment::Seq { index } => index.to_string(),

@@ -11,7 +11,7 @@ use super::Inventory;
 use super::bad::BadObject;
 use super::kinds::{every_store, is_built_in_group, kinds, other_key};
 use crate::model::amounts;
-use crate::model::object::{Condition, Meta, ObjectRef};
+use crate::model::object::Condition;
 use crate::model::parallel;
 use crate::model::pod::PodTemplate;
 use crate::model::store::{Item, Origin, Projection, Replaced, Store};
@@ -214,8 +214,7 @@ fn add<'de, T: DeserializeOwned + Projection + Arrive, D: Deserializer<'de, Erro
 ) -> Result<(), BadObject> {
     let mut body = T::deserialize(value).map_err(|error| {
         let value = Value::deserialize(value).unwrap_or_default();
-        let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str);
-        BadObject::traced::<T>(ObjectRef::new("", kind, namespace, name).to_string(), &error, &value)
+        BadObject::traced::<T>(kind, name, &error, &value)
     })?;
     if body.meta().name.is_empty() {
         name.clone_into(&mut body.meta_mut().name);
@@ -246,11 +245,6 @@ fn add_page<T: DeserializeOwned + Projection + Arrive>(
 
 /// Reads a page whose objects are not all of the right shape.
 fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadObject>) -> Result<Page<T>, BadObject> {
-    #[derive(Default, Deserialize)]
-    struct Named {
-        #[serde(default)]
-        metadata: Meta,
-    }
     let raw: Page<Box<RawValue>> =
         serde_json::from_slice(bytes).map_err(|error| BadObject::new(format!("a page of {kind}"), &error))?;
     let mut items = Vec::new();
@@ -258,10 +252,9 @@ fn one_by_one<T: DeserializeOwned>(kind: &str, bytes: &[u8], bad: &mut Vec<BadOb
         match serde_json::from_str(text.get()) {
             Ok(item) => items.push(item),
             Err(error) => {
-                let meta = serde_json::from_str::<Named>(text.get()).unwrap_or_default().metadata;
-                let object = ObjectRef::new("", kind, meta.namespace.as_deref(), &meta.name).to_string();
                 let value: Value = serde_json::from_str(text.get()).unwrap_or_default();
-                bad.push(BadObject::traced::<T>(object, &error, &value));
+                let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                bad.push(BadObject::traced::<T>(kind, name, &error, &value));
             }
         }
     }

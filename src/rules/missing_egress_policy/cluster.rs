@@ -28,8 +28,11 @@ pub(super) const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
 pub(super) struct Known {
     pub(super) references: Arc<References>,
     pub(super) is_cilium: bool,
-    pub(super) dns: Dns,
-    pub(super) calls_dns: Need,
+    pub(super) dns: Need,
+    /// True if the Service of the cluster's DNS was read.
+    pub(super) sees_dns: bool,
+    /// True if nodes keep a cache of it.
+    pub(super) has_dns_cache: bool,
     /// Service accounts with roles: namespace and name.
     pub(super) bound: BTreeSet<(String, String)>,
     pub(super) api_server: Vec<Need>,
@@ -63,8 +66,9 @@ impl Known {
             scrapes,
             permits: permits::by_peer(inventory, "Ingress"),
             is_cilium: plugin::runs(inventory, plugin::CILIUM),
-            calls_dns: Need::new(Peers::Listed(dns.peers.clone()), dns.ports.clone(), &"DNS", &dns.reason),
-            dns,
+            dns: Need::new(Peers::Listed(dns.peers), dns.ports, &"DNS", &dns.reason),
+            sees_dns: dns.is_seen,
+            has_dns_cache: dns.has_cache,
             bound,
             api_server: endpoints(
                 inventory,
@@ -142,15 +146,6 @@ impl Need {
     }
 }
 
-/// A rule of a policy; no ports at all are every port.
-pub(super) fn to_rule(peers: &[Value], ports: &[PodPort]) -> Value {
-    let mut rule = json!({"to": peers});
-    if !ports.is_empty() {
-        rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
-    }
-    rule
-}
-
 /// Who is called.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Peers {
@@ -163,14 +158,12 @@ pub(super) enum Peers {
 }
 
 /// How the cluster's DNS is called.
-pub(super) struct Dns {
+struct Dns {
     peers: Vec<Value>,
     ports: Vec<PodPort>,
     reason: String,
-    /// True if its Service was read.
-    pub(super) is_seen: bool,
-    /// True if nodes keep a cache of it.
-    pub(super) has_cache: bool,
+    is_seen: bool,
+    has_cache: bool,
 }
 
 fn port(port: i64, protocol: &str) -> PodPort {
@@ -224,7 +217,7 @@ fn dns(inventory: &Inventory) -> Dns {
 /// A rule that lets pods call DNS.
 pub(crate) fn dns_rule(inventory: &Inventory) -> Value {
     let dns = dns(inventory);
-    to_rule(&dns.peers, &dns.ports)
+    isolation::policy_rule("to", &dns.peers, &dns.ports)
 }
 
 fn is_metrics(port: &PodPort) -> bool {

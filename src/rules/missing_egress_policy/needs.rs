@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use serde_json::{Value, json};
 
-use super::cluster::{Known, Need, Peers, endpoints, range, single, to_rule};
+use super::cluster::{Known, Need, Peers, endpoints, range, single};
 use crate::finding::Finding;
 use crate::fix::{Applicability, Fix};
 use crate::model::Item;
@@ -14,6 +14,7 @@ use crate::model::isolation::{self, PodPort};
 use crate::model::number::IntOrString;
 use crate::model::references::{Outside, Reference};
 use crate::model::workload::Workload;
+use crate::rules::ranges;
 use crate::rules::rule::Context;
 
 mod inside;
@@ -44,7 +45,7 @@ impl<'a> Needs<'a> {
             known,
             position,
             workload,
-            list: vec![Cow::Borrowed(&known.calls_dns)],
+            list: vec![Cow::Borrowed(&known.dns)],
             guards: Vec::new(),
             inputs: Vec::new(),
             names: Vec::new(),
@@ -69,11 +70,11 @@ impl<'a> Needs<'a> {
     }
 
     fn dns(&mut self) {
-        if !self.known.dns.is_seen {
+        if !self.known.sees_dns {
             let text = "the DNS Service was not read; kube-system with k8s-app=kube-dns is assumed";
             self.guards.push((Applicability::Unsafe, "dns", text.to_owned()));
         }
-        if self.known.is_cilium && self.known.dns.has_cache {
+        if self.known.is_cilium && self.known.has_dns_cache {
             self.guards.push((
                 Applicability::Manual,
                 "cilium",
@@ -257,13 +258,11 @@ impl<'a> Needs<'a> {
     /// `10.0.0.0/8:443,10.1.0.0/16`: the port follows the length of the prefix.
     fn ranges(&mut self, text: &str, key: &str) {
         for item in text.split(',') {
-            let Some((base, rest)) = item.rsplit_once('/') else {
+            let Some((base, length, named)) = ranges::parts(item) else {
                 continue;
             };
-            let (length, named) =
-                rest.split_once(':').map_or((rest, None), |(length, port)| (length, port.parse().ok()));
             let cidr = format!("{base}/{length}");
-            let ports = named.map(PodPort::tcp).into_iter().collect();
+            let ports = named.and_then(|port| port.parse().ok()).map(PodPort::tcp).into_iter().collect();
             self.need(Peers::Listed(vec![range(&cidr)]), ports, &cidr, &format_args!("answer to {key}"));
         }
     }
@@ -299,7 +298,7 @@ impl<'a> Needs<'a> {
                 }
             }
         }
-        rules.into_iter().map(|(ports, peers)| to_rule(&peers, ports)).collect()
+        rules.into_iter().map(|(ports, peers)| isolation::policy_rule("to", &peers, ports)).collect()
     }
 
     /// The table of needs as evidence.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::model::isolation::{self, PodPort, Ports};
 use crate::model::object::ObjectRef;
@@ -59,12 +59,5 @@ pub(super) fn rules(list: &[Flow]) -> Vec<Value> {
             None => rules.push((ports, vec![peer])),
         }
     }
-    let show = |(ports, peers): (Vec<PodPort>, Vec<&Value>)| {
-        let mut rule = json!({"from": peers});
-        if !ports.is_empty() {
-            rule["ports"] = ports.iter().map(PodPort::to_policy).collect();
-        }
-        rule
-    };
-    rules.into_iter().map(show).collect()
+    rules.into_iter().map(|(ports, peers)| isolation::policy_rule("from", &peers, &ports)).collect()
 }

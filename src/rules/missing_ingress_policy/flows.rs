@@ -121,12 +121,7 @@ impl<'a> Flows<'a> {
     }
 
     fn host_ports(&mut self) {
-        let containers = self.workload.template().into_iter().flat_map(|template| template.spec.serving_containers());
-        let ports: Vec<PodPort> = containers
-            .flat_map(|container| &container.ports)
-            .filter(|port| port.host_port.is_some_and(|port| port > 0))
-            .map(declared)
-            .collect();
+        let ports = self.ports_where(|port| port.host_port.is_some_and(|port| port > 0));
         if !ports.is_empty() {
             self.everybody(&ports, "a hostPort opens it on its nodes");
         }
@@ -159,10 +154,15 @@ impl<'a> Flows<'a> {
         }
     }
 
-    /// The ports that its containers declare.
-    fn own_ports(&self) -> Vec<PodPort> {
+    /// Ports that its containers declare.
+    fn ports_where(&self, is_wanted: impl Fn(&ContainerPort) -> bool) -> Vec<PodPort> {
         let containers = self.workload.template().into_iter().flat_map(|template| template.spec.serving_containers());
-        containers.flat_map(|container| &container.ports).map(declared).collect()
+        let ports = containers.flat_map(|container| &container.ports).filter(|port| is_wanted(port));
+        let declared = |port: &ContainerPort| PodPort {
+            port: IntOrString::Int(port.container_port),
+            protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
+        };
+        ports.map(declared).collect()
     }
 
     /// Whom a policy lets out to it: without the same at this end that connection ends.
@@ -290,10 +290,11 @@ impl<'a> Flows<'a> {
     /// addresses in Secrets. The answer may let the whole namespace in.
     pub(super) fn unseen_callers(&mut self) {
         let inventory = self.context.inventory;
-        let own = self.own_ports();
         let has_service = inventory.services_of(self.position).next().is_some();
         // Its Service, and whoever names it, may be in other files.
-        let is_apart = !has_service && !own.is_empty() && !inventory.is_live() && !inventory.is_complete();
+        let may_miss = !has_service && !inventory.is_live() && !inventory.is_complete();
+        let own = if may_miss { self.ports_where(|_| true) } else { Vec::new() };
+        let is_apart = !own.is_empty();
         if !has_service && !is_apart {
             return;
         }
@@ -304,8 +305,8 @@ impl<'a> Flows<'a> {
             self.guards.push((Applicability::Unsafe, "callers", text));
         }
         let refused = self.guards.iter().any(|(to, ..)| *to == Applicability::Manual);
-        let nobody = self.list.is_empty() && !refused && !self.inputs.iter().any(Input::is_open);
-        let nobody = nobody || is_apart;
+        let unseen = self.list.is_empty() && !refused && !self.inputs.iter().any(Input::is_open);
+        let nobody = unseen || is_apart;
         // Workloads of the namespace with addresses in Secrets, which may call this one.
         let hidden = self.known.hidden.beside(self.workload.namespace(), self.position, 3);
         let input = self.context.input(&self.workload.subject, "callers", nobody || hidden.is_some());
@@ -388,10 +389,4 @@ impl<'a> Flows<'a> {
         let node = self.context.inventory.nodes.iter().find(|node| node.status.addresses.iter().any(holds))?;
         Some(node.name().to_owned())
     }
-}
-
-/// A port that a container declares.
-fn declared(port: &ContainerPort) -> PodPort {
-    let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
-    PodPort { port: IntOrString::Int(port.container_port), protocol }
 }
